@@ -1,0 +1,54 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup lock lint test test-unit test-integration demo tools generate bench clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+help: ## List what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+setup: $(VENV)/.installed ## Build .venv from the lock; needs nothing but Python 3.11 or newer
+
+$(VENV)/.installed: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Plimsoll needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Point to another one: make setup PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
+
+lock: ## Resolve the dependencies anew and write both lock files
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+
+lint: setup ## Style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+tools: setup ## Find or build the real control plane and Prometheus for tests and demo
+	$(BIN)/python -m plimsoll_testkit.binaries
+
+test: setup tools ## All tests, on a real control plane
+	$(BIN)/python -m pytest
+
+test-unit: setup ## The tests that need no cluster
+	$(BIN)/python -m pytest tests/unit
+
+test-integration: setup tools ## The tests on a real control plane
+	$(BIN)/python -m pytest tests/integration
+
+demo: setup ## Three models on CPU and GPU pools of a real control plane (JSON=FILE writes the summary)
+	$(BIN)/python -m plimsoll_testkit.demo $(if $(JSON),--json $(JSON))
+
+generate: setup ## Write everything that is generated from the models
+	$(BIN)/plimsoll crds --output-dir crds
+
+bench: setup ## Run every benchmark; each ends with one line of JSON
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script --json || exit 1; done
+
+clean: ## Remove the virtual environment and build output (the cache of built tools stays)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

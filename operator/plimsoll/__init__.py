@@ -1,0 +1,19 @@
+"""Plimsoll: the lowest cost per token that still meets the latency SLOs, on CPU and GPU node pools together.
+
+The map, in the order in which data flows (design: one direction, no way back):
+
+- ``api``: the four CRDs as models; the only place that knows the wire format.
+- ``domain``: the frozen values that stations hand on.
+- ``observe``: watch cache and Prometheus in, one immutable ``Snapshot`` per tick out.
+- ``forecast``: demand history in, demand quantiles at each variant's lead time out.
+- ``sizing``: profile, mix and SLO in, the safe request rate of a replica out.
+- ``planning``: options and pools in, the cheapest feasible allocation out.
+- ``rollout``: where we are and where we want to be in, the next safe steps out.
+- ``decide``: composes the four above; the operator and the simulator run this very function.
+- ``explain``: a finished plan in, conditions and sentences out.
+- ``apply``: steps and explanations in, writes to the cluster out.
+- ``operator``, ``leader``, ``settings``, ``telemetry``: the process around it.
+- ``cli``: the commands.
+"""
+
+__version__ = "0.1.0"

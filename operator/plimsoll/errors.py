@@ -1,0 +1,54 @@
+"""Every error Plimsoll raises itself, split by what the caller does about it.
+
+    PlimsollError
+    +-- TryAgain            the world was in the way; try again after `delay_s`
+    |   +-- ClusterUnavailable      the API server did not answer, or answered 5xx/429
+    |   +-- MetricsUnavailable      Prometheus did not answer, or answered with an error
+    |   +-- WriteConflict           somebody else wrote first; look again
+    +-- Refuse              this one object cannot be worked with until somebody changes it
+    |   +-- InvalidObject           a spec that the models do not accept
+    |   +-- WriteRefused            the API server says no (RBAC, admission, a missing object)
+    +-- InvalidSettings     the process is set up wrongly; it must not start
+
+Anything else that escapes is a bug, is logged with its traceback, and never stops the loop.
+"""
+
+
+class PlimsollError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class TryAgain(PlimsollError):
+    """The world was in the way; the same call may succeed after `delay_s` seconds."""
+
+    def __init__(self, message: str, *, delay_s: float = 10.0) -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
+
+
+class ClusterUnavailable(TryAgain):
+    """The API server did not answer in time, or answered with a server error."""
+
+
+class MetricsUnavailable(TryAgain):
+    """Prometheus did not answer in time, or answered with an error."""
+
+
+class WriteConflict(TryAgain):
+    """Somebody else changed the object between our look and our write."""
+
+
+class Refuse(PlimsollError):
+    """One object cannot be worked with until somebody changes it; the others go on."""
+
+
+class InvalidObject(Refuse):
+    """A spec that the models do not accept; the message names the field, its value and what to change."""
+
+
+class WriteRefused(Refuse):
+    """The API server refuses a write for good: missing permission, admission, or the object is gone."""
+
+
+class InvalidSettings(PlimsollError):
+    """The process is set up wrongly; the message names the setting and what to change."""
