@@ -1,6 +1,6 @@
 """The one decision of a tick: what should run where now, and which steps towards it are safe.
 
-In: a ``Snapshot`` and what the last tick remembered. Out: a ``Decision``, i.e. the plan with everything it rejected, and
+In: a ``Snapshot`` and what the last tick remembered. Out: a ``Decision``, i.e. the plan with all it rejected, and
 the memory for the next tick. Pure: the clock is the snapshot's, and the operator, ``plimsoll plan`` and the simulator
 all run this very function. How things are told to people is left to ``explain``, writing to ``apply``.
 """
