@@ -170,9 +170,7 @@ def a_node(name: str = "node-0", resources: Resources = GPU_NODE, **overrides: A
 def a_pool(name: str = "gpu-h100", *, nodes: int | tuple[Node, ...] = 0, **overrides: Any) -> Pool:
     """An on-demand pool of 4-GPU nodes (64-core nodes unless the name starts with ``gpu``), at most 10 of them."""
     resources = overrides.get("node_resources", GPU_NODE if name.startswith("gpu") else CPU_NODE)
-    present = (
-        tuple(a_node(f"{name}-{i}", resources) for i in range(nodes)) if isinstance(nodes, int) else tuple(nodes)
-    )
+    present = tuple(a_node(f"{name}-{i}", resources) for i in range(nodes)) if isinstance(nodes, int) else tuple(nodes)
     pool = Pool(
         name=name,
         hardware="nvidia-h100" if name.startswith("gpu") else "intel-xeon-amx",
