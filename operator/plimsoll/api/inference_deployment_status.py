@@ -1,0 +1,221 @@
+"""The status of an InferenceDeployment: what runs, what it costs, what comes next and what was rejected.
+
+In: figures and sentences. Out: bounded models, which cut what exceeds their bounds. Every decimal is a string, rounded
+by who writes it, so that noise does not become a write. Design section 2.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from plimsoll.api.values import DecimalText, Duration, Money
+from plimsoll.api.wire import Condition, Count, Label, Message, StatusModel, cut_items
+from plimsoll.domain import DemandState, ForecastBasis, LatencyMetric, LatencyObservation, Phase
+
+MAX_STATUS_VARIANTS = 16
+MAX_STEPS = 16
+MAX_ALTERNATIVES = 8
+MAX_CONDITIONS = 16
+
+_PERCENTILE_BY_QUANTILE = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
+
+CONDITION_LIST = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+
+
+class DemandStatus(StatusModel):
+    """What arrives now, all variants together."""
+
+    state: DemandState
+    """Known, or why not. Figures below are only there while it is Known."""
+    message: Message = ""
+    """What was seen, or what is missing."""
+    arrival_rate: DecimalText | None = None
+    """Requests that arrive, per second."""
+    prompt_tokens: DecimalText | None = None
+    """Mean prompt tokens of a request."""
+    prompt_tokens_p95: DecimalText | None = None
+    """95th percentile of the prompt tokens of a request."""
+    output_tokens: DecimalText | None = None
+    """Mean output tokens of a request."""
+    running: DecimalText | None = None
+    """Requests being served."""
+    waiting: DecimalText | None = None
+    """Requests queued."""
+
+
+class ForecastStatus(StatusModel):
+    """The demand that the plan is made for, at the policy's quantile."""
+
+    basis: ForecastBasis
+    """Known: from fresh data. Held: from the last known demand. Fallback: from the policy's staleMetrics."""
+    now_rate: DecimalText
+    """Requests per second that ready capacity must carry now."""
+    required_rate: DecimalText
+    """Requests per second to plan for: the most over now and the time that each variant needs to start."""
+    message: Message = ""
+    """How the figures came about."""
+
+
+class NextBest(StatusModel):
+    """The cheapest way that was not taken."""
+
+    label: Label
+    """Which one."""
+    per_hour: Money
+    """US dollars per hour."""
+
+
+class CostStatus(StatusModel):
+    """What serving this deployment costs."""
+
+    per_hour: Money
+    """US dollars per hour: its share of the price of the nodes in the plan; nodes already paid for count as 0."""
+    per_million_tokens: Money | None = None
+    """US dollars per million tokens, prompt and output together; absent while nothing arrives."""
+    per_million_output_tokens: Money | None = None
+    """US dollars per million output tokens; absent while nothing arrives."""
+    external_per_hour: Annotated[Money | None, Field(alias="externalAPIPerHour")] = None
+    """US dollars per hour that the present demand would cost at spec.externalAPI."""
+    next_best: NextBest | None = None
+    """The cheapest way that was not taken."""
+
+
+class LatencyPercentiles(StatusModel):
+    """One latency by percentile of requests."""
+
+    p50: Duration | None = None
+    """Not exceeded by half of the requests."""
+    p90: Duration | None = None
+    """Not exceeded by 90% of the requests."""
+    p95: Duration | None = None
+    """Not exceeded by 95% of the requests."""
+    p99: Duration | None = None
+    """Not exceeded by 99% of the requests."""
+
+
+class LatencyStatus(StatusModel):
+    """Latencies at the percentiles of the SLO."""
+
+    ttft: LatencyPercentiles | None = None
+    """Time to first token."""
+    tpot: LatencyPercentiles | None = None
+    """Time per output token after the first."""
+    e2e: LatencyPercentiles | None = None
+    """End to end time."""
+
+    @classmethod
+    def of(cls, observations: tuple[LatencyObservation, ...]) -> "LatencyStatus | None":
+        """The observations at p50, p90, p95 and p99 in wire form; None where there are none."""
+        by_metric: dict[LatencyMetric, dict[str, Duration]] = {}
+        for seen in observations:
+            percentile = _PERCENTILE_BY_QUANTILE.get(round(seen.quantile, 4))
+            if percentile is not None:
+                by_metric.setdefault(seen.metric, {})[percentile] = Duration.of_ms(seen.value_ms)
+        if not by_metric:
+            return None
+        return cls.model_validate({metric.value: limits for metric, limits in by_metric.items()})
+
+
+class VariantStatus(StatusModel):
+    """What one variant runs and should run, and what it is predicted to show."""
+
+    name: Label
+    """Name of the variant."""
+    pool: Label
+    """The ComputePool it runs on."""
+    current: Count
+    """Replicas that its workload asks for now."""
+    ready: Count
+    """Replicas that are ready to serve."""
+    target: Count
+    """Replicas in the plan."""
+    safe_rate: DecimalText
+    """Requests per second that one replica carries within the SLO, headroom taken off; 0: it cannot meet the SLO."""
+    predicted: LatencyStatus | None = None
+    """Predicted at its share of the load."""
+    observed: LatencyStatus | None = None
+    """Seen by recent requests."""
+    reason: Label
+    """Why the target is what it is, as one CamelCase word."""
+    message: Message = ""
+    """The same in words, with figures."""
+
+
+class StepStatus(StatusModel):
+    """One change of replicas that is safe now."""
+
+    variant: Label
+    """Name of the variant."""
+    from_replicas: Annotated[Count, Field(alias="from")]
+    """Replicas before."""
+    to_replicas: Annotated[Count, Field(alias="to")]
+    """Replicas after."""
+    reason: Label
+    """Why, as one CamelCase word."""
+    message: Message = ""
+    """Why, in words."""
+
+
+class AlternativeStatus(StatusModel):
+    """A way to serve the deployment that the plan did not take."""
+
+    label: Label
+    """Which one."""
+    replicas: Annotated[dict[str, Count], Field(max_length=MAX_STATUS_VARIANTS)] = Field(default_factory=dict)
+    """Replicas it would take, by variant."""
+    per_hour: Money | None = None
+    """US dollars per hour; absent where no number of replicas would do."""
+    reason: Label
+    """The one reason why it lost, as one CamelCase word."""
+    detail: Message = ""
+    """The same in words, with figures."""
+
+
+class PlanStatus(StatusModel):
+    """Where the deployment stands on its way to the plan."""
+
+    phase: Phase
+    """Steady: at the plan. Moving: on the way. Held: demand unknown, nothing shrinks. Short: not all demand can be
+    served. Paused: left alone."""
+    shortfall_rate: DecimalText | None = None
+    """Requests per second that no variant has room for; absent when all demand is covered."""
+    steps: Annotated[tuple[StepStatus, ...], Field(max_length=MAX_STEPS), cut_items(MAX_STEPS)] = ()
+    """What is done now; in mode Recommend: what would be done."""
+    alternatives: Annotated[
+        tuple[AlternativeStatus, ...], Field(max_length=MAX_ALTERNATIVES), cut_items(MAX_ALTERNATIVES)
+    ] = ()
+    """What was rejected, cheapest first, and why."""
+
+
+class InferenceDeploymentStatus(StatusModel):
+    """What runs, what it costs and why; written by Plimsoll."""
+
+    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    """The metadata.generation that this status answers."""
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(max_length=MAX_CONDITIONS, json_schema_extra=CONDITION_LIST),
+        cut_items(MAX_CONDITIONS),
+    ] = ()
+    """Ready first of all; True is well."""
+    ready_replicas: Count | None = None
+    """Ready replicas, all variants together."""
+    target_replicas: Count | None = None
+    """Replicas in the plan, all variants together."""
+    demand: DemandStatus | None = None
+    """What arrives now."""
+    forecast: ForecastStatus | None = None
+    """What the plan is made for."""
+    cost: CostStatus | None = None
+    """What serving it costs."""
+    variants: Annotated[
+        tuple[VariantStatus, ...],
+        Field(
+            max_length=MAX_STATUS_VARIANTS,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+        cut_items(MAX_STATUS_VARIANTS),
+    ] = ()
+    """By variant."""
+    plan: PlanStatus | None = None
+    """What comes next, and what was rejected."""

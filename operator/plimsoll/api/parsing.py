@@ -1,0 +1,188 @@
+"""Manifest in, model out: what is wrong with this object, and what should be written instead?
+
+In: a manifest as a plain dictionary, from the API server or from a YAML file. Out: one of the four models, or
+`InvalidObject` with every mistake in one message: field, value, what to write. As strict as the API server, and
+stricter in one thing: unknown fields are refused, because a misspelt field that is silently dropped costs a night.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from difflib import get_close_matches
+from types import UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, overload
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from plimsoll.api.compute_pool import ComputePool
+from plimsoll.api.inference_deployment import InferenceDeployment
+from plimsoll.api.labels import API_VERSION
+from plimsoll.api.scaling_policy import ScalingPolicy
+from plimsoll.api.serving_profile import ServingProfile
+from plimsoll.api.wire import Kind
+from plimsoll.errors import InvalidObject
+
+KINDS: Final[Mapping[str, type[Kind]]] = {
+    kind.__name__: kind for kind in (InferenceDeployment, ComputePool, ServingProfile, ScalingPolicy)
+}
+"""The four kinds by their name on the wire."""
+
+AnyKind = InferenceDeployment | ComputePool | ServingProfile | ScalingPolicy
+K = TypeVar("K", bound=Kind)
+
+MAX_MISTAKES = 8
+"""More mistakes than this are only counted: nobody reads on, and the message must fit a condition."""
+MAX_SHOWN_VALUE = 80
+
+
+@overload
+def parse(kind: type[K], manifest: Mapping[str, Any]) -> K: ...
+@overload
+def parse(kind: str, manifest: Mapping[str, Any]) -> AnyKind: ...
+def parse(kind: type[K] | str, manifest: Mapping[str, Any]) -> K | Kind:
+    """The manifest as a model with every default filled in.
+
+    Args:
+        kind: the model's class, or the kind's name.
+        manifest: as from YAML or JSON; without `apiVersion` and `kind` (as in lists) they are taken for granted. A
+            status that cannot be read counts as none: we wrote it, and shall write it again.
+
+    Raises:
+        InvalidObject: naming each field, its value and what to write.
+    """
+    model = _model(kind) if isinstance(kind, str) else kind
+    parts = _without_nulls({key: value for key, value in manifest.items() if key != "status"})
+    try:
+        parsed = model.model_validate_json(_as_json(parts))
+    except ValidationError as error:
+        raise InvalidObject(_told(model, error.errors(include_url=False))) from error
+    return _with_status(parsed, manifest.get("status"))
+
+
+def _model(kind: str) -> type[Kind]:
+    if kind not in KINDS:
+        raise InvalidObject(f"kind is {_shown(kind)}: {API_VERSION} has the kinds {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+def _with_status(parsed: K, status: object) -> K:
+    field = type(parsed).model_fields.get("status")
+    if field is None or not isinstance(status, Mapping):
+        return parsed
+    (status_model,) = _models_in(field.annotation)
+    try:
+        read = status_model.model_validate(status)
+    except ValidationError:
+        return parsed
+    return parsed.model_copy(update={"status": read})
+
+
+def _without_nulls(value: Any) -> Any:
+    """The API server drops nulls before it fills in defaults; so do we."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _as_json(manifest: Any) -> str:
+    # YAML reads an unquoted 2026-08-01 as a date, kubectl sends it as text.
+    def as_text(value: object) -> str:
+        if isinstance(value, date):
+            return value.isoformat()
+        raise InvalidObject(f"{value!r} cannot stand in a manifest: write text, a number, a list or a map")
+
+    return json.dumps(manifest, default=as_text)
+
+
+# --- Telling what is wrong -------------------------------------------------------------------------------------------
+
+
+def _told(model: type[Kind], errors: Sequence[ErrorDetails]) -> str:
+    told = [_mistake(model, error) for error in errors[:MAX_MISTAKES]]
+    if len(errors) > MAX_MISTAKES:
+        told.append(f"and {len(errors) - MAX_MISTAKES} more")
+    return "; ".join(told)
+
+
+def _mistake(model: type[Kind], error: ErrorDetails) -> str:
+    path, parts = _path(error["loc"]), error["loc"]
+    match error["type"]:
+        case "missing":
+            return f"{path} is missing: {_description(model, parts) or 'add it'}"
+        case "extra_forbidden":
+            return f"{path} is not a field: {_nearest_field(model, parts)}"
+        case "rule":
+            return f"{path}: {error['msg']}" if path else str(error["msg"])
+        case "template":
+            return f"{path}.{error['msg']}"
+        case _:
+            return f"{path} is {_shown(error['input'])}: {_what_to_write(error)}"
+
+
+def _what_to_write(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "wire_text":
+            return str(error["msg"])
+        case "enum" | "literal_error":
+            return f"write one of {str(context['expected']).replace(' or ', ', ')}"
+        case "string_type":
+            return "write text (in quotes)"
+        case "model_type" | "dict_type":
+            return "write a map of fields"
+        case "tuple_type" | "list_type":
+            return "write a list"
+        case "string_pattern_mismatch":
+            return "use lower case letters, digits and dashes, beginning and ending with a letter or digit"
+        case _:
+            return str(error["msg"]).replace("Input should be", "write").replace("should have", "must have")
+
+
+def _path(parts: Sequence[int | str]) -> str:
+    path = ""
+    for part in parts:
+        # A wrong key of a map is reported at the map itself.
+        if part != "[key]":
+            path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.removeprefix(".")
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= MAX_SHOWN_VALUE else text[: MAX_SHOWN_VALUE - 1] + "…"
+
+
+def _description(model: type[BaseModel], parts: Sequence[int | str]) -> str:
+    owner = _model_at(model, parts[:-1])
+    for field in owner.model_fields.values() if owner else ():
+        if field.alias == parts[-1] and field.description:
+            text = " ".join(field.description.split())
+            return f"give {text[0].lower() if text[1:2].islower() else text[0]}{text[1:]}".rstrip(".")
+    return ""
+
+
+def _nearest_field(model: type[BaseModel], parts: Sequence[int | str]) -> str:
+    owner = _model_at(model, parts[:-1])
+    known = [str(field.alias) for field in owner.model_fields.values()] if owner else []
+    near = get_close_matches(str(parts[-1]), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+
+
+def _model_at(model: type[BaseModel], parts: Sequence[int | str]) -> type[BaseModel] | None:
+    """The model that holds the field at this path; list positions and map keys are passed over."""
+    owner: type[BaseModel] | None = model
+    for part in parts:
+        if isinstance(part, str) and owner is not None:
+            field = next((field for field in owner.model_fields.values() if field.alias == part), None)
+            owner = next(_models_in(field.annotation), None) if field else owner
+    return owner
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a type mentions, looking into Optional, Annotated and tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Union, UnionType, Annotated, tuple):
+        for argument in get_args(annotation):
+            yield from _models_in(argument)
