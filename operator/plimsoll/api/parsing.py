@@ -98,10 +98,34 @@ def _as_json(manifest: Any) -> str:
 # --- Telling what is wrong -------------------------------------------------------------------------------------------
 
 
+_BOUNDS: Final[Mapping[str, str]] = {
+    "greater_than_equal": "write {ge} or more",
+    "greater_than": "write more than {gt}",
+    "less_than_equal": "write {le} or less",
+    "less_than": "write less than {lt}",
+    "too_short": "give at least {min_length}",
+    "too_long": "give at most {max_length}",
+    "string_too_short": "write at least {min_length} character",
+    "string_too_long": "shorten it to {max_length} characters",
+}
+_TYPES: Final[Mapping[str, str]] = {
+    "string_type": "write text (numbers and true or false need quotes)",
+    "int_type": "write a whole number without quotes",
+    "float_type": "write a number without quotes",
+    "model_type": "write a map of fields",
+    "dict_type": "write a map",
+    "tuple_type": "write a list",
+    "string_pattern_mismatch": "use lower case letters, digits and dashes, with a letter or digit at both ends",
+}
+
+
 def _told(model: type[Kind], errors: Sequence[ErrorDetails]) -> str:
-    told = [_mistake(model, error) for error in errors[:MAX_MISTAKES]]
-    if len(errors) > MAX_MISTAKES:
-        told.append(f"and {len(errors) - MAX_MISTAKES} more")
+    # pydantic counts only the items that passed, so a list with one bad item is also said to be too short.
+    parents = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
+    own = [error for error in errors if error["type"] != "too_short" or error["loc"] not in parents]
+    told = [_mistake(model, error) for error in own[:MAX_MISTAKES]]
+    if len(own) > MAX_MISTAKES:
+        told.append(f"and {len(own) - MAX_MISTAKES} more")
     return "; ".join(told)
 
 
@@ -109,7 +133,7 @@ def _mistake(model: type[Kind], error: ErrorDetails) -> str:
     path, parts = _path(error["loc"]), error["loc"]
     match error["type"]:
         case "missing":
-            return f"{path} is missing: {_description(model, parts) or 'add it'}"
+            return f"{path} is missing, add it{_first_sentence(model, parts)}"
         case "extra_forbidden":
             return f"{path} is not a field: {_nearest_field(model, parts)}"
         case "rule":
@@ -123,20 +147,15 @@ def _mistake(model: type[Kind], error: ErrorDetails) -> str:
 def _what_to_write(error: ErrorDetails) -> str:
     context = error.get("ctx", {})
     match error["type"]:
-        case "wire_text":
-            return str(error["msg"])
         case "enum" | "literal_error":
-            return f"write one of {str(context['expected']).replace(' or ', ', ')}"
-        case "string_type":
-            return "write text (in quotes)"
-        case "model_type" | "dict_type":
-            return "write a map of fields"
-        case "tuple_type" | "list_type":
-            return "write a list"
-        case "string_pattern_mismatch":
-            return "use lower case letters, digits and dashes, beginning and ending with a letter or digit"
+            allowed = str(context["expected"]).replace("'", "").replace(" or ", ", ")
+            return f"write one of {allowed}" if "," in allowed else f"write {allowed}"
+        case bound if bound in _BOUNDS:
+            return _BOUNDS[bound].format(**context)
+        case kind if kind in _TYPES:
+            return _TYPES[kind]
         case _:
-            return str(error["msg"]).replace("Input should be", "write").replace("should have", "must have")
+            return str(error["msg"])
 
 
 def _path(parts: Sequence[int | str]) -> str:
@@ -153,12 +172,11 @@ def _shown(value: object) -> str:
     return text if len(text) <= MAX_SHOWN_VALUE else text[: MAX_SHOWN_VALUE - 1] + "…"
 
 
-def _description(model: type[BaseModel], parts: Sequence[int | str]) -> str:
+def _first_sentence(model: type[BaseModel], parts: Sequence[int | str]) -> str:
     owner = _model_at(model, parts[:-1])
     for field in owner.model_fields.values() if owner else ():
         if field.alias == parts[-1] and field.description:
-            text = " ".join(field.description.split())
-            return f"give {text[0].lower() if text[1:2].islower() else text[0]}{text[1:]}".rstrip(".")
+            return ": " + " ".join(field.description.split()).split(". ")[0].rstrip(".")
     return ""
 
 

@@ -82,19 +82,20 @@ class LatencyLimit(Duration):
     """A duration that a latency must not exceed; zero would refuse every request."""
 
     __slots__ = ()
-    hint = "write a duration above zero, such as 80ms"
+    hint = "write a duration such as 80ms"
+    zero_hint: ClassVar[str] = "write a duration above zero, such as 80ms"
 
     @classmethod
     def accept(cls, value: object) -> Self:
         limit = super().accept(value)
         if limit.milliseconds > 0.0:
             return limit
-        raise PydanticCustomError("wire_text", "{hint}", {"hint": cls.hint})
+        raise PydanticCustomError("wire_text", "{hint}", {"hint": cls.zero_hint})
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         # One digit other than zero anywhere is what "above zero" looks like; the server's regex has no look-ahead.
-        rule = {"rule": "self.matches('[1-9]')", "message": cls.hint}
+        rule = {"rule": "self.matches('[1-9]')", "message": cls.zero_hint}
         return {**super().__get_pydantic_json_schema__(schema, handler), "x-kubernetes-validations": [rule]}
 
 
