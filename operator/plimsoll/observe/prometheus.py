@@ -48,7 +48,7 @@ class PrometheusSettings:
     """Where Prometheus is and how its samples are labelled."""
 
     url: str
-    labels: Labels = Labels()
+    labels: Labels = field(default_factory=Labels)
     window_s: float = 60.0
     """Rates are averaged over this; at least four scrape intervals."""
     timeout_s: float = 4.0

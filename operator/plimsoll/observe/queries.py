@@ -1,6 +1,6 @@
 """How is everything about all objects of one engine asked for in two queries?
 
-In: a row of `dialects`, the rate window and the names of the labels that the scrape configuration attaches. Out: PromQL.
+In: a row of `dialects`, the rate window and the names of the labels that the scrape configuration adds. Out: PromQL.
 One query holds all that demand needs, so that its parts are of one moment and either all there or not; the other holds
 observed latencies, which may be missing without harm. Each part is aggregated by namespace, pod and model and carries
 its name in the label `plimsoll_signal`. Pure. Design section 4.

@@ -1,0 +1,46 @@
+"""How long are prompts and outputs?
+
+In: samples of a deployment. Out: its `TokenMix`, or None when no request ended in the window: the caller then keeps the
+last mix, because no request is not a request of no tokens. Pure.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from plimsoll.domain import TokenMix
+from plimsoll.observe.queries import Signal
+
+P95_OVER_MEAN = 2.0
+"""Where no histogram tells the p95 of prompts. A guess: 1.5 to 3 in public chat traces."""
+
+_FEWEST_REQUESTS_RPS = 1e-9
+"""Rates at and below this are rounding, not requests."""
+
+
+def token_mix(values: Iterable[Mapping[Signal, float]]) -> TokenMix | None:
+    """The mix over all samples, each weighted by its requests; None where prompts or outputs are not to be had."""
+    samples = list(values)
+    prompt = _mean(samples, Signal.PROMPT_TOKENS_RATE, Signal.PROMPTS_RATE)
+    output = _mean(samples, Signal.OUTPUT_TOKENS_RATE, Signal.OUTPUTS_RATE)
+    if prompt is None or output is None:
+        return None
+    high = weighted_mean(
+        (sample[Signal.PROMPT_TOKENS_P95], sample.get(Signal.PROMPTS_RATE, 0.0))
+        for sample in samples
+        if Signal.PROMPT_TOKENS_P95 in sample
+    )
+    return TokenMix(prompt, max(prompt, P95_OVER_MEAN * prompt if high is None else high), output)
+
+
+def _mean(samples: Iterable[Mapping[Signal, float]], tokens: Signal, requests: Signal) -> float | None:
+    pairs = [(sample[tokens], sample[requests]) for sample in samples if tokens in sample and requests in sample]
+    usable = [(t, r) for t, r in pairs if math.isfinite(t) and math.isfinite(r) and t >= 0.0 and r >= 0.0]
+    requests_rps = sum(r for _, r in usable)
+    return sum(t for t, _ in usable) / requests_rps if requests_rps > _FEWEST_REQUESTS_RPS else None
+
+
+def weighted_mean(values_and_weights: Iterable[tuple[float, float]]) -> float | None:
+    """The mean of the finite values; None where nothing has a weight. A quantile of no observation is NaN: left out."""
+    usable = [(v, w) for v, w in values_and_weights if math.isfinite(v) and math.isfinite(w) and w > 0.0]
+    weight = sum(w for _, w in usable)
+    return sum(v * w for v, w in usable) / weight if weight > 0.0 else None
