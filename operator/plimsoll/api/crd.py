@@ -167,8 +167,6 @@ def _map_values(value: Any, defs: Mapping[str, Schema], path: str) -> Schema:
     if value is False:
         # Unknown fields are pruned by the API server; closing the object would refuse them instead.
         return {}
-    if value is True:
-        return {"x-kubernetes-preserve-unknown-fields": True}
     return {"additionalProperties": _structural(value, defs, f"{path}.*")}
 
 

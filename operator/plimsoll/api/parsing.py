@@ -54,7 +54,8 @@ def parse(kind: type[K] | str, manifest: Mapping[str, Any]) -> K | Kind:
     model = _model(kind) if isinstance(kind, str) else kind
     parts = _without_nulls({key: value for key, value in manifest.items() if key != "status"})
     try:
-        parsed = model.model_validate_json(_as_json(parts))
+        # by_name off: a field in snake_case is no field on the wire.
+        parsed = model.model_validate_json(_as_json(parts), by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidObject(_told(model, error.errors(include_url=False))) from error
     return _with_status(parsed, manifest.get("status"))
@@ -151,11 +152,15 @@ def _what_to_write(error: ErrorDetails) -> str:
             allowed = str(context["expected"]).replace("'", "").replace(" or ", ", ")
             return f"write one of {allowed}" if "," in allowed else f"write {allowed}"
         case bound if bound in _BOUNDS:
-            return _BOUNDS[bound].format(**context)
+            return _BOUNDS[bound].format_map({name: _plain(value) for name, value in context.items()})
         case kind if kind in _TYPES:
             return _TYPES[kind]
         case _:
             return str(error["msg"])
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _path(parts: Sequence[int | str]) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from plimsoll.api.values import Timestamp
@@ -33,12 +32,18 @@ class Rule:
     holds: Callable[[Any], bool]
 
 
+def wire_name(name: str) -> str:
+    """The field's name in camelCase: `price_per_hour` is `pricePerHour`, and `e2e` stays what it is."""
+    first, *others = name.split("_")
+    return first + "".join(part[0].upper() + part[1:] for part in others)
+
+
 class WireModel(BaseModel):
     """A part of an object: camelCase on the wire, snake_case here, described by the text under each field."""
 
     model_config = ConfigDict(
         frozen=True,
-        alias_generator=to_camel,
+        alias_generator=wire_name,
         validate_by_name=True,
         validate_by_alias=True,
         use_attribute_docstrings=True,
