@@ -1,0 +1,143 @@
+"""How is one pinned Go package built into the cache, exactly once, whoever else is building?
+
+In: what to build and the path it must have. Out: a complete, executable file at that path, or ``BuildFailed`` with what
+to do. One build at a time for a cache (a file lock: two would only share the cores), so a second process waits, says
+so, and then finds the result. An interrupted build leaves no file at the target, and Go's own build cache lets the next
+attempt go on from where this one stopped.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+GO_NEEDED = "1.26"
+"""The highest ``go`` directive under ``tools/`` (a unit test compares); Go from 1.21 on fetches that toolchain by itself."""
+LOCK_POLL_S = 0.2
+OUTPUT_LINES_SHOWN = 25
+
+
+class BuildFailed(Exception):
+    """The build could not be started or did not succeed."""
+
+
+@dataclass(frozen=True)
+class GoBuild:
+    """One package to build."""
+
+    name: str
+    title: str
+    """What the progress line calls it, with its place in the queue and its version."""
+    module_directory: Path
+    package: str
+    linker_flags: str
+    tags: tuple[str, ...]
+    expected_s: float
+
+
+def build_into(target: Path, build: GoBuild, lock_path: Path, environment: Mapping[str, str]) -> None:
+    """The binary is at ``target`` afterwards, built by this process or by another that was quicker.
+
+    Raises:
+        BuildFailed: Go is missing or the build exited non-zero.
+    """
+    with _one_builder(lock_path, build):
+        if target.is_file():
+            return
+        go = _go_command(environment, build.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in target.parent.glob(f".{build.name}.*.partial"):
+            leftover.unlink()
+        partial = target.parent / f".{build.name}.{os.getpid()}.partial"
+        print(
+            f"{build.title}: building, about {_duration(build.expected_s)} on two cores ... ",
+            end="",
+            flush=True,
+            file=sys.stderr,
+        )
+        started_s = time.monotonic()
+        _run_go(go, build, partial, environment)
+        partial.replace(target)
+        print(f"done in {_duration(time.monotonic() - started_s)}", flush=True, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _one_builder(lock_path: Path, build: GoBuild) -> Iterator[None]:
+    """Hold the cache's lock; the kernel gives it up for us however this process ends."""
+    lock_path.parent.mkdir(parents=True, exist_ok=True)
+    with lock_path.open("a+") as lock:
+        if not _try_lock(lock):
+            lock.seek(0)
+            print(
+                f"{build.title}: another process ({lock.read().strip() or 'unknown'}) is building into {lock_path.parent}, waiting for it",
+                flush=True,
+                file=sys.stderr,
+            )
+            while not _try_lock(lock):
+                time.sleep(LOCK_POLL_S)
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"pid {os.getpid()}")
+        lock.flush()
+        yield
+
+
+def _try_lock(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _go_command(environment: Mapping[str, str], name: str) -> str:
+    go = shutil.which("go", path=environment.get("PATH", os.defpath))
+    if go is None:
+        raise BuildFailed(
+            f"there is no `go` on PATH. Two ways out: install Go {GO_NEEDED} or newer (https://go.dev/doc/install) and run this again, "
+            f"or set KUBEBUILDER_ASSETS to a folder that holds an executable called {name}"
+        )
+    return go
+
+
+def _run_go(go: str, build: GoBuild, output: Path, environment: Mapping[str, str]) -> None:
+    command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", build.linker_flags, "-o", str(output)]
+    if build.tags:
+        command += ["-tags", ",".join(build.tags)]
+    go_environment = {**environment, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+    process = subprocess.Popen(
+        [*command, build.package],
+        cwd=build.module_directory,
+        env=go_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        said, _ = process.communicate()
+    except BaseException:
+        # Ctrl-C must not leave a compiler behind that still heats both cores; what it has compiled stays in Go's cache.
+        process.terminate()
+        process.wait()
+        output.unlink(missing_ok=True)
+        print("interrupted; the next run goes on from here", flush=True, file=sys.stderr)
+        raise
+    if process.returncode != 0:
+        output.unlink(missing_ok=True)
+        print("failed", flush=True, file=sys.stderr)
+        tail = "\n".join(said.splitlines()[-OUTPUT_LINES_SHOWN:])
+        raise BuildFailed(
+            f"`go build {build.package}` exited {process.returncode} in {build.module_directory}. It needs Go {GO_NEEDED} or newer, the Go module "
+            f"proxy for what is not downloaded yet, and about 10 GB of disk. Its last words:\n{tail}"
+        )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
