@@ -1,0 +1,102 @@
+"""Planning: options and pools in, the cheapest feasible allocation out, for all deployments at once.
+
+In: the snapshot, forecasts, options (what each variant's replicas carry), stock-outs and the last plan's replicas.
+Out: an ``Allocation``: replicas, nodes, prices, what is missing, what was rejected and how close to the best it is.
+Never: steps towards it (``rollout``), wording of conditions (``explain``), clocks or I/O. Design section 5.
+
+The way through: ``problem`` (bounds, prices, ``room``) -> ``programme`` -> ``solver`` -> ``assessment`` (the proof by
+``packing``, prices by ``attribution``) -> ``search`` (tighten and repeat, ``fallback``) -> ``shortages``,
+``alternatives``.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from plimsoll.domain import Allocation, Forecast, Mode, ObjectKey, Option, Snapshot, StockOut, VariantKey
+from plimsoll.planning.alternatives import list_alternatives
+from plimsoll.planning.problem import state_problem
+from plimsoll.planning.search import best_plan
+from plimsoll.planning.shortages import find_shortages, uncovered_rps
+from plimsoll.planning.solver import SolveLimits
+
+__all__ = ["SolveLimits", "allocate"]
+
+T = TypeVar("T")
+DEFAULT_LIMITS = SolveLimits()
+
+
+def allocate(
+    snapshot: Snapshot,
+    forecasts: Mapping[ObjectKey, Forecast],
+    options: Mapping[VariantKey, Option],
+    stock_outs: Mapping[str, StockOut],
+    last_replicas: Mapping[VariantKey, int],
+    limits: SolveLimits = DEFAULT_LIMITS,
+) -> Allocation:
+    """The cheapest allocation that covers every forecast, or the least bad one; it never raises for lack of room.
+
+    Args:
+        snapshot: deployments with what they run now, and pools.
+        forecasts: one for each deployment.
+        options: one for each variant.
+        stock_outs: by pool; a pool whose mark still stands is planned with the nodes it has.
+        last_replicas: the last plan, where the solve starts; empty after a restart.
+        limits: when the solver stops.
+
+    Returns:
+        For deployments in mode Recommend, what they would get if they were in Auto; all others are planned around
+        what those run now.
+    """
+    allocation = _allocate(snapshot, forecasts, options, stock_outs, last_replicas, limits, free_recommended=False)
+    shown = frozenset(d.key for d in snapshot.deployments if d.mode is Mode.RECOMMEND)
+    if not shown:
+        return allocation
+    start = {**allocation.replicas, **{key: n for key, n in last_replicas.items() if key.deployment_key in shown}}
+    free = _allocate(snapshot, forecasts, options, stock_outs, start, limits, free_recommended=True)
+    return _merged(allocation, free, shown)
+
+
+def _allocate(
+    snapshot: Snapshot,
+    forecasts: Mapping[ObjectKey, Forecast],
+    options: Mapping[VariantKey, Option],
+    stock_outs: Mapping[str, StockOut],
+    last_replicas: Mapping[VariantKey, int],
+    limits: SolveLimits,
+    *,
+    free_recommended: bool,
+) -> Allocation:
+    problem = state_problem(snapshot, forecasts, options, stock_outs, free_recommended=free_recommended)
+    plan, report = best_plan(problem, last_replicas, limits)
+    missing = uncovered_rps(problem, plan)
+    return Allocation(
+        replicas=plan.replicas,
+        nodes=plan.nodes,
+        usd_per_hour=plan.attributed,
+        shortfall_rps=missing,
+        alternatives=list_alternatives(problem, plan, options, stock_outs, snapshot.now_s),
+        findings=tuple(find_shortages(problem, plan, missing)),
+        solver=report,
+    )
+
+
+def _merged(applied: Allocation, free: Allocation, shown: frozenset[ObjectKey]) -> Allocation:
+    """What is applied, with the deployments in `shown` as they would be if they were free."""
+
+    def pick(of_applied: Mapping[ObjectKey, T], of_free: Mapping[ObjectKey, T]) -> dict[ObjectKey, T]:
+        kept = {key: value for key, value in of_applied.items() if key not in shown}
+        return {**kept, **{key: value for key, value in of_free.items() if key in shown}}
+
+    replicas = {key: (free if key.deployment_key in shown else applied).replicas[key] for key in applied.replicas}
+    return Allocation(
+        replicas=replicas,
+        nodes=applied.nodes,
+        usd_per_hour=pick(applied.usd_per_hour, free.usd_per_hour),
+        shortfall_rps=pick(applied.shortfall_rps, free.shortfall_rps),
+        alternatives=pick(applied.alternatives, free.alternatives),
+        findings=(
+            *(finding for finding in applied.findings if finding.deployment not in shown),
+            *(finding for finding in free.findings if finding.deployment in shown),
+        ),
+        solver=applied.solver,
+    )

@@ -1,0 +1,95 @@
+"""A plan without a solver: what was there last time, trimmed and filled up, deployment by deployment.
+
+In: a ``Problem`` and the replicas to begin with. Out: replicas that respect bounds, room and budgets. It is the
+solver's start, and the answer where the solver has none. Highest priority first, the cheapest rate first.
+"""
+
+from collections.abc import Mapping
+from math import ceil, floor
+
+from plimsoll.domain import VariantKey
+from plimsoll.planning.packing import Floor
+from plimsoll.planning.problem import Choice, Need, Problem
+from plimsoll.planning.programme import budget_floor
+from plimsoll.planning.room import SLACK_RATIO
+
+Counts = dict[VariantKey, int]
+
+
+def fill_up(problem: Problem, begin: Mapping[VariantKey, int]) -> Counts:
+    """Replicas by variant: `begin` within its bounds, without what is not needed, with what is missing.
+
+    Args:
+        problem: needs and rooms.
+        begin: replicas to begin with, usually those of the last plan; empty for a plan from nothing.
+    """
+    floors = {name: Floor(room) for name, room in problem.rooms.items()}
+    counts: Counts = {}
+    needs = sorted(problem.needs, key=lambda need: (-need.priority, need.key))
+    for stays in (True, False):
+        for need in needs:
+            trimmed = _trimmed(need, begin, problem)
+            for choice in need.choices:
+                if bool(choice.stays) == stays:
+                    counts[choice.key] = max(choice.lower, _keep(choice, trimmed[choice.key], floors))
+    for need in needs:
+        _cover(need, problem, floors, counts)
+    return counts
+
+
+def _keep(choice: Choice, count: int, floors: Mapping[str, Floor]) -> int:
+    if choice.pool not in floors:
+        return count
+    pool = floors[choice.pool]
+    kept = pool.keep(choice.shape, count, choice.seats)
+    return kept + pool.seat(choice.shape, count - kept)
+
+
+def _price(choice: Choice) -> tuple[float, float, VariantKey]:
+    rate_rps = choice.rate_rps or 1e-9
+    return choice.slot_usd_per_hour / rate_rps, choice.list_usd_per_hour / rate_rps, choice.key
+
+
+def _is_spot(choice: Choice, problem: Problem) -> bool:
+    return choice.pool in problem.rooms and problem.rooms[choice.pool].spot
+
+
+def _trimmed(need: Need, begin: Mapping[VariantKey, int], problem: Problem) -> Counts:
+    counts = {c.key: min(c.upper, max(c.lower, begin.get(c.key, 0))) for c in need.choices}
+    for choice in sorted(need.choices, key=_price, reverse=True):
+        spare_rps = _total_rps(need, counts) - need.target_rps
+        if not _is_spot(choice, problem):
+            spare_rps = min(spare_rps, _total_rps(need, counts, problem) - need.protected_rps)
+        removable = counts[choice.key] - choice.lower
+        if choice.rate_rps > 0:
+            removable = min(removable, max(0, floor(spare_rps / choice.rate_rps + SLACK_RATIO)))
+        counts[choice.key] -= removable
+    return counts
+
+
+def _total_rps(need: Need, counts: Mapping[VariantKey, int], without_spot: Problem | None = None) -> float:
+    return sum(
+        choice.rate_rps * counts[choice.key]
+        for choice in need.choices
+        if without_spot is None or not _is_spot(choice, without_spot)
+    )
+
+
+def _cover(need: Need, problem: Problem, floors: Mapping[str, Floor], counts: Counts) -> None:
+    """Adds to `counts` what is missing: first what must survive a spot loss, then the rest."""
+    for choice in sorted(need.choices, key=_price):
+        if not _is_spot(choice, problem):
+            _add(need, choice, need.protected_rps - _total_rps(need, counts, problem), floors, counts)
+    for choice in sorted(need.choices, key=_price):
+        _add(need, choice, need.target_rps - _total_rps(need, counts), floors, counts)
+
+
+def _add(need: Need, choice: Choice, missing_rps: float, floors: Mapping[str, Floor], counts: Counts) -> None:
+    if missing_rps <= SLACK_RATIO * need.target_rps or choice.rate_rps <= 0 or choice.pool not in floors:
+        return
+    wanted = min(ceil(missing_rps / choice.rate_rps - SLACK_RATIO), choice.upper - counts[choice.key])
+    if need.budget_usd_per_hour is not None and choice.slot_usd_per_hour > 0:
+        spent = sum(other.slot_usd_per_hour * counts[other.key] for other in need.choices)
+        wanted = min(wanted, floor((budget_floor(need) - spent) / choice.slot_usd_per_hour + SLACK_RATIO))
+    if wanted > 0:
+        counts[choice.key] += floors[choice.pool].seat(choice.shape, wanted)

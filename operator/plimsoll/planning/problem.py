@@ -1,0 +1,312 @@
+"""What exactly has to be decided: the snapshot, forecasts and options boiled down to needs, choices and rooms.
+
+In: the snapshot, forecasts, options and stock-outs. Out: a ``Problem``, the one statement of bounds, prices and room
+that the integer programme, the greedy fallback, the packing proof and the list of alternatives all read. Nothing is
+decided here. Design section 5.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from plimsoll.domain import (
+    CapacityTable,
+    Deployment,
+    Forecast,
+    ForecastBasis,
+    Mode,
+    ObjectKey,
+    Option,
+    Pool,
+    PriceKind,
+    Reason,
+    Snapshot,
+    StockOut,
+    Variant,
+    VariantKey,
+)
+from plimsoll.planning.room import Bin, Room, Shape, dominant_share, fits
+
+PAID_MOVE_RATIO = 1e-3
+"""Share of the amortised price that a move into a paid pool counts with. Guess: enough to break ties, never more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One column of the problem: how many replicas of one variant, between `lower` and `upper`."""
+
+    key: VariantKey
+    pool: str
+    capacity: CapacityTable
+    rate_rps: float
+    """A lower bound on the rate per replica at any count: with one entry in the table, exactly that entry."""
+    shape: Shape
+    lower: int
+    upper: int
+    current: int
+    stays: Reason | None
+    """Why its `lower` replicas run whatever is decided here (pinned, paused, held); they yield to nobody."""
+    seats: tuple[str, ...]
+    """The present nodes that its pods sit on, one entry a pod."""
+    slot_usd_per_hour: float
+    """Price of the share of a node that one replica takes; 0 in a paid pool."""
+    list_usd_per_hour: float
+    """The same at the pool's listed or amortised price."""
+    lead_s: float
+    move_usd_per_hour: float
+    """The overlap that one more replica costs, spread over the dwell in which a plan is expected to stand."""
+
+    def total_rps(self, replicas: int) -> float:
+        return self.capacity.total_rps(replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One deployment: the rate it asks for, and the choices that may carry it."""
+
+    key: ObjectKey
+    priority: int
+    required_rps: float
+    """What the forecast asks for."""
+    target_rps: float
+    """What is planned for: at least one replica where demand is blind at zero, at most what all choices together do."""
+    protected_rps: float
+    """What must be left when any one spot pool is lost; 0 where the policy tolerates the loss."""
+    budget_usd_per_hour: float | None
+    keeps_one: bool
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """All needs, in order of key, and the rooms by pool name."""
+
+    needs: tuple[Need, ...]
+    rooms: Mapping[str, Room]
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        return tuple(choice for need in self.needs for choice in need.choices)
+
+    @property
+    def usd_per_unit(self) -> float:
+        """The dearest node's price, the unit in which the programme counts; 1 where nothing costs anything."""
+        return max((room.list_usd_per_hour for room in self.rooms.values()), default=0.0) or 1.0
+
+    def choices_in(self, pool: str) -> tuple[Choice, ...]:
+        return tuple(choice for choice in self.choices if choice.pool == pool)
+
+
+def state_problem(
+    snapshot: Snapshot,
+    forecasts: Mapping[ObjectKey, Forecast],
+    options: Mapping[VariantKey, Option],
+    stock_outs: Mapping[str, StockOut],
+    *,
+    free_recommended: bool = False,
+) -> Problem:
+    """The problem of this tick, the same bytes in whatever order the objects came.
+
+    Args:
+        snapshot: deployments and pools; a variant of a pool that is not there counts as having no room.
+        forecasts: one for each deployment.
+        options: one for each variant.
+        stock_outs: marks by pool; one that still stands caps its pool to the nodes that are present.
+        free_recommended: False fixes deployments in mode Recommend to what they run, True lets them be planned.
+    """
+    deployments = sorted(snapshot.deployments, key=lambda deployment: deployment.key)
+    variants = [variant for deployment in deployments for variant in deployment.variants]
+    pools = {pool.name: pool for pool in sorted(snapshot.pools, key=lambda pool: pool.name)}
+    rooms = {
+        name: _room(
+            pool, [v for v in variants if v.pool == name], _is_sold_out(stock_outs.get(name), snapshot), snapshot
+        )
+        for name, pool in pools.items()
+    }
+    return Problem(
+        needs=tuple(
+            _need(deployment, forecasts[deployment.key], options, pools, rooms, free_recommended)
+            for deployment in deployments
+        ),
+        rooms=rooms,
+    )
+
+
+def _is_sold_out(mark: StockOut | None, snapshot: Snapshot) -> bool:
+    return mark is not None and mark.until_s > snapshot.now_s
+
+
+def _room(pool: Pool, variants: Iterable[Variant], sold_out: bool, snapshot: Snapshot) -> Room:
+    variants = tuple(variants)
+    resources = tuple(sorted({name for variant in variants for name in variant.per_replica}))
+    max_nodes = min(pool.max_nodes, len(pool.nodes)) if sold_out else pool.max_nodes
+    # A node that boots longer than this counts as broken; 30 s covers pools that promise no provisioning time.
+    patience_s = max(30.0, 1.5 * pool.provisioning_s)
+    present = tuple(
+        Bin(
+            node.name,
+            tuple(
+                max(0.0, node.allocatable.get(name, 0.0) - node.foreign_requests.get(name, 0.0)) for name in resources
+            ),
+        )
+        for node in sorted(pool.nodes, key=lambda node: node.name)
+        if node.schedulable and (node.ready or snapshot.now_s - node.created_s <= patience_s)
+    )
+    return Room(
+        name=pool.name,
+        resources=resources,
+        usd_per_hour=pool.marginal_price_usd_per_hour,
+        list_usd_per_hour=pool.price_usd_per_hour,
+        spot=pool.price_kind is PriceKind.SPOT,
+        sold_out=sold_out,
+        min_nodes=pool.min_nodes,
+        max_nodes=max_nodes,
+        node=tuple(pool.node_resources.get(name, 0.0) for name in resources),
+        present=present,
+        fresh=max(0, max_nodes - len(pool.nodes)),
+        taken=_taken(variants, resources),
+    )
+
+
+def _taken(variants: Iterable[Variant], resources: tuple[str, ...]) -> Mapping[str, Shape]:
+    """What our own pods take of each node at the moment."""
+    taken: dict[str, list[float]] = {}
+    for variant in variants:
+        for pod in variant.pods:
+            if pod.node is not None and not pod.terminating:
+                amounts = taken.setdefault(pod.node, [0.0] * len(resources))
+                for index, name in enumerate(resources):
+                    amounts[index] += variant.per_replica.get(name, 0.0)
+    return {node: tuple(amounts) for node, amounts in taken.items()}
+
+
+def _need(
+    deployment: Deployment,
+    forecast: Forecast,
+    options: Mapping[VariantKey, Option],
+    pools: Mapping[str, Pool],
+    rooms: Mapping[str, Room],
+    free_recommended: bool,
+) -> Need:
+    choices = tuple(
+        _choice(deployment, variant, forecast, options, pools, rooms, free_recommended)
+        for variant in sorted(deployment.variants, key=lambda variant: variant.key)
+    )
+    required_rps = forecast.required_rps
+    reachable_rps = sum(choice.rate_rps * choice.upper for choice in choices)
+    startable = [c.rate_rps for c in choices if c.rate_rps > 0 and c.upper > 0]
+    keeps_one = not deployment.demand.sees_zero_replicas and bool(startable)
+    target_rps = min(required_rps, reachable_rps)
+    if keeps_one:
+        # The smallest rate of all: every single replica, of whatever variant, meets it, and no replica does not.
+        target_rps = max(target_rps, min(startable))
+    survivors_ratio = 1.0 - deployment.policy.spot_loss_tolerated_ratio
+    return Need(
+        key=deployment.key,
+        priority=deployment.priority,
+        required_rps=required_rps,
+        target_rps=target_rps,
+        protected_rps=min(target_rps, required_rps) * survivors_ratio,
+        budget_usd_per_hour=deployment.budget_usd_per_hour,
+        keeps_one=keeps_one,
+        choices=choices,
+    )
+
+
+def _choice(
+    deployment: Deployment,
+    variant: Variant,
+    forecast: Forecast,
+    options: Mapping[VariantKey, Option],
+    pools: Mapping[str, Pool],
+    rooms: Mapping[str, Room],
+    free_recommended: bool,
+) -> Choice:
+    option, room = options[variant.key], rooms.get(variant.pool, NO_ROOM)
+    shape = tuple(variant.per_replica.get(name, 0.0) for name in room.resources)
+    lower, upper, stays = _bounds(deployment, variant, forecast, options, free_recommended)
+    share = 1.0 / max(1, fits(room.node, shape))
+    lead_s = variant.profile.startup_s
+    if variant.pool in pools and not room.has_room_now(shape):
+        lead_s += pools[variant.pool].provisioning_s
+    slot_usd_per_hour = room.usd_per_hour * share
+    list_usd_per_hour = room.list_usd_per_hour * share
+    overlap_usd_per_hour = slot_usd_per_hour or PAID_MOVE_RATIO * list_usd_per_hour
+    return Choice(
+        key=variant.key,
+        pool=variant.pool,
+        capacity=option.capacity,
+        rate_rps=_rate_rps(option.capacity),
+        shape=shape,
+        lower=lower,
+        upper=max(lower, min(upper, room.slots(shape))),
+        current=variant.replicas,
+        stays=stays,
+        seats=tuple(sorted(pod.node for pod in variant.pods if pod.node is not None and not pod.terminating)),
+        slot_usd_per_hour=slot_usd_per_hour,
+        list_usd_per_hour=list_usd_per_hour,
+        lead_s=lead_s,
+        move_usd_per_hour=overlap_usd_per_hour * lead_s / max(1.0, deployment.policy.expected_dwell_s),
+    )
+
+
+def _bounds(
+    deployment: Deployment,
+    variant: Variant,
+    forecast: Forecast,
+    options: Mapping[VariantKey, Option],
+    free_recommended: bool,
+) -> tuple[int, int, Reason | None]:
+    """Lower and upper bound on the replicas of one variant, and why it stays as it is, if it does."""
+    current, floor = variant.replicas, variant.min_replicas
+    frozen = _frozen(deployment, variant, options, free_recommended)
+    if frozen is not None:
+        return current, current, frozen
+    if forecast.basis is not ForecastBasis.KNOWN:
+        lower = max(floor, current)
+        return lower, max(lower, variant.max_replicas), Reason.HELD
+    if not options[variant.key].usable:
+        return floor, floor, None
+    return floor, max(floor, variant.max_replicas), None
+
+
+def _frozen(
+    deployment: Deployment, variant: Variant, options: Mapping[VariantKey, Option], free_recommended: bool
+) -> Reason | None:
+    if deployment.mode is Mode.PAUSED:
+        return Reason.PAUSED
+    if variant.pinned:
+        return Reason.PINNED
+    if deployment.mode is Mode.RECOMMEND and not free_recommended:
+        return Reason.RECOMMEND_ONLY
+    # Nothing here meets the SLO: there is nothing to choose, and what serves badly is better than nothing.
+    if not any(options[other.key].usable for other in deployment.variants):
+        return Reason.NO_USABLE_VARIANT
+    return None
+
+
+def _rate_rps(capacity: CapacityTable) -> float:
+    # The line below every point of the table: n replicas carry at least n times this, so a plan that holds with it
+    # holds by the table, too.
+    return min(rate_rps / replicas for replicas, rate_rps in zip(capacity.replicas, capacity.rate_rps, strict=True))
+
+
+NO_ROOM = Room(
+    name="",
+    resources=(),
+    usd_per_hour=0.0,
+    list_usd_per_hour=0.0,
+    spot=False,
+    sold_out=False,
+    min_nodes=0,
+    max_nodes=0,
+    node=(),
+    present=(),
+    fresh=0,
+    taken={},
+)
+"""What a variant has whose pool is not there."""
+
+
+def relative_size(choice: Choice, room: Room) -> float:
+    """The share of a fresh node that one replica takes of its scarcest resource, 0 to 1."""
+    return dominant_share(choice.shape, room.node)

@@ -1,0 +1,225 @@
+"""The integer programme over all deployments: its columns, its rows, and what each objective charges.
+
+In: a ``Problem``. Out: a ``Programme`` that ``solver`` hands to HiGHS, and the way back from its values to replicas.
+Letters: i choices (one variant of one deployment), d deployments, p pools, c classes of like nodes in a pool, r
+resources. Design section 5.
+
+    minimise   sum_pc price_p y_pc  +  sum_i move_i g_i  (+ a trace of list price, so that nothing runs for nothing)
+    demand     sum_i rate_i x_i / target_d            >= 1 - s_d                                  for every d
+    spot       sum_{i not in p} rate_i x_i / left_d    >= 1 - u_d                                 for every d, spot p
+    room       sum_i shape_ir x_i                     <= density_p sum_c free_cr y_pc             for every p, r
+    slots      sum_{i at least as large as i'} x_i    <= sum_c fits(i', c) y_pc                   for every p, i'
+    nodes      min_p                                  <= sum_c y_pc <= max_p                      for every p
+    budget     sum_i slot_i x_i                       <= budget_d                                 for every such d
+    bounds     lower_i <= x_i + o_i <= upper_i
+    moves      x_i + o_i - g_i                        <= current_i
+
+x, o, y whole numbers. s is the share of demand left uncovered, u the share that a lost spot pool would leave so,
+o the replicas that must run and find no room; all three are zero unless there is not enough.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.domain import ObjectKey, VariantKey
+from plimsoll.planning.problem import Choice, Need, Problem
+from plimsoll.planning.room import Room, Shape, fits
+
+Floats = NDArray[np.float64]
+
+TRACE_RATIO = 1e-4
+"""Share of its list price that every replica costs on top. Guess: small against any real saving, so that free slots
+and paid nodes are not filled for nothing, and the cheaper of two paid pools is taken."""
+ORDER_RATIO = 1e-7
+"""What the place in the order of keys costs: settles exact ties, so that equal variants are taken in order of name."""
+MAX_SHAPES_COMPARED = 24
+"""With more shapes than this in one pool, a slot row counts equal shapes only: rows stay few and short."""
+SPOT_WEIGHT = 0.01
+"""What one uncovered share after a spot loss counts against one uncovered share now. Guess: serving now comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One linear constraint: lower <= sum of coefficients x columns <= upper."""
+
+    columns: tuple[int, ...]
+    coefficients: tuple[float, ...]
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """Columns with bounds and the cost of each, rows, and which columns mean what."""
+
+    problem: Problem
+    cost: Floats
+    """In units of `Problem.usd_per_unit`: the numbers that HiGHS sees stay near one whatever the currency is worth."""
+    upper: Floats
+    whole: tuple[bool, ...]
+    slack: tuple[int, ...]
+    """Columns that say that something is missing."""
+    rows: tuple[Row, ...]
+    placed: Mapping[VariantKey, int]
+    unplaced: Mapping[VariantKey, int]
+    nodes: Mapping[str, tuple[int, ...]]
+    tiers: tuple[Mapping[int, float], ...]
+    """Weights of slack columns, what must be met first comes first."""
+
+    def nodes_of(self, values: Floats) -> dict[str, int]:
+        """Nodes by pool, as the values of all columns say."""
+        return {pool: round(sum(values[c] for c in columns)) for pool, columns in self.nodes.items()}
+
+    def replicas_of(self, values: Floats) -> dict[VariantKey, int]:
+        """Replicas by variant, those without room included."""
+        return {
+            key: round(values[column] + (values[self.unplaced[key]] if key in self.unplaced else 0.0))
+            for key, column in self.placed.items()
+        }
+
+
+class _Columns:
+    """Collects columns while the programme is being written."""
+
+    def __init__(self) -> None:
+        self.cost: list[float] = []
+        self.upper: list[float] = []
+        self.whole: list[bool] = []
+
+    def add(self, upper: float, cost: float = 0.0, *, whole: bool = False) -> int:
+        self.cost.append(cost)
+        self.upper.append(upper)
+        self.whole.append(whole)
+        return len(self.cost) - 1
+
+
+def write_programme(problem: Problem, max_tiers: int) -> Programme:
+    """The programme of a problem; priorities beyond the first `max_tiers` share the last tier."""
+    columns, rows, choices, usd_per_unit = _Columns(), list[Row](), problem.choices, problem.usd_per_unit
+    placed, unplaced = dict[VariantKey, int](), dict[VariantKey, int]()
+    for rank, choice in enumerate(choices, start=1):
+        trace = TRACE_RATIO * choice.list_usd_per_hour / usd_per_unit + ORDER_RATIO * rank / len(choices)
+        placed[choice.key] = columns.add(choice.upper, trace, whole=True)
+        if choice.lower:
+            unplaced[choice.key] = columns.add(choice.lower, trace, whole=True)
+        rows += _bounds_and_moves(choice, columns, placed, unplaced, usd_per_unit)
+    nodes: dict[str, tuple[int, ...]] = {}
+    for name, room in problem.rooms.items():
+        price = room.usd_per_hour / usd_per_unit
+        nodes[name] = tuple(columns.add(count, price, whole=True) for _, count in room.classes)
+        rows += _room_rows(room, problem.choices_in(name), placed, nodes[name])
+    short = {need.key: (columns.add(1.0), columns.add(1.0)) for need in problem.needs}
+    for need in problem.needs:
+        rows += _need_rows(need, problem.rooms, placed, *short[need.key])
+    return Programme(
+        problem=problem,
+        cost=np.array(columns.cost),
+        upper=np.array(columns.upper, dtype=np.float64),
+        whole=tuple(columns.whole),
+        slack=(*unplaced.values(), *(column for pair in short.values() for column in pair)),
+        rows=tuple(rows),
+        placed=placed,
+        unplaced=unplaced,
+        nodes=nodes,
+        tiers=tuple(_tiers(problem, unplaced, short, max_tiers)),
+    )
+
+
+def _bounds_and_moves(
+    choice: Choice,
+    columns: _Columns,
+    placed: Mapping[VariantKey, int],
+    unplaced: Mapping[VariantKey, int],
+    usd_per_unit: float,
+) -> Iterable[Row]:
+    counted = (placed[choice.key], *((unplaced[choice.key],) if choice.lower else ()))
+    ones = (1.0,) * len(counted)
+    if choice.lower:
+        yield Row(counted, ones, choice.lower, choice.upper)
+    if choice.upper > max(choice.current, choice.lower):
+        added = columns.add(choice.upper, choice.move_usd_per_hour / usd_per_unit)
+        yield Row((*counted, added), (*ones, -1.0), -np.inf, choice.current)
+
+
+def _room_rows(
+    room: Room, choices: tuple[Choice, ...], placed: Mapping[VariantKey, int], nodes: tuple[int, ...]
+) -> Iterable[Row]:
+    if nodes:
+        upper = float(max(0, room.max_nodes))
+        yield Row(nodes, (1.0,) * len(nodes), min(room.min_nodes, upper, sum(n for _, n in room.classes)), upper)
+    for index in range(len(room.resources)):
+        users = [choice for choice in choices if choice.shape[index] > 0]
+        # In shares of a fresh node: bytes of memory and whole GPUs then weigh alike for the solver's tolerances.
+        unit = room.node[index] or max((choice.shape[index] for choice in users), default=1.0)
+        takes = [choice.shape[index] / unit for choice in users]
+        gives = [-room.density * free[index] / unit for free, _ in room.classes]
+        if users:
+            yield Row((*(placed[c.key] for c in users), *nodes), (*takes, *gives), -np.inf, 0.0)
+    shapes = sorted({choice.shape for choice in choices})
+    for shape in shapes:
+        larger = [
+            placed[choice.key]
+            for choice in choices
+            if choice.shape == shape or (len(shapes) <= MAX_SHAPES_COMPARED and _contains(choice.shape, shape))
+        ]
+        gives = [-float(fits(free, shape)) for free, _ in room.classes]
+        yield Row((*larger, *nodes), (*(1.0,) * len(larger), *gives), -np.inf, 0.0)
+
+
+def _contains(shape: Shape, other: Shape) -> bool:
+    return all(mine >= others for mine, others in zip(shape, other, strict=True))
+
+
+def _need_rows(
+    need: Need, rooms: Mapping[str, Room], placed: Mapping[VariantKey, int], uncovered: int, unprotected: int
+) -> Iterable[Row]:
+    carriers = [choice for choice in need.choices if choice.rate_rps > 0 and choice.upper > 0]
+    if need.target_rps > 0:
+        yield _at_least(need.target_rps, carriers, placed, uncovered)
+    if need.protected_rps > 0:
+        for pool in sorted({choice.pool for choice in carriers if rooms[choice.pool].spot}):
+            others = [choice for choice in carriers if choice.pool != pool]
+            reachable_rps = sum(choice.rate_rps * choice.upper for choice in others)
+            if others:
+                yield _at_least(min(need.protected_rps, reachable_rps), others, placed, unprotected)
+    if need.budget_usd_per_hour is not None:
+        priced = [choice for choice in need.choices if choice.slot_usd_per_hour > 0]
+        prices = tuple(choice.slot_usd_per_hour for choice in priced)
+        if priced:
+            yield Row(tuple(placed[c.key] for c in priced), prices, -np.inf, budget_floor(need))
+
+
+def budget_floor(need: Need) -> float:
+    """The budget, or what must run in any case if that costs more."""
+    forced = sum(choice.slot_usd_per_hour * choice.lower for choice in need.choices)
+    one = min((c.slot_usd_per_hour for c in need.choices if c.rate_rps > 0 and c.upper > 0), default=0.0)
+    return max(need.budget_usd_per_hour or 0.0, forced, one if need.keeps_one else 0.0)
+
+
+def _at_least(rate_rps: float, choices: list[Choice], placed: Mapping[VariantKey, int], missing: int) -> Row:
+    # One replica that alone carries more counts as exactly enough: the same whole-number plans, a tighter relaxation.
+    shares = tuple(min(1.0, choice.rate_rps / rate_rps) for choice in choices)
+    return Row((*(placed[choice.key] for choice in choices), missing), (*shares, 1.0), 1.0, np.inf)
+
+
+def _tiers(
+    problem: Problem,
+    unplaced: Mapping[VariantKey, int],
+    short: Mapping[ObjectKey, tuple[int, int]],
+    max_tiers: int,
+) -> Iterable[Mapping[int, float]]:
+    stays = {unplaced[c.key]: 1.0 for c in problem.choices if c.stays and c.key in unplaced}
+    if stays:
+        yield stays
+    priorities = sorted({need.priority for need in problem.needs}, reverse=True)
+    for index, priority in enumerate(priorities[:max_tiers]):
+        last = index == max_tiers - 1
+        weights: dict[int, float] = {}
+        for need in problem.needs:
+            if need.priority == priority or (last and need.priority < priority):
+                weights[short[need.key][0]], weights[short[need.key][1]] = 1.0, SPOT_WEIGHT
+                weights |= {unplaced[c.key]: 1.0 for c in need.choices if c.key in unplaced and not c.stays}
+        yield weights

@@ -1,0 +1,84 @@
+"""How much room a pool has: present nodes with what is free on them, and fresh ones it may still ask for.
+
+In: amounts by resource, in the order that the room names. Out: how many replicas of a shape fit. A replica never
+straddles nodes. Design section 5.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor
+
+Shape = tuple[float, ...]
+"""Amounts of the room's resources, in the room's order."""
+
+MAX_PODS_PER_NODE = 110
+"""The kubelet's default; only matters for replicas that request nothing at all."""
+SLACK_RATIO = 1e-9
+"""Rounding allowed when amounts are divided: 3 x 0.1 cores fit into 0.3 cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One node: what it offers to replicas, foreign requests already taken off."""
+
+    name: str
+    free: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One pool: its present usable nodes, and how many fresh ones may come on top."""
+
+    name: str
+    resources: tuple[str, ...]
+    usd_per_hour: float
+    """What one more node costs: 0 for a paid pool."""
+    list_usd_per_hour: float
+    spot: bool
+    sold_out: bool
+    min_nodes: int
+    max_nodes: int
+    node: Shape
+    """What one fresh node offers."""
+    present: tuple[Bin, ...]
+    fresh: int
+    taken: Mapping[str, Shape]
+    """By node name: what our own pods take of it right now."""
+    density: float = 1.0
+    """Share of a node that a plan may count on; lowered when replicas turned out not to pack."""
+
+    @property
+    def classes(self) -> tuple[tuple[Shape, int], ...]:
+        """Nodes with the same free amounts and their number, the roomiest first."""
+        counts: dict[Shape, int] = {}
+        for node in self.present:
+            counts[node.free] = counts.get(node.free, 0) + 1
+        if self.fresh:
+            counts[self.node] = counts.get(self.node, 0) + self.fresh
+        return tuple(sorted(counts.items(), reverse=True))
+
+    def slots(self, shape: Shape) -> int:
+        """How many replicas of one shape fit into the pool at its largest, when nothing else is in it."""
+        free = [free for free, count in self.classes for _ in range(min(count, self.max_nodes))]
+        counts = sorted((fits(amounts, shape) for amounts in free), reverse=True)
+        return sum(counts[: self.max_nodes])
+
+    def has_room_now(self, shape: Shape) -> bool:
+        """True when a present node has room for one more replica beside our own pods."""
+        nothing = (0.0,) * len(self.resources)
+        return any(
+            fits(tuple(f - t for f, t in zip(node.free, self.taken.get(node.name, nothing), strict=True)), shape) > 0
+            for node in self.present
+        )
+
+
+def fits(free: Shape, shape: Shape) -> int:
+    """How many replicas of a shape go into the free amounts of one node."""
+    counts = [floor(f / s + SLACK_RATIO) for f, s in zip(free, shape, strict=True) if s > 0]
+    return max(0, min((*counts, MAX_PODS_PER_NODE)))
+
+
+def dominant_share(shape: Shape, node: Shape) -> float:
+    """The largest share that a shape takes of any resource of a node, at most 1."""
+    shares = [s / n if n > 0 else 1.0 for s, n in zip(shape, node, strict=True) if s > 0]
+    return min(1.0, max(shares, default=0.0))

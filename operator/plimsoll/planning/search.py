@@ -1,0 +1,97 @@
+"""From a problem to the plan that is taken: solve, prove by packing, tighten and solve again, or fall back.
+
+In: a ``Problem``, the last plan's replicas and limits. Out: the best ``Assessment`` found, and how the solve went.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from plimsoll.domain import Reason, SolverReport, VariantKey
+from plimsoll.planning.assessment import Assessment, assess, tighten
+from plimsoll.planning.fallback import fill_up
+from plimsoll.planning.problem import Problem
+from plimsoll.planning.programme import Floats, Programme, write_programme
+from plimsoll.planning.solver import Outcome, Solved, SolveLimits, solve
+
+ROUNDS = 4
+"""How often a plan that does not pack is tightened. Guess: each round costs a solve; later ones rarely gain."""
+
+
+def best_plan(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLimits) -> tuple[Assessment, SolverReport]:
+    """The best plan found and the report on the solve.
+
+    Args:
+        problem: needs and rooms.
+        last: replicas of the last plan, the start of the solve; variants that are gone are ignored.
+        limits: when to stop.
+    """
+    repaired = assess(problem, fill_up(problem, last))
+    candidates: list[Assessment] = []
+    first: Solved | None = None
+    tried, seconds = problem, 0.0
+    for _ in range(ROUNDS):
+        programme = write_programme(tried, limits.max_tiers)
+        solved = solve(programme, _start(programme, repaired), limits)
+        first, seconds = first or solved, seconds + solved.seconds
+        if solved.values is None:
+            break
+        wanted = programme.replicas_of(solved.values)
+        candidates.append(assess(problem, wanted))
+        tighter = tighten(tried, candidates[-1], wanted, programme.nodes_of(solved.values))
+        if tighter is None or _is_close(candidates[-1], solved, programme, wanted, limits):
+            break
+        tried = tighter
+    assert first is not None, "at least one round is solved"
+    if not candidates:
+        candidates = [repaired, assess(problem, fill_up(problem, {}))]
+    best = min(candidates, key=lambda candidate: candidate.rank)
+    return best, _report(best, replace(first, seconds=seconds), problem.usd_per_unit)
+
+
+def _is_close(
+    found: Assessment, solved: Solved, programme: Programme, wanted: Mapping[VariantKey, int], limits: SolveLimits
+) -> bool:
+    """True where all replicas have a seat within budget, and packing costs next to nothing more than was counted."""
+    seated = all(found.placed[key] >= count for key, count in wanted.items())
+    excess = found.priced_usd_per_hour - solved.objective * programme.problem.usd_per_unit
+    return seated and found.over_budget_usd_per_hour <= 0 and excess <= limits.gap_ratio * found.usd_per_hour
+
+
+def _start(programme: Programme, plan: Assessment) -> Floats:
+    """The whole-number columns as the plan sets them, for HiGHS to begin with; the others stay 0."""
+    values = np.zeros(len(programme.cost))
+    for choice in programme.problem.choices:
+        values[programme.placed[choice.key]] = min(choice.upper, plan.placed[choice.key])
+        if choice.key in programme.unplaced:
+            values[programme.unplaced[choice.key]] = plan.replicas[choice.key] - plan.placed[choice.key]
+    for name, room in programme.problem.rooms.items():
+        for column, (free, _) in zip(programme.nodes[name], room.classes, strict=True):
+            values[column] = plan.packed[name].used.get(free, 0)
+    return values
+
+
+def _report(best: Assessment, first: Solved, usd_per_unit: float) -> SolverReport:
+    """The solve in figures; the bound is on node prices, what the plan pays for moves already taken off."""
+    cost = best.usd_per_hour
+    if first.values is None:
+        timed_out = first.outcome is Outcome.STOPPED
+        return SolverReport(
+            outcome=Reason.SOLVE_TIMED_OUT if timed_out else Reason.SOLVE_FAILED,
+            cost_usd_per_hour=cost,
+            bound_usd_per_hour=0.0,
+            gap_ratio=1.0 if cost > 0 else 0.0,
+            seconds=first.seconds,
+            message=f"no plan from the solver ({first.message}): the last plan or a greedy one stands in its place",
+        )
+    distance = max(0.0, best.priced_usd_per_hour - first.bound * usd_per_unit)
+    bound = max(0.0, cost - distance)
+    return SolverReport(
+        outcome=Reason.SOLVED,
+        cost_usd_per_hour=cost,
+        bound_usd_per_hour=bound,
+        gap_ratio=(cost - bound) / cost if cost > 0 else 0.0,
+        seconds=first.seconds,
+        message="not everything fits: the highest priority comes first" if any(best.missed) else "everything is covered",
+    )

@@ -1,0 +1,158 @@
+"""Solving the programme with HiGHS: everything covered if that can be, else the highest priority first.
+
+In: a ``Programme``, a start and limits. Out: the values of all columns with the solver's own bound, or why there are
+none. The only place that knows highspy; it never raises. Design section 5.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+import highspy
+import numpy as np
+
+from plimsoll.planning.programme import Floats, Programme, Row
+
+TIER_SLACK = 1e-6
+"""By how much a tier that has been solved may get worse again: HiGHS's own feasibility tolerance."""
+
+
+@dataclass(frozen=True, slots=True)
+class SolveLimits:
+    """When the solver stops. Node counts and gaps keep a plan reproducible; wall time is for the operator only."""
+
+    time_limit_s: float | None = None
+    """None never looks at the clock: for tests and the simulator."""
+    exact_up_to_columns: int = 400
+    """Whole-number columns up to which the gap is closed entirely; measured: such fleets take well under a second."""
+    gap_ratio: float = 0.005
+    """Above that, a plan this close to the bound is good enough."""
+    max_branch_nodes: int = 2000
+    max_tiers: int = 8
+    """Priorities told apart when there is not enough; lower ones share the last place."""
+
+
+class Outcome(Enum):
+    """How one call to the solver ended."""
+
+    SOLVED = auto()
+    INFEASIBLE = auto()
+    STOPPED = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What the solver found; `values` is None unless the outcome is SOLVED. Objective and bound in programme units."""
+
+    outcome: Outcome
+    values: Floats | None = None
+    objective: float = 0.0
+    bound: float = 0.0
+    seconds: float = 0.0
+    message: str = ""
+
+
+def solve(programme: Programme, start: Floats | None, limits: SolveLimits) -> Solved:
+    """The cheapest plan that covers everything; where there is none, the cheapest of those that miss least."""
+    no_slack = programme.upper.copy()
+    no_slack[list(programme.slack)] = 0.0
+    answer = _run(programme, programme.cost, no_slack, programme.rows, start, limits)
+    if answer.outcome is not Outcome.INFEASIBLE:
+        return answer
+    rows, seconds = programme.rows, answer.seconds
+    for weights in programme.tiers:
+        tier = _run(
+            programme, _weighed(weights, len(programme.cost)), programme.upper, rows, start, _left(limits, seconds)
+        )
+        seconds += tier.seconds
+        if tier.values is None:
+            return replace(tier, seconds=seconds)
+        rows = (*rows, Row(tuple(weights), tuple(weights.values()), -np.inf, _at_most(tier.objective)))
+        start = tier.values
+    answer = _run(programme, programme.cost, programme.upper, rows, start, _left(limits, seconds))
+    return replace(answer, seconds=answer.seconds + seconds)
+
+
+def _weighed(weights: Mapping[int, float], columns: int) -> Floats:
+    cost = np.zeros(columns)
+    cost[list(weights)] = list(weights.values())
+    return cost
+
+
+def _at_most(objective: float) -> float:
+    return max(0.0, objective) * (1 + TIER_SLACK) + TIER_SLACK
+
+
+def _left(limits: SolveLimits, seconds: float) -> SolveLimits:
+    return (
+        limits if limits.time_limit_s is None else replace(limits, time_limit_s=max(0.0, limits.time_limit_s - seconds))
+    )
+
+
+def _run(
+    programme: Programme,
+    cost: Floats,
+    upper: Floats,
+    rows: tuple[Row, ...],
+    start: Floats | None,
+    limits: SolveLimits,
+) -> Solved:
+    # HiGHS takes NaN for an answer and calls the result optimal; so it must not see one.
+    numbers = [cost, upper, np.array([number for row in rows for number in row.coefficients])]
+    if not all(np.isfinite(part).all() for part in numbers):
+        return Solved(Outcome.FAILED, message="a price, rate or size is not a finite number")
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.setOptionValue("output_flag", False)
+    for option, value in _options(programme, limits).items():
+        solver.setOptionValue(option, value)
+    if solver.passModel(_model(programme, cost, upper, rows)) == highspy.HighsStatus.kError:
+        return Solved(Outcome.FAILED, message="HiGHS refuses the programme")
+    if start is not None:
+        # Whole numbers only: HiGHS fills in the rest, and drops a start that does not fit.
+        whole = np.flatnonzero(np.array(programme.whole)).astype(np.int32)
+        solver.setSolution(len(whole), whole, np.minimum(start, upper)[whole])
+    solver.run()
+    return _answer(solver)
+
+
+def _options(programme: Programme, limits: SolveLimits) -> dict[str, float | int | str]:
+    small = sum(programme.whole) <= limits.exact_up_to_columns
+    options: dict[str, float | int | str] = {
+        "threads": 1,
+        "random_seed": 0,
+        "mip_rel_gap": 0.0 if small else limits.gap_ratio,
+        "mip_abs_gap": 1e-9,
+        "mip_max_nodes": limits.max_branch_nodes,
+    }
+    return options if limits.time_limit_s is None else {**options, "time_limit": limits.time_limit_s}
+
+
+def _model(programme: Programme, cost: Floats, upper: Floats, rows: tuple[Row, ...]) -> highspy.HighsLp:
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(cost), len(rows)
+    model.col_cost_, model.col_lower_, model.col_upper_ = cost, np.zeros(len(cost)), upper
+    model.row_lower_ = np.array([row.lower for row in rows], dtype=np.float64)
+    model.row_upper_ = np.array([row.upper for row in rows], dtype=np.float64)
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_ = np.cumsum([0, *(len(row.columns) for row in rows)]).astype(np.int32)
+    model.a_matrix_.index_ = np.array([column for row in rows for column in row.columns], dtype=np.int32)
+    model.a_matrix_.value_ = np.array([number for row in rows for number in row.coefficients], dtype=np.float64)
+    kinds = {True: highspy.HighsVarType.kInteger, False: highspy.HighsVarType.kContinuous}
+    model.integrality_ = [kinds[whole] for whole in programme.whole]
+    return model
+
+
+def _answer(solver: highspy.Highs) -> Solved:
+    status, info, seconds = solver.getModelStatus(), solver.getInfo(), solver.getRunTime()
+    told = solver.modelStatusToString(status)
+    kinds = highspy.HighsModelStatus
+    if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
+        return Solved(Outcome.INFEASIBLE, seconds=seconds, message=told)
+    stopped = status in (kinds.kTimeLimit, kinds.kSolutionLimit, kinds.kIterationLimit, kinds.kInterrupt)
+    feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    if status in (kinds.kOptimal, kinds.kModelEmpty) or (stopped and feasible):
+        bound = info.mip_dual_bound if np.isfinite(info.mip_dual_bound) else 0.0
+        values = np.array(solver.getSolution().col_value)
+        return Solved(Outcome.SOLVED, values, info.objective_function_value, bound, seconds, told)
+    return Solved(Outcome.STOPPED if stopped else Outcome.FAILED, seconds=seconds, message=told)
