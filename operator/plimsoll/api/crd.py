@@ -49,12 +49,19 @@ _KEPT = frozenset(
 _DROPPED = frozenset({"title", "$defs"})
 
 
+class _PlainDumper(yaml.SafeDumper):
+    """Writes equal parts out each time: anchors and aliases are valid YAML that few people can read."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 def render_crds() -> Mapping[str, str]:
     """The YAML of every CustomResourceDefinition by file name, sorted, the same bytes on every run."""
     definitions = sorted((definition(kind) for kind in KINDS.values()), key=lambda crd: str(crd["metadata"]["name"]))
     return {
         f"{GROUP}_{crd['spec']['names']['plural']}.yaml": HEADER
-        + yaml.safe_dump(crd, sort_keys=True, allow_unicode=True, width=120)
+        + yaml.dump(crd, Dumper=_PlainDumper, sort_keys=True, allow_unicode=True, width=120)
         for crd in definitions
     }
 

@@ -44,6 +44,11 @@ def test_a_file_stays_small_enough_to_be_applied(name: str) -> None:
     assert len(render_crds()[name].encode()) < MAX_BYTES
 
 
+@pytest.mark.parametrize("text", render_crds().values(), ids=render_crds())
+def test_a_file_reads_without_anchors_and_aliases(text: str) -> None:
+    assert not [token for token in yaml.scan(text) if isinstance(token, yaml.AnchorToken | yaml.AliasToken)]
+
+
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_a_schema_is_structural(kind: type[Kind]) -> None:
     for path, node in nodes(schema(kind)):
