@@ -39,6 +39,8 @@ class Asked:
     servers: tuple[Server, ...]
     slo: tuple[LatencyTarget, ...]
     stale_after_s: float
+    queries: Mapping[str, str] = field(default_factory=dict)
+    """For the source Custom: PromQL by field of `spec.demand.queries`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from plimsoll.observe.attribution import Asked, Attributed
 from plimsoll.observe.queries import Signal
 from plimsoll.observe.reading import CustomReading, MetricsReading, Samples
 
+_TOKEN_QUERIES = ("prompt_tokens", "output_tokens")
+
 
 def look_at_gateway(asked: Asked, found: Attributed, window_s: float) -> Look:
     """The arrivals that a gateway counted for the deployment's model."""
@@ -94,7 +96,8 @@ def _wrong(answer: CustomReading) -> str | None:
         field = f"spec.demand.queries.{_on_the_wire(name)}"
         if len(values) > 1:
             return f"{field} gives {len(values)} series, one is needed: wrap it in sum(...)"
-        if values and (not math.isfinite(values[0]) or values[0] < 0.0):
+        # A mean of tokens is NaN whenever nothing was served: that is no mistake, only no mean.
+        if name not in _TOKEN_QUERIES and values and (not math.isfinite(values[0]) or values[0] < 0.0):
             return f"{field} gives {values[0]:g}, which cannot be: guard it, for example with > 0"
     return None
 

@@ -1,0 +1,33 @@
+"""What is known at this moment? The watch cache and Prometheus in, one immutable `Snapshot` a tick out.
+
+- In: watch events (``ClusterCache.apply``), the scales of kinds that are not watched (``scales``), Prometheus
+  (``prometheus``, by the names in ``dialects``).
+- Out: ``Observer.snapshot(now_s)``: deployments with their demand, pools with their nodes, and a finding for everything
+  that was left out. Whatever is not known has a state that says so; nothing unknown becomes a zero.
+- Pure inside: ``resolve`` makes deployments and pools of the cache's contents, ``demand`` judges what Prometheus said.
+- Never decides, never writes, never raises for what one object or Prometheus does.
+"""
+
+from plimsoll.observe.cluster_cache import ClusterCache, Contents
+from plimsoll.observe.demand import DemandMemory, Observed
+from plimsoll.observe.observer import Observer
+from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings
+from plimsoll.observe.queries import Labels
+from plimsoll.observe.resolve import Cluster, resolve, with_demand
+from plimsoll.observe.scales import ScaleReader, requests_through
+
+__all__ = [
+    "Cluster",
+    "ClusterCache",
+    "Contents",
+    "DemandMemory",
+    "Labels",
+    "MetricsReader",
+    "Observed",
+    "Observer",
+    "PrometheusSettings",
+    "ScaleReader",
+    "requests_through",
+    "resolve",
+    "with_demand",
+]
