@@ -1,0 +1,326 @@
+"""How much demand must each deployment be ready for: now, and when a replica asked for now would be ready.
+
+In: a snapshot's demand and the history of the last hour. Out: the history with this look added, and a ``Forecast`` for
+every deployment. Plain on purpose: a quantile of the recent past, never below the latest sample, plus the trend up to
+each variant's lead time. Missing data is not zero demand: what was known is held, then the policy's fallback decides.
+What a replica carries is left to ``sizing``. Design: section 4.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from plimsoll.domain import (
+    Demand,
+    DemandSample,
+    DemandState,
+    Deployment,
+    FallbackAction,
+    Forecast,
+    ForecastBasis,
+    Memory,
+    Node,
+    ObjectKey,
+    Policy,
+    Pool,
+    Resources,
+    Snapshot,
+    TokenMix,
+    Variant,
+)
+
+HISTORY_S = 3600.0
+"""How far back demand is remembered, for the fallback to the peak. Convention: an hour."""
+
+SAMPLE_S = 10.0
+"""At most one sample is remembered in each stretch of this length, the highest: the default tick. So an hour holds 361
+samples however fast the loop runs."""
+
+WINDOW_IN_STABILISATIONS = 2.0
+"""The recent past, as a multiple of the policy's scale-down stabilisation: 10 minutes by default. A guess that lets one
+setting say how slowly a deployment forgets."""
+
+SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 60.0, 1800.0
+"""Bounds of the recent past: below, a quantile is of a handful of samples; above, a morning still counts at noon."""
+
+TREND_SAMPLES = 6
+"""Fewer show no trend: one minute at the default tick. A guess."""
+
+CLEAR_RISE = 0.4
+"""Kendall's tau, (rising pairs - falling pairs) / pairs, below which a rise is no trend, however many samples show it:
+samples of a rate over a minute are not independent. A guess."""
+
+CLEAR_RISE_DEVIATIONS = 2.5
+"""And tau must be this many of its own standard deviations above 0, which asks more of few samples. Convention: 1 in
+160 by chance."""
+
+LONGEST_REACH = 2.0
+"""Extrapolation ends at this multiple of the highest rate of the recent past: no line goes on for ever. A guess."""
+
+_ROUNDING = 1e-9
+"""Share of a request that may be missing on a node: sums of cores are not exact."""
+
+
+# --- What is remembered ----------------------------------------------------------------------------------------------
+
+
+def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
+    """The memory with this look at demand added, and what is too old taken out.
+
+    While demand is unknown its last hour is kept for as long as that lasts: it is what is held.
+
+    Args:
+        snapshot: what is known at `snapshot.now_s`.
+        memory: as handed on by the last tick.
+    """
+    demand: dict[ObjectKey, tuple[DemandSample, ...]] = {}
+    unknown_since_s: dict[ObjectKey, float] = {}
+    for deployment in snapshot.deployments:
+        key, history = deployment.key, memory.demand.get(deployment.key, ())
+        rate_rps = known_rate_rps(deployment.demand)
+        if rate_rps is None:
+            unknown_since_s[key] = memory.unknown_since_s.get(key, snapshot.now_s)
+        else:
+            history = _with_sample(history, snapshot.now_s, rate_rps, deployment.demand.tokens)
+        if history:
+            demand[key] = history
+    for key, history in memory.demand.items():
+        # An object that is away for a moment (being mended, the cache is filling) does not lose its past.
+        if key not in demand and history and history[-1].at_s >= snapshot.now_s - HISTORY_S:
+            demand[key] = history
+    return Memory(
+        demand=demand,
+        targets=memory.targets,
+        replicas=memory.replicas,
+        stock_outs=memory.stock_outs,
+        unknown_since_s=unknown_since_s,
+    )
+
+
+def known_rate_rps(demand: Demand) -> float | None:
+    """The arrival rate where it is really known; a rate that cannot be is as good as none."""
+    rate_rps = demand.arrival_rate_rps
+    if demand.state is not DemandState.KNOWN or rate_rps is None or not math.isfinite(rate_rps) or rate_rps < 0.0:
+        return None
+    return rate_rps
+
+
+def _with_sample(
+    history: tuple[DemandSample, ...], now_s: float, rate_rps: float, tokens: TokenMix | None
+) -> tuple[DemandSample, ...]:
+    mix = tokens or (history[-1].tokens if history else None)
+    if mix is None:
+        return history
+    if history and history[-1].at_s // SAMPLE_S == now_s // SAMPLE_S:
+        rate_rps = max(rate_rps, history[-1].arrival_rate_rps)
+        history = history[:-1]
+    return (*(each for each in history if now_s - HISTORY_S <= each.at_s < now_s), DemandSample(now_s, rate_rps, mix))
+
+
+# --- What is forecast ------------------------------------------------------------------------------------------------
+
+
+def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]:
+    """Demand of every deployment at its policy's quantile.
+
+    Args:
+        snapshot: what is known at `snapshot.now_s`.
+        memory: as returned by `remember_demand` for this snapshot.
+
+    Returns:
+        A forecast for each deployment of the snapshot. Where demand is known, `now_rps` is at least the latest rate
+        and every lead time's rate at least `now_rps`.
+    """
+    leads = _LeadTimes(snapshot)
+    forecasts = {}
+    for deployment in snapshot.deployments:
+        history = memory.demand.get(deployment.key, ())
+        rate_rps = known_rate_rps(deployment.demand)
+        if rate_rps is None:
+            since_s = memory.unknown_since_s.get(deployment.key, snapshot.now_s)
+            forecasts[deployment.key] = _unknown(deployment, history, since_s, snapshot.now_s)
+        else:
+            lead_s = {variant.name: leads.of(variant) for variant in deployment.variants}
+            forecasts[deployment.key] = _known(deployment, rate_rps, history, lead_s, snapshot.now_s)
+    return forecasts
+
+
+def _known(
+    deployment: Deployment,
+    latest_rps: float,
+    history: Sequence[DemandSample],
+    lead_s: Mapping[str, float],
+    now_s: float,
+) -> Forecast:
+    window_s = _window_s(deployment.policy)
+    recent = [sample for sample in history if sample.at_s >= now_s - window_s]
+    quantile = deployment.policy.forecast_quantile
+    level_rps = _quantile_rps(recent, quantile)
+    now_rps = max(latest_rps, level_rps)
+    slope_rps_per_s = _rising_slope_rps_per_s(recent)
+    highest_rps = max([latest_rps, *(sample.arrival_rate_rps for sample in recent)])
+    reach_rps = max(now_rps, LONGEST_REACH * highest_rps)
+    at_lead_rps = {name: min(reach_rps, now_rps + slope_rps_per_s * lead) for name, lead in lead_s.items()}
+    message = (
+        f"{latest_rps:.2f} req/s arrive; p{quantile * 100:g} of the last {_duration(window_s)} is {level_rps:.2f} req/s"
+    )
+    return Forecast(
+        key=deployment.key,
+        basis=ForecastBasis.KNOWN,
+        now_rps=now_rps,
+        at_lead_rps=at_lead_rps,
+        tokens=_recent_mix(recent, deployment.demand.tokens or (history[-1].tokens if history else None)),
+        message=message + _trend(slope_rps_per_s, at_lead_rps, lead_s),
+    )
+
+
+def _trend(slope_rps_per_s: float, at_lead_rps: Mapping[str, float], lead_s: Mapping[str, float]) -> str:
+    if slope_rps_per_s <= 0.0 or not at_lead_rps:
+        return "; no rising trend"
+    name = max(sorted(at_lead_rps), key=lambda variant: lead_s[variant])
+    return (
+        f"; rising by {slope_rps_per_s * 60.0:.2f} req/s a minute: {at_lead_rps[name]:.2f} req/s expected when {name}, "
+        f"the slowest to start, is ready in {_duration(lead_s[name])}"
+    )
+
+
+def _window_s(policy: Policy) -> float:
+    wanted_s = WINDOW_IN_STABILISATIONS * policy.scale_down_stabilization_s
+    return min(max(wanted_s, SHORTEST_WINDOW_S), LONGEST_WINDOW_S)
+
+
+def _quantile_rps(samples: Sequence[DemandSample], quantile: float) -> float:
+    if not samples:
+        return 0.0
+    return float(np.quantile([sample.arrival_rate_rps for sample in samples], quantile))
+
+
+def _rising_slope_rps_per_s(samples: Sequence[DemandSample]) -> float:
+    """The median slope of all pairs of samples (Theil and Sen), where the rise is clear; 0 otherwise.
+
+    A median, so that a burst or a gap of a quarter of the samples does not turn it.
+    """
+    if len(samples) < TREND_SAMPLES:
+        return 0.0
+    at_s = np.array([sample.at_s for sample in samples])
+    rate_rps = np.array([sample.arrival_rate_rps for sample in samples])
+    first, second = np.triu_indices(len(samples), k=1)
+    rise_rps = rate_rps[second] - rate_rps[first]
+    if np.sign(rise_rps).mean() < max(CLEAR_RISE, CLEAR_RISE_DEVIATIONS * _kendall_deviation(len(samples))):
+        return 0.0
+    return max(0.0, float(np.median(rise_rps / (at_s[second] - at_s[first]))))
+
+
+def _kendall_deviation(samples: int) -> float:
+    """Standard deviation of tau without a trend: sqrt(2 (2 n + 5) / (9 n (n - 1))). Source: Kendall 1938."""
+    return math.sqrt(2.0 * (2.0 * samples + 5.0) / (9.0 * samples * (samples - 1.0)))
+
+
+def _recent_mix(samples: Sequence[DemandSample], latest: TokenMix | None) -> TokenMix | None:
+    """The heavier of the latest mix and the recent one, so that longer requests count at once and shorter ones late."""
+    weight_rps = np.array([sample.arrival_rate_rps for sample in samples])
+    if latest is None or weight_rps.sum() <= 0.0:
+        return latest
+    mixes = [sample.tokens for sample in samples]
+    prompt, prompt_p95, output = np.average(
+        [(mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.output_tokens_mean) for mix in mixes],
+        axis=0,
+        weights=weight_rps,
+    ).round(2)  # hides the rounding errors of a mean of equals, which would carry a mix past a limit it only touches
+    return TokenMix(
+        prompt_tokens_mean=max(latest.prompt_tokens_mean, float(prompt)),
+        prompt_tokens_p95=max(latest.prompt_tokens_p95, float(prompt_p95)),
+        output_tokens_mean=max(latest.output_tokens_mean, float(output)),
+    )
+
+
+# --- Where demand is not known ---------------------------------------------------------------------------------------
+
+
+def _unknown(deployment: Deployment, history: Sequence[DemandSample], since_s: float, now_s: float) -> Forecast:
+    """What was known last, for as long as the policy holds it; then what the policy falls back to."""
+    policy = deployment.policy
+    last_s = history[-1].at_s if history else now_s
+    recent = [sample for sample in history if sample.at_s >= last_s - _window_s(policy)]
+    rate_rps = max(_quantile_rps(recent, policy.forecast_quantile), history[-1].arrival_rate_rps if history else 0.0)
+    held = f"the last known {rate_rps:.2f} req/s" if history else "what runs, as no demand was ever seen"
+    peak = policy.fallback is FallbackAction.PEAK
+    until_s = since_s + policy.hold_when_unknown_s
+    if now_s < until_s:
+        basis = ForecastBasis.HELD
+        action = f"holding {held} until {_clock(until_s)}, then {'the peak of the last hour' if peak else 'on with it'}"
+    elif peak:
+        basis, rate_rps = ForecastBasis.FALLBACK, max((each.arrival_rate_rps for each in history), default=0.0)
+        action = f"held until {_clock(until_s)}, now ready for the highest remembered rate, {rate_rps:.2f} req/s"
+    else:
+        basis = ForecastBasis.FALLBACK
+        action = f"held until {_clock(until_s)}, still holding {held}"
+    return Forecast(
+        key=deployment.key,
+        basis=basis,
+        now_rps=rate_rps,
+        at_lead_rps={variant.name: rate_rps for variant in deployment.variants},
+        tokens=_recent_mix(recent, history[-1].tokens if history else None),
+        message=f"demand unknown since {_clock(since_s)}: {action} (policy {policy.name}, fallback {policy.fallback})",
+    )
+
+
+# --- How long a new replica takes ------------------------------------------------------------------------------------
+
+
+class _LeadTimes:
+    """From asking for a replica until it is ready: its start-up, after the node's boot where no node has room."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._pools = {pool.name: pool for pool in snapshot.pools}
+        self._taken: dict[str, dict[str, float]] = {}
+        self._has_room: dict[tuple[str, tuple[tuple[str, float], ...]], bool] = {}
+        for deployment in snapshot.deployments:
+            for variant in deployment.variants:
+                self._take(variant)
+
+    def of(self, variant: Variant) -> float:
+        """Seconds."""
+        pool = self._pools.get(variant.pool)
+        if pool is None or pool.provisioning_s <= 0.0 or self._room(pool, variant.per_replica):
+            return variant.profile.startup_s
+        return variant.profile.startup_s + pool.provisioning_s
+
+    def _take(self, variant: Variant) -> None:
+        for pod in variant.pods:
+            if pod.node is not None:
+                taken = self._taken.setdefault(pod.node, {})
+                for name, amount in variant.per_replica.items():
+                    taken[name] = taken.get(name, 0.0) + amount
+
+    def _room(self, pool: Pool, replica: Resources) -> bool:
+        key = (pool.name, tuple(sorted(replica.items())))
+        if key not in self._has_room:
+            self._has_room[key] = any(self._fits(node, replica) for node in pool.nodes)
+        return self._has_room[key]
+
+    def _fits(self, node: Node, replica: Resources) -> bool:
+        taken = self._taken.get(node.name, {})
+        return (
+            node.ready
+            and node.schedulable
+            and all(
+                node.allocatable.get(name, 0.0) - node.foreign_requests.get(name, 0.0) - taken.get(name, 0.0)
+                >= amount - _ROUNDING * amount
+                for name, amount in replica.items()
+            )
+        )
+
+
+# --- Words -----------------------------------------------------------------------------------------------------------
+
+
+def _clock(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60.0
+    return f"{minutes:g} min" if minutes >= 1.0 and minutes.is_integer() else f"{seconds:.0f} s"
