@@ -316,6 +316,8 @@ class Variant:
     """Somebody else scales it, or it must not be touched: counted as it is, never written."""
     latencies: tuple[LatencyObservation, ...] = ()
     arrival_rate_rps: float | None = None
+    kv_cache_use_ratio: float | None = None
+    """Of the fullest pod, 0 to 1; None where the engine does not tell."""
 
     @property
     def name(self) -> str:

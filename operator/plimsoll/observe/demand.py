@@ -46,6 +46,7 @@ class Observed:
     demand: Demand
     latencies: Mapping[str, tuple[LatencyObservation, ...]] = field(default_factory=dict)
     arrival_rate_rps: Mapping[str, float] = field(default_factory=dict)
+    kv_cache_use_ratio: Mapping[str, float] = field(default_factory=dict)
 
 
 def observe_demand(
@@ -64,6 +65,7 @@ def observe_demand(
             demand=demand,
             latencies=_latencies(one, found),
             arrival_rate_rps=look.by_variant_rps if look.state is DemandState.KNOWN else {},
+            kv_cache_use_ratio=_kv_cache_use(found),
         )
         if kept is not None:
             remembered[one.key] = kept
@@ -183,3 +185,13 @@ def _latencies(asked: Asked, found: Attributed) -> Mapping[str, tuple[LatencyObs
 
 def _served(one: PodSamples) -> float:
     return one.samples.values.get(Signal.REQUEST_RATE, one.samples.values.get(Signal.OUTPUTS_RATE, 0.0))
+
+
+def _kv_cache_use(found: Attributed) -> Mapping[str, float]:
+    """By variant the fullest cache of its pods: the one that will make requests wait first."""
+    fullest: dict[str, float] = {}
+    for one in found.pods:
+        ratio = one.samples.values.get(Signal.KV_USE, math.nan)
+        if math.isfinite(ratio):
+            fullest[one.server.variant] = max(ratio, fullest.get(one.server.variant, 0.0))
+    return fullest

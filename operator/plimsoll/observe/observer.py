@@ -1,6 +1,6 @@
 """One tick's look at the world: cache, scales and metrics put together in order.
 
-In: the cache, a reader of scales, a reader of metrics, and the tick's moment. Out: a `Snapshot`. The pure work runs in a
+In: the cache, a reader of scales, a reader of metrics, the tick's moment. Out: a `Snapshot`. The pure work runs in a
 worker thread, so that the event loop (watches, lease, probes) never waits for it.
 """
 

@@ -102,6 +102,7 @@ def _with_metrics(deployment: Deployment, observed: Observed | None) -> Deployme
             variant,
             latencies=observed.latencies.get(variant.name, ()),
             arrival_rate_rps=observed.arrival_rate_rps.get(variant.name),
+            kv_cache_use_ratio=observed.kv_cache_use_ratio.get(variant.name),
         )
         for variant in deployment.variants
     )

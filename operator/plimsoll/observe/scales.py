@@ -5,6 +5,7 @@ scale subresource for each, in worker threads under one deadline. The only reads
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,15 +31,15 @@ def requests_through(client: ApiClient) -> Request:
     """Requests through the kubernetes client."""
 
     def get(path: str, timeout_s: float) -> Mapping[str, Any]:
-        answer, _, _ = client.call_api(
-            path,
-            "GET",
-            header_params={"Accept": "application/json"},
-            response_type="object",
-            auth_settings=["BearerToken"],
-            _request_timeout=timeout_s,
+        method, url, headers, _, _ = client.param_serialize(
+            "GET", path, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
         )
-        return dict(answer)
+        response = client.call_api(method, url, headers, _request_timeout=timeout_s)
+        text = response.read()  # type: ignore[no-untyped-call]
+        if not 200 <= response.status <= 299:
+            raise ApiException(status=response.status, reason=response.reason)
+        answer: Mapping[str, Any] = json.loads(text)
+        return answer
 
     return get
 
@@ -122,7 +123,7 @@ class ScaleReader:
         if error.status == 403:
             return Unavailable(
                 Reason.TARGET_NOT_SCALABLE,
-                f"Plimsoll may not read the scale of {target}: allow get and patch of its scale subresource in its role",
+                f"Plimsoll may not read the scale of {target}: its role needs get and patch of that scale subresource",
             )
         if error.status != 404:
             raise error
