@@ -24,7 +24,7 @@ from plimsoll.domain import (
     Variant,
     VariantKey,
 )
-from plimsoll.planning.room import Bin, Room, Shape, dominant_share, fits
+from plimsoll.planning.room import Bin, Room, Shape, classes_of, dominant_share, fits
 
 PAID_MOVE_RATIO = 1e-3
 """Share of the amortised price that a move into a paid pool counts with. Guess: enough to break ties, never more."""
@@ -151,6 +151,8 @@ def _room(pool: Pool, variants: Iterable[Variant], sold_out: bool, snapshot: Sna
         for node in sorted(pool.nodes, key=lambda node: node.name)
         if node.schedulable and (node.ready or snapshot.now_s - node.created_s <= patience_s)
     )
+    node = tuple(pool.node_resources.get(name, 0.0) for name in resources)
+    fresh = max(0, max_nodes - len(pool.nodes))
     return Room(
         name=pool.name,
         resources=resources,
@@ -160,15 +162,16 @@ def _room(pool: Pool, variants: Iterable[Variant], sold_out: bool, snapshot: Sna
         sold_out=sold_out,
         min_nodes=pool.min_nodes,
         max_nodes=max_nodes,
-        node=tuple(pool.node_resources.get(name, 0.0) for name in resources),
+        node=node,
         present=present,
-        fresh=max(0, max_nodes - len(pool.nodes)),
-        taken=_taken(variants, resources),
+        fresh=fresh,
+        classes=classes_of(present, node, fresh),
+        spare=_spare(present, variants, resources),
     )
 
 
-def _taken(variants: Iterable[Variant], resources: tuple[str, ...]) -> Mapping[str, Shape]:
-    """What our own pods take of each node at the moment."""
+def _spare(present: tuple[Bin, ...], variants: tuple[Variant, ...], resources: tuple[str, ...]) -> tuple[Shape, ...]:
+    """What our own pods leave of present nodes at the moment, every amount once."""
     taken: dict[str, list[float]] = {}
     for variant in variants:
         for pod in variant.pods:
@@ -176,7 +179,9 @@ def _taken(variants: Iterable[Variant], resources: tuple[str, ...]) -> Mapping[s
                 amounts = taken.setdefault(pod.node, [0.0] * len(resources))
                 for index, name in enumerate(resources):
                     amounts[index] += variant.per_replica.get(name, 0.0)
-    return {node: tuple(amounts) for node, amounts in taken.items()}
+    nothing = [0.0] * len(resources)
+    left = {tuple(f - t for f, t in zip(node.free, taken.get(node.name, nothing), strict=True)) for node in present}
+    return tuple(sorted(left))
 
 
 def _need(
@@ -302,7 +307,8 @@ NO_ROOM = Room(
     node=(),
     present=(),
     fresh=0,
-    taken={},
+    classes=(),
+    spare=(),
 )
 """What a variant has whose pool is not there."""
 

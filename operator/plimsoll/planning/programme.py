@@ -20,6 +20,7 @@ o the replicas that must run and find no room; all three are zero unless there i
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ TRACE_RATIO = 1e-4
 and paid nodes are not filled for nothing, and the cheaper of two paid pools is taken."""
 ORDER_RATIO = 1e-7
 """What the place in the order of keys costs: settles exact ties, so that equal variants are taken in order of name."""
+CUT_DEPTHS = (1, 2, 3, 4)
+"""Replicas of more than a half, a third, a quarter and a fifth of a node are told apart; finer ones pack well."""
+WHOLE = 1e-6
+"""How far from a whole number still counts as one."""
 MAX_SHAPES_COMPARED = 24
 """With more shapes than this in one pool, a slot row counts equal shapes only: rows stay few and short."""
 SPOT_WEIGHT = 0.01
@@ -158,6 +163,7 @@ def _room_rows(
         gives = [-room.density * free[index] / unit for free, _ in room.classes]
         if users:
             yield Row((*(placed[c.key] for c in users), *nodes), (*takes, *gives), -np.inf, 0.0)
+        yield from _packing_cuts(room, index, users, placed, nodes)
     shapes = sorted({choice.shape for choice in choices})
     for shape in shapes:
         larger = [
@@ -167,6 +173,25 @@ def _room_rows(
         ]
         gives = [-float(fits(free, shape)) for free, _ in room.classes]
         yield Row((*larger, *nodes), (*(1.0,) * len(larger), *gives), -np.inf, 0.0)
+
+
+def _packing_cuts(
+    room: Room, index: int, users: list[Choice], placed: Mapping[VariantKey, int], nodes: tuple[int, ...]
+) -> Iterable[Row]:
+    """Rows that every real packing meets, and sums of resources alone do not see.
+
+    With a the share of a node that a replica takes, u_k(a) = a where (k + 1) a is whole, else floor((k + 1) a) / k,
+    sums to at most 1 on every node. Source: Fekete and Schepers, New classes of fast lower bounds for bin packing
+    problems, 2001, theorem 1.
+    """
+    largest = max((free[index] for free, _ in room.classes), default=0.0)
+    for k in CUT_DEPTHS if largest > 0 else ():
+        scaled = [(k + 1) * choice.shape[index] / largest for choice in users]
+        weights = [s / (k + 1) if abs(s - round(s)) < WHOLE else floor(s) / k for s in scaled]
+        counted = [(placed[c.key], w) for c, w in zip(users, weights, strict=True) if w > 0]
+        if counted:
+            columns, coefficients = zip(*counted, strict=True)
+            yield Row((*columns, *nodes), (*coefficients, *(-1.0,) * len(nodes)), -np.inf, 0.0)
 
 
 def _contains(shape: Shape, other: Shape) -> bool:

@@ -4,7 +4,7 @@ In: amounts by resource, in the order that the room names. Out: how many replica
 straddles nodes. Design section 5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor
 
@@ -42,34 +42,32 @@ class Room:
     """What one fresh node offers."""
     present: tuple[Bin, ...]
     fresh: int
-    taken: Mapping[str, Shape]
-    """By node name: what our own pods take of it right now."""
+    classes: tuple[tuple[Shape, int], ...]
+    """Present and fresh nodes by what they offer, with their number, the roomiest first."""
+    spare: tuple[Shape, ...]
+    """What is left on present nodes beside our own pods right now, every amount once."""
     density: float = 1.0
     """Share of a node that a plan may count on; lowered when replicas turned out not to pack."""
 
-    @property
-    def classes(self) -> tuple[tuple[Shape, int], ...]:
-        """Nodes with the same free amounts and their number, the roomiest first."""
-        counts: dict[Shape, int] = {}
-        for node in self.present:
-            counts[node.free] = counts.get(node.free, 0) + 1
-        if self.fresh:
-            counts[self.node] = counts.get(self.node, 0) + self.fresh
-        return tuple(sorted(counts.items(), reverse=True))
-
     def slots(self, shape: Shape) -> int:
         """How many replicas of one shape fit into the pool at its largest, when nothing else is in it."""
-        free = [free for free, count in self.classes for _ in range(min(count, self.max_nodes))]
-        counts = sorted((fits(amounts, shape) for amounts in free), reverse=True)
-        return sum(counts[: self.max_nodes])
+        total, left = 0, self.max_nodes
+        for count, nodes in sorted(((fits(free, shape), nodes) for free, nodes in self.classes), reverse=True):
+            total += count * min(nodes, left)
+            left -= min(nodes, left)
+        return total
 
     def has_room_now(self, shape: Shape) -> bool:
         """True when a present node has room for one more replica beside our own pods."""
-        nothing = (0.0,) * len(self.resources)
-        return any(
-            fits(tuple(f - t for f, t in zip(node.free, self.taken.get(node.name, nothing), strict=True)), shape) > 0
-            for node in self.present
-        )
+        return any(fits(free, shape) > 0 for free in self.spare)
+
+
+def classes_of(present: Iterable[Bin], node: Shape, fresh: int) -> tuple[tuple[Shape, int], ...]:
+    """Nodes with the same free amounts and their number, the roomiest first."""
+    counts: dict[Shape, int] = {node: fresh} if fresh else {}
+    for bin_ in present:
+        counts[bin_.free] = counts.get(bin_.free, 0) + 1
+    return tuple(sorted(counts.items(), reverse=True))
 
 
 def fits(free: Shape, shape: Shape) -> int:

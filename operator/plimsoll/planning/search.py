@@ -38,25 +38,30 @@ def best_plan(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLim
         if solved.values is None:
             break
         wanted = programme.replicas_of(solved.values)
-        candidates.append(assess(problem, wanted))
-        tighter = tighten(tried, candidates[-1], wanted, programme.nodes_of(solved.values))
-        if tighter is None or _is_close(candidates[-1], solved, programme, wanted, limits):
+        found = assess(problem, wanted)
+        mended = found if _all_seated(found, wanted) else assess(problem, fill_up(problem, wanted))
+        candidates += [found, mended]
+        if any(_is_close(plan, solved, tried, limits) for plan in (found, mended) if plan.missed <= found.missed):
+            break
+        tighter = tighten(tried, found, wanted, programme.nodes_of(solved.values))
+        if tighter is None:
             break
         tried = tighter
     assert first is not None, "at least one round is solved"
     if not candidates:
-        candidates = [repaired, assess(problem, fill_up(problem, {}))]
-    best = min(candidates, key=lambda candidate: candidate.rank)
+        candidates = [assess(problem, fill_up(problem, {}))]
+    best = min((repaired, *candidates), key=lambda candidate: candidate.rank)
     return best, _report(best, replace(first, seconds=seconds), problem.usd_per_unit)
 
 
-def _is_close(
-    found: Assessment, solved: Solved, programme: Programme, wanted: Mapping[VariantKey, int], limits: SolveLimits
-) -> bool:
-    """True where all replicas have a seat within budget, and packing costs next to nothing more than was counted."""
-    seated = all(found.placed[key] >= count for key, count in wanted.items())
-    excess = found.priced_usd_per_hour - solved.objective * programme.problem.usd_per_unit
-    return seated and found.over_budget_usd_per_hour <= 0 and excess <= limits.gap_ratio * found.usd_per_hour
+def _all_seated(found: Assessment, wanted: Mapping[VariantKey, int]) -> bool:
+    return all(found.placed[key] >= count for key, count in wanted.items())
+
+
+def _is_close(plan: Assessment, solved: Solved, problem: Problem, limits: SolveLimits) -> bool:
+    """True where a plan within budget costs next to nothing more than the solver counted on."""
+    excess = plan.priced_usd_per_hour - solved.objective * problem.usd_per_unit
+    return plan.over_budget_usd_per_hour <= 0 and excess <= limits.gap_ratio * plan.usd_per_hour
 
 
 def _start(programme: Programme, plan: Assessment) -> Floats:
@@ -93,5 +98,7 @@ def _report(best: Assessment, first: Solved, usd_per_unit: float) -> SolverRepor
         bound_usd_per_hour=bound,
         gap_ratio=(cost - bound) / cost if cost > 0 else 0.0,
         seconds=first.seconds,
-        message="not everything fits: the highest priority comes first" if any(best.missed) else "everything is covered",
+        message="not everything fits: the highest priority comes first"
+        if any(best.missed)
+        else "everything is covered",
     )
