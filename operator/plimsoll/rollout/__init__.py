@@ -1,0 +1,149 @@
+"""Rollout: where we are and where we want to be in, the next safe steps out.
+
+In: the snapshot, forecasts, options, the allocation, stock-outs and what was wanted in past ticks. Out: a ``Rollout``:
+steps to write now, targets to remember, what to tell about each variant. Never: what should run (``planning``), writes
+(``apply``), clocks or I/O. Design section 6.
+
+The promise: no step of ours takes ready capacity below the demand that the plan covers; no step goes below
+`min_replicas` or above `max_replicas`; nothing goes down while demand is unknown, or before the stabilisation window
+has been watched in full. ``steps`` keeps it, with ``stabilization``, ``stock_outs`` and ``deletion_order``; ``reasons``
+says it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from plimsoll.domain import (
+    Allocation,
+    Deployment,
+    Finding,
+    Forecast,
+    Memory,
+    ObjectKey,
+    Option,
+    PriceKind,
+    Reason,
+    Snapshot,
+    Step,
+    StockOut,
+    TargetSample,
+    Variant,
+    VariantKey,
+)
+from plimsoll.rollout.deletion_order import delete_first, pods_by_node
+from plimsoll.rollout.reasons import Told, tell
+from plimsoll.rollout.stabilization import remember
+from plimsoll.rollout.steps import Situation, next_counts
+from plimsoll.rollout.stock_outs import mark_stock_outs, stuck_pods
+
+__all__ = ["Rollout", "mark_stock_outs", "roll_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The next safe steps, and what the next tick must know of this one."""
+
+    steps: tuple[Step, ...]
+    targets: Mapping[VariantKey, tuple[TargetSample, ...]]
+    """What was wanted within the longest stabilisation window, by variant."""
+    findings: tuple[Finding, ...]
+    reasons: Mapping[VariantKey, Told]
+    """For every variant why it is where it is, and what it waits for."""
+
+
+def roll_out(
+    snapshot: Snapshot,
+    forecasts: Mapping[ObjectKey, Forecast],
+    options: Mapping[VariantKey, Option],
+    allocation: Allocation,
+    stock_outs: Mapping[str, StockOut],
+    memory: Memory,
+) -> Rollout:
+    """The steps that are safe at this moment, afresh from what is observed.
+
+    Args:
+        snapshot: targets, pods and pools as they are.
+        forecasts: one for each deployment.
+        options: one for each variant.
+        allocation: what the planner wants.
+        stock_outs: marks of this tick.
+        memory: of the last tick; an empty one means that nothing goes down until a window has passed.
+    """
+    on_node = pods_by_node(snapshot)
+    steps: list[Step] = []
+    findings: list[Finding] = []
+    targets: dict[VariantKey, tuple[TargetSample, ...]] = {}
+    reasons: dict[VariantKey, Told] = {}
+    for deployment in sorted(snapshot.deployments, key=lambda deployment: deployment.key):
+        histories = {v.key: _history(deployment, v, allocation, memory, snapshot.now_s) for v in deployment.variants}
+        situation = Situation(
+            now_s=snapshot.now_s,
+            deployment=deployment,
+            forecast=forecasts[deployment.key],
+            options=options,
+            wanted={v.key: allocation.replicas.get(v.key, v.replicas) for v in deployment.variants},
+            shortfall_rps=allocation.shortfall_rps.get(deployment.key, 0.0),
+            histories=histories,
+            stock_outs=stock_outs,
+            pools={pool.name: pool for pool in snapshot.pools},
+        )
+        counts = next_counts(situation)
+        told = tell(situation, counts, allocation.alternatives.get(deployment.key, ()))
+        steps += _steps(situation, counts, told, on_node)
+        findings += _waiting(situation)
+        targets |= histories
+        reasons |= told
+    return Rollout(steps=tuple(steps), targets=targets, findings=tuple(findings), reasons=reasons)
+
+
+def _history(
+    deployment: Deployment, variant: Variant, allocation: Allocation, memory: Memory, now_s: float
+) -> tuple[TargetSample, ...]:
+    policy = deployment.policy
+    keep_s = max(policy.scale_down_stabilization_s, policy.scale_up_stabilization_s)
+    wanted = allocation.replicas.get(variant.key, variant.replicas)
+    return remember(memory.targets.get(variant.key, ()), now_s, wanted, keep_s)
+
+
+def _steps(
+    situation: Situation,
+    counts: Mapping[VariantKey, int],
+    told: Mapping[VariantKey, Told],
+    on_node: Mapping[str, int],
+) -> Iterable[Step]:
+    """Ups before downs, as they should be written."""
+    changed = [v for v in situation.deployment.variants if counts[v.key] != v.replicas]
+    for variant in sorted(changed, key=lambda v: (counts[v.key] < v.replicas, v.key)):
+        reason, message = told[variant.key]
+        yield Step(
+            key=variant.key,
+            target=variant.target,
+            from_replicas=variant.replicas,
+            to_replicas=counts[variant.key],
+            reason=reason,
+            message=message,
+            delete_first=_leaving(situation, variant, counts[variant.key], on_node),
+        )
+
+
+def _leaving(situation: Situation, variant: Variant, to: int, on_node: Mapping[str, int]) -> tuple[str, ...]:
+    if to >= variant.replicas:
+        return ()
+    pool = situation.pools.get(variant.pool)
+    gives_back = pool is not None and pool.price_kind is not PriceKind.PAID
+    return delete_first(variant, variant.replicas - to, on_node, empties_pay=gives_back)
+
+
+def _waiting(situation: Situation) -> Iterable[Finding]:
+    """One finding for each variant whose pods wait for a pool that is sold out."""
+    for variant in situation.deployment.variants:
+        stuck = [pod for pod in stuck_pods(variant) if pod.unschedulable_since_s is not None]
+        if stuck and situation.is_sold_out(variant):
+            since_s = min(pod.unschedulable_since_s or situation.now_s for pod in stuck)
+            left_s = situation.stock_outs[variant.pool].until_s - situation.now_s
+            message = (
+                f"{len(stuck)} pods of {variant.name} have waited up to {situation.now_s - since_s:.0f} s for a node: "
+                f"pool {variant.pool} counts as sold out for another {left_s:.0f} s, until then it is planned with "
+                "the nodes it has; add a variant on another pool if this happens often"
+            )
+            yield Finding(situation.deployment.key, Reason.STOCK_OUT, message, variant.name)

@@ -1,0 +1,147 @@
+"""Why is each variant where it is, and what does it wait for? One reason and one sentence each.
+
+In: a ``Situation``, the counts that are written now, and what the planner rejected. Out: reason and words by variant.
+The words are for the owner of the deployment: figures first, then what has to happen.
+"""
+
+from collections.abc import Mapping
+
+from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Variant, VariantKey
+from plimsoll.rollout.steps import Situation, allowed_up, current_counts, is_safe, limits_down
+from plimsoll.rollout.stock_outs import stuck_pods
+
+Told = tuple[Reason, str]
+
+
+def tell(
+    situation: Situation, counts: Mapping[VariantKey, int], rejected: tuple[Alternative, ...]
+) -> dict[VariantKey, Told]:
+    """Reason and sentence for every variant of one deployment.
+
+    Args:
+        situation: what the steps were computed from.
+        counts: what is written now, by variant.
+        rejected: the planner's alternatives; their label is the variant's name.
+    """
+    return {variant.key: _tell(situation, variant, counts, rejected) for variant in situation.deployment.variants}
+
+
+def _tell(
+    situation: Situation, variant: Variant, counts: Mapping[VariantKey, int], rejected: tuple[Alternative, ...]
+) -> Told:
+    if situation.deployment.mode is Mode.PAUSED:
+        return Reason.PAUSED, f"mode is Paused: {variant.name} stays at {variant.replicas} replicas"
+    if variant.pinned:
+        return Reason.PINNED, f"{variant.name} is scaled by somebody else and stays at {variant.replicas} replicas"
+    to, wanted = counts[variant.key], situation.wanted[variant.key]
+    if to != variant.replicas:
+        reason, words = _step(situation, variant, to)
+        if situation.deployment.mode is Mode.RECOMMEND:
+            return Reason.RECOMMEND_ONLY, f"mode is Recommend, nothing is written; would go from {words}"
+        return reason, words
+    if wanted > variant.replicas:
+        return _waits_up(situation, variant)
+    if wanted < variant.replicas:
+        return _waits_down(situation, variant, counts)
+    return _stays(situation, variant, rejected)
+
+
+def _step(situation: Situation, variant: Variant, to: int) -> Told:
+    present, wanted = variant.replicas, situation.wanted[variant.key]
+    others = [v for v in situation.deployment.variants if v.key != variant.key]
+    change = f"{present} to {to} replicas"
+    if to > present:
+        leaving = any(situation.wanted[v.key] < v.replicas for v in others)
+        partly = "" if to == wanted else f" (of {wanted} wanted: as many as the policy allows at once)"
+        each_rps = situation.options[variant.key].capacity.per_replica_rps
+        need = f"{situation.forecast.required_rps:.1f} req/s are expected, each replica carries {each_rps:.1f}"
+        return Reason.MOVE_IN if leaving else Reason.SCALE_UP, f"{change}{partly}: {need}"
+    if _is_withdrawn(situation, variant, to):
+        return Reason.STOCK_OUT, (
+            f"{change}: they wait for pool {variant.pool}, which is sold out for another "
+            f"{situation.stock_outs[variant.pool].until_s - situation.now_s:.0f} s; others are asked for in their place"
+        )
+    replaced = wanted == 0 and any(situation.wanted[v.key] > 0 for v in others)
+    left_rps = situation.ready_rps({**current_counts(situation.deployment), variant.key: to})
+    why = f"ready replicas carry {left_rps:.1f} req/s without the rest, {situation.need_rps:.1f} are needed"
+    return Reason.MOVE_OUT if replaced else Reason.SCALE_DOWN, f"{change}: {why}"
+
+
+def _is_withdrawn(situation: Situation, variant: Variant, to: int) -> bool:
+    return situation.is_sold_out(variant) and variant.replicas - to <= len(stuck_pods(variant))
+
+
+def _waits_up(situation: Situation, variant: Variant) -> Told:
+    wanted, policy = situation.wanted[variant.key], situation.deployment.policy
+    if allowed_up(situation, variant) <= variant.replicas:
+        window_s = policy.scale_up_stabilization_s
+        return Reason.WAITS_FOR_STABILISATION, (
+            f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
+        )
+    limit = policy.max_scale_up_replicas_per_tick
+    return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} more at once"
+
+
+def _waits_down(situation: Situation, variant: Variant, counts: Mapping[VariantKey, int]) -> Told:
+    wanted, policy = situation.wanted[variant.key], situation.deployment.policy
+    if situation.forecast.basis is not ForecastBasis.KNOWN:
+        return Reason.HELD, f"stays at {variant.replicas} replicas: demand is not known ({situation.forecast.message})"
+    if not is_safe(situation, {**counts, variant.key: variant.replicas - 1}):
+        return Reason.WAITS_FOR_READY, _waits_for_others(situation, variant)
+    limits, window_s = limits_down(situation, variant), policy.scale_down_stabilization_s
+    if not limits.window_full:
+        return Reason.WAITS_FOR_STABILISATION, (
+            f"waits: goes down to {wanted} replicas after demand has been watched for {window_s:.0f} s"
+        )
+    if limits.highest >= variant.replicas:
+        return Reason.WAITS_FOR_STABILISATION, (
+            f"waits: {limits.highest} replicas were wanted within the last {window_s:.0f} s; "
+            f"goes down to {wanted} when that is over"
+        )
+    limit = policy.max_scale_down_replicas_per_tick
+    return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} fewer at once"
+
+
+def _waits_for_others(situation: Situation, variant: Variant) -> str:
+    counts = current_counts(situation.deployment)
+    starting = [
+        f"{v.ready_replicas} of {situation.wanted[v.key]} {v.name} replicas are ready"
+        for v in situation.deployment.variants
+        if situation.wanted[v.key] > v.ready_replicas
+    ]
+    without_rps = situation.ready_rps({**counts, variant.key: situation.wanted[variant.key]})
+    return (
+        f"waits: {'; '.join(starting) or 'too few replicas are ready'}; {variant.name} leaves when "
+        f"{situation.need_rps:.1f} req/s are covered without it (now {without_rps:.1f})"
+    )
+
+
+def _stays(situation: Situation, variant: Variant, rejected: tuple[Alternative, ...]) -> Told:
+    stuck, replicas = stuck_pods(variant), variant.replicas
+    if stuck and situation.is_sold_out(variant):
+        left_s = situation.stock_outs[variant.pool].until_s - situation.now_s
+        waits = f"{len(stuck)} of {replicas} replicas wait for pool {variant.pool}, sold out for another {left_s:.0f} s"
+        return Reason.STOCK_OUT, waits
+    if variant.ready_replicas < replicas:
+        waits = f" ({len(stuck)} wait for a node)" if stuck else ""
+        return Reason.WAITS_FOR_READY, f"{variant.ready_replicas} of {replicas} replicas are ready{waits}"
+    if situation.forecast.basis is not ForecastBasis.KNOWN:
+        return Reason.HELD, f"stays at {replicas} replicas: demand is not known ({situation.forecast.message})"
+    if replicas == 0:
+        return _not_used(situation, variant, rejected)
+    wanted = sum(situation.wanted[v.key] for v in situation.deployment.variants)
+    if wanted == 1 and not situation.deployment.demand.sees_zero_replicas and situation.forecast.required_rps <= 0:
+        return Reason.KEEPS_ONE_REPLICA, "one replica stays: without any, this source of demand would see no request"
+    carry_rps = situation.options[variant.key].capacity.total_rps(replicas)
+    need = f"{situation.forecast.required_rps:.1f} req/s are expected in all"
+    return Reason.CHEAPEST, f"{replicas} ready replicas carry up to {carry_rps:.1f} req/s; {need}"
+
+
+def _not_used(situation: Situation, variant: Variant, rejected: tuple[Alternative, ...]) -> Told:
+    finding = situation.options[variant.key].finding
+    if finding is not None:
+        return finding.reason, finding.message
+    for alternative in rejected:
+        if alternative.label == variant.name:
+            return alternative.reason, f"not used: {alternative.detail}"
+    return Reason.STEADY, "not used: nothing needs it"
