@@ -29,17 +29,20 @@ from plimsoll.domain import (
     VariantPlan,
 )
 from plimsoll.forecast import forecast, remember_demand
-from plimsoll.planning import allocate
+from plimsoll.planning import SolveLimits, allocate
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import predict, size
 
+DEFAULT_LIMITS = SolveLimits()
 
-def decide(snapshot: Snapshot, memory: Memory) -> Decision:
+
+def decide(snapshot: Snapshot, memory: Memory, limits: SolveLimits = DEFAULT_LIMITS) -> Decision:
     """Compose forecast, sizing, planning and rollout into one plan.
 
     Args:
         snapshot: what is known at `snapshot.now_s`.
         memory: as returned by the previous decision; an empty one after a restart.
+        limits: when the solver stops; the default never looks at the clock, so a decision can be replayed.
 
     Returns:
         The plan, and the memory to hand to the next call.
@@ -48,15 +51,15 @@ def decide(snapshot: Snapshot, memory: Memory) -> Decision:
     forecasts = forecast(snapshot, remembered)
     options = size(snapshot.deployments, forecasts)
     stock_outs = mark_stock_outs(snapshot, memory)
-    allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas)
-    rollout = roll_out(snapshot, forecasts, options, allocation, memory)
+    allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
+    rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
     plan = Plan(
         now_s=snapshot.now_s,
         deployments=tuple(
             _deployment_plan(deployment, forecasts[deployment.key], options, allocation, rollout)
             for deployment in snapshot.deployments
         ),
-        pools=tuple(_pool_plan(pool, snapshot.deployments, allocation, stock_outs) for pool in snapshot.pools),
+        pools=tuple(_pool_plan(pool, snapshot, allocation, stock_outs) for pool in snapshot.pools),
         findings=snapshot.findings,
         solver=allocation.solver,
     )
@@ -159,12 +162,12 @@ def _external_usd_per_hour(deployment: Deployment) -> float | None:
     return demand.arrival_rate_rps * 3600.0 * usd_per_request
 
 
-def _pool_plan(
-    pool: Pool, deployments: tuple[Deployment, ...], allocation: Allocation, stock_outs: Mapping[str, StockOut]
-) -> PoolPlan:
+def _pool_plan(pool: Pool, snapshot: Snapshot, allocation: Allocation, stock_outs: Mapping[str, StockOut]) -> PoolPlan:
     names = sorted({name for node in pool.nodes for name in node.allocatable})
     present = {node.name for node in pool.nodes}
-    variants = [variant for deployment in deployments for variant in deployment.variants if variant.pool == pool.name]
+    variants = [
+        variant for deployment in snapshot.deployments for variant in deployment.variants if variant.pool == pool.name
+    ]
     mark = stock_outs.get(pool.name)
     return PoolPlan(
         name=pool.name,
@@ -180,7 +183,7 @@ def _pool_plan(
             for name in names
         },
         usd_per_hour=len(pool.nodes) * pool.price_usd_per_hour,
-        stocked_out_until_s=mark.until_s if mark else None,
+        stocked_out_until_s=mark.until_s if mark and mark.until_s > snapshot.now_s else None,
     )
 
 

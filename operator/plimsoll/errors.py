@@ -7,7 +7,8 @@
     |   +-- WriteConflict           somebody else wrote first; look again
     +-- Refuse              this one object cannot be worked with until somebody changes it
     |   +-- InvalidObject           a spec that the models do not accept
-    |   +-- WriteRefused            the API server says no (RBAC, admission, a missing object)
+    |   +-- WriteRefused            the API server says no (RBAC, admission)
+    |   +-- NotFound                the object, or its kind, is not there
     +-- InvalidSettings     the process is set up wrongly; it must not start
 
 Anything else that escapes is a bug, is logged with its traceback, and never stops the loop.
@@ -47,7 +48,11 @@ class InvalidObject(Refuse):
 
 
 class WriteRefused(Refuse):
-    """The API server refuses a write for good: missing permission, admission, or the object is gone."""
+    """The API server refuses a request for good: missing permission or admission."""
+
+
+class NotFound(Refuse):
+    """The object is not there, or the API server does not know its kind."""
 
 
 class InvalidSettings(PlimsollError):

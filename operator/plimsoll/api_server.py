@@ -1,0 +1,140 @@
+"""How is the API server reached, and what do its refusals mean?
+
+In: paths and raw bodies. Out: decoded answers, or an error of ``errors.py`` by what the caller can do about it. The one
+place where failures of the kubernetes client are translated; hot paths keep raw dictionaries. Blocking: callers in the
+event loop use a thread.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlencode
+
+from kubernetes import config as kube_config
+from kubernetes.client import ApiClient, ApiException, Configuration
+from kubernetes.config import ConfigException
+from urllib3.exceptions import HTTPError
+
+from plimsoll.errors import ClusterUnavailable, InvalidSettings, NotFound, PlimsollError, WriteConflict, WriteRefused
+from plimsoll.settings import ClusterSettings
+
+FIELD_MANAGER = "plimsoll"
+_MESSAGE_CUT = 300
+
+
+class Patch(StrEnum):
+    """The content types of a PATCH."""
+
+    MERGE = "application/merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+def connect(settings: ClusterSettings) -> ApiClient:
+    """A client for the cluster of the settings, without retries of its own.
+
+    Raises:
+        InvalidSettings: neither a service account nor a usable kubeconfig.
+    """
+    return ApiClient(client_configuration(settings))
+
+
+def client_configuration(settings: ClusterSettings) -> Configuration:
+    """Address and credentials of the cluster; read anew at each call, so that rotated tokens are seen."""
+    configuration = Configuration()
+    try:
+        if settings.kubeconfig is None and settings.context is None:
+            try:
+                kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            except ConfigException:
+                kube_config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            path = str(settings.kubeconfig) if settings.kubeconfig else None
+            kube_config.load_kube_config(path, context=settings.context, client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError) as error:
+        raise InvalidSettings(
+            f"no cluster to talk to: {error}. Run inside a pod with a service account, or pass --kubeconfig FILE"
+        ) from error
+    configuration.retries = False
+    return configuration
+
+
+class ApiServer:
+    """Raw requests to the API server, each with a time-out."""
+
+    def __init__(self, client: ApiClient, timeout_s: float) -> None:
+        self._client = client
+        self._timeout_s = timeout_s
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = "application/json") -> Any:
+        """The object or list at the path."""
+        return self._request("GET", path, query or {}, None, None, accept)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The created object."""
+        return self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body, "application/json")
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The replaced object; its resourceVersion is a precondition where the body has one."""
+        return self._request("PUT", path, {"fieldManager": FIELD_MANAGER}, body, "application/json")
+
+    def patch(self, path: str, body: Mapping[str, Any], kind: Patch = Patch.MERGE) -> Any:
+        """The patched object; an APPLY patch takes over the fields it names."""
+        query = {"fieldManager": FIELD_MANAGER}
+        if kind is Patch.APPLY:
+            query["force"] = "true"
+        return self._request("PATCH", path, query, body, kind.value)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        content_type: str | None,
+        accept: str = "application/json",
+    ) -> Any:
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if content_type else {})
+        address = f"{path}?{urlencode(query)}" if query else path
+        _, url, signed, _, _ = self._client.param_serialize(
+            method, address, header_params=headers, auth_settings=["BearerToken"]
+        )
+        text = None if body is None else json.dumps(body)
+        if content_type == "application/json" and body is not None:
+            payload: Any = body
+        else:
+            payload = text
+        try:
+            response = self._client.call_api(method, url, signed, body=payload, _request_timeout=self._timeout_s)
+            data = response.read()  # type: ignore[no-untyped-call]
+        except ApiException as error:
+            raise translated(error.status or 0, error.reason or "", f"{method} {path}") from error
+        except HTTPError as error:
+            raise ClusterUnavailable(
+                f"{method} {path}: the API server did not answer: {error}"[:_MESSAGE_CUT]
+            ) from error
+        if not 200 <= response.status <= 299:
+            raise translated(response.status, _message(data) or response.reason or "", f"{method} {path}")
+        return json.loads(data)
+
+
+def translated(status: int, message: str, what: str) -> PlimsollError:
+    """The error for one refused request, by what the caller can do about it."""
+    text = f"{what}: {status} {message}"[:_MESSAGE_CUT]
+    if status == 404:
+        return NotFound(text)
+    if status == 409:
+        return WriteConflict(text)
+    if status in (0, 408, 429) or status >= 500:
+        return ClusterUnavailable(text)
+    if status in (401, 403):
+        return WriteRefused(f"{text}. Check the operator's role")
+    return WriteRefused(text)
+
+
+def _message(data: bytes) -> str:
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        return data[:_MESSAGE_CUT].decode(errors="replace")
+    return str(answer.get("message", "")) if isinstance(answer, dict) else ""

@@ -1,0 +1,203 @@
+"""How is this process set up? Flags over environment over file, one documented model.
+
+In: flags, ``PLIMSOLL_<GROUP>__<NAME>`` in the environment, a YAML file. Out: one frozen ``Settings``, or
+``InvalidSettings`` with a sentence for each mistake. The only place that reads the environment. The text under a field
+is its documentation: ``plimsoll run --help`` and the manual repeat it.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from yaml import YAMLError
+
+from plimsoll.errors import InvalidSettings
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Group(BaseModel):
+    """Base of the groups: frozen, and a misspelt name is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ClusterSettings(Group):
+    """Which cluster, and which part of it."""
+
+    kubeconfig: Path | None = None
+    """Kubeconfig file; none: the pod's service account, else the default file."""
+    context: str | None = None
+    """Context of the kubeconfig; none: its current one."""
+    namespaces: tuple[str, ...] = ()
+    """Namespaces whose InferenceDeployments are served; empty: all."""
+    timeout_s: Seconds = 4.0
+    """Longest wait for one answer of the API server, in seconds."""
+
+
+class LoopSettings(Group):
+    """The one loop."""
+
+    interval_s: Seconds = 10.0
+    """Seconds from the start of one tick to the start of the next."""
+
+
+class ObserveSettings(Group):
+    """Where demand is read."""
+
+    prometheus_url: str = "http://prometheus-operated.monitoring.svc:9090"
+    """Address of Prometheus, or of anything that answers its query API."""
+    bearer_token_file: Path | None = None
+    """File with a token that is sent to Prometheus with each query; none: no token."""
+    verify_tls: bool = True
+    """Whether the certificate of Prometheus must be valid."""
+    namespace_label: str = "namespace"
+    """Label in which the scrape configuration puts the namespace of the scraped pod."""
+    pod_label: str = "pod"
+    """Label in which the scrape configuration puts the name of the scraped pod."""
+    window_s: Seconds = 60.0
+    """Rates are averaged over this many seconds; at least four scrape intervals."""
+    timeout_s: Seconds = 4.0
+    """Longest wait for all metrics of one tick, in seconds; without them demand counts as unknown, never as zero."""
+
+
+class LeaderSettings(Group):
+    """Which of several replicas writes."""
+
+    enabled: bool = True
+    """Off only where a single process runs, such as on a laptop: two without a lease would both write."""
+    lease_name: str = "plimsoll"
+    """Name of the Lease."""
+    lease_namespace: str = "plimsoll-system"
+    """Namespace of the Lease."""
+    lease_duration_s: Seconds = 15.0
+    """A lease that was not renewed for this many seconds is taken over by another replica."""
+    renew_deadline_s: Seconds = 10.0
+    """The leader stops writing when it could not renew for this many seconds; below lease_duration_s."""
+    retry_s: Seconds = 2.0
+    """Seconds between two attempts to take or renew the lease."""
+
+
+class HttpSettings(Group):
+    """Probes and metrics."""
+
+    host: str = "0.0.0.0"
+    """Address to listen on for /metrics, /healthz and /readyz."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port for them; 0 takes a free one and logs it."""
+
+
+class LogSettings(Group):
+    """What is logged."""
+
+    level: LogLevel = LogLevel.INFO
+    """Least severity that is logged."""
+    format: LogFormat = LogFormat.JSON
+    """One JSON object a line, or text for people."""
+
+
+class Settings(BaseSettings):
+    """All settings of the process, grouped by what they are for."""
+
+    # Unknown names in the environment are not refused: a Service called plimsoll makes Kubernetes put
+    # PLIMSOLL_SERVICE_HOST and the like into every pod.
+    model_config = SettingsConfigDict(
+        env_prefix="PLIMSOLL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    cluster: ClusterSettings = ClusterSettings()
+    loop: LoopSettings = LoopSettings()
+    observe: ObserveSettings = ObserveSettings()
+    leader: LeaderSettings = LeaderSettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+
+
+def load_settings(flags: Mapping[str, Mapping[str, Any]], config_file: Path | None = None) -> Settings:
+    """Settings from flags, then the environment, then the file, then the defaults.
+
+    Args:
+        flags: values by group and name, as given on the command line.
+        config_file: a YAML file of the same shape.
+
+    Raises:
+        InvalidSettings: a file that cannot be read, an unknown name, or a value that is not accepted.
+    """
+    if config_file is not None and not config_file.is_file():
+        raise InvalidSettings(f"the settings file {config_file} is not there: correct --config")
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            file = (YamlConfigSettingsSource(settings_cls, yaml_file=config_file),) if config_file else ()
+            return init_settings, env_settings, *file
+
+    try:
+        loaded = Loaded(**{group: dict(values) for group, values in flags.items() if values})  # type: ignore[arg-type]
+    except ValidationError as mistakes:
+        raise InvalidSettings(_told(mistakes)) from mistakes
+    except (YAMLError, ValueError, TypeError) as mistake:
+        raise InvalidSettings(f"the settings file {config_file} is not a YAML mapping: {mistake}") from mistake
+    return _checked(Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields}))
+
+
+def _checked(settings: Settings) -> Settings:
+    leader = settings.leader
+    if not leader.retry_s < leader.renew_deadline_s < leader.lease_duration_s:
+        raise InvalidSettings(
+            f"leader.retry_s ({leader.retry_s:g}) < leader.renew_deadline_s ({leader.renew_deadline_s:g}) < "
+            f"leader.lease_duration_s ({leader.lease_duration_s:g}) must hold: otherwise two replicas could write at "
+            "once; the defaults are 2, 10 and 15"
+        )
+    return settings
+
+
+def _told(mistakes: ValidationError) -> str:
+    lines = []
+    for mistake in mistakes.errors():
+        name = ".".join(str(part) for part in mistake["loc"])
+        if mistake["type"] == "extra_forbidden":
+            lines.append(f"{name} is not a setting: see `plimsoll run --help` for all of them")
+        else:
+            lines.append(f"{name} is {mistake['input']!r}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}")
+    return "; ".join(lines)
+
+
+def describe_settings() -> list[tuple[str, str, str]]:
+    """Every setting as (group.name, default, description), in the order of the model."""
+    rows = []
+    for group, field in Settings.model_fields.items():
+        model = field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, Group)
+        for name, setting in model.model_fields.items():
+            default = setting.default
+            shown = "" if default is None or default == () else getattr(default, "value", default)
+            rows.append((f"{group}.{name}", str(shown), setting.description or ""))
+    return rows

@@ -1,0 +1,196 @@
+"""How do watch events reach the cache, and when is the cache complete?
+
+In: kopf's raw watch events of ten kinds. Out: a filled ``ClusterCache``, and ``WatchSync``, which knows when the first
+listing is in and drops what vanished unseen (kopf lists anew after a gap and does not tell what is gone by then).
+Only ``on.event``: other kopf handlers write annotations and finalizers, and an index is quadratic. Design section 7.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from plimsoll.api import GROUP, VERSION
+from plimsoll.api_server import ApiServer, client_configuration
+from plimsoll.domain import ObjectKey
+from plimsoll.errors import NotFound
+from plimsoll.observe import ClusterCache
+from plimsoll.settings import ClusterSettings
+
+log = logging.getLogger(__name__)
+
+_PAGE = "500"
+_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedKind:
+    """One kind that is watched; an optional one is left out where the API server does not serve it."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+    optional: bool = False
+
+    @property
+    def root(self) -> str:
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+
+WATCHED = (
+    WatchedKind("InferenceDeployment", GROUP, VERSION, "inferencedeployments"),
+    WatchedKind("ComputePool", GROUP, VERSION, "computepools", namespaced=False),
+    WatchedKind("ServingProfile", GROUP, VERSION, "servingprofiles", namespaced=False),
+    WatchedKind("ScalingPolicy", GROUP, VERSION, "scalingpolicies", namespaced=False),
+    WatchedKind("Node", "", "v1", "nodes", namespaced=False),
+    WatchedKind("Pod", "", "v1", "pods"),
+    WatchedKind("Deployment", "apps", "v1", "deployments"),
+    WatchedKind("StatefulSet", "apps", "v1", "statefulsets"),
+    WatchedKind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers"),
+    WatchedKind("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects", optional=True),
+)
+
+
+def served_kinds(server: ApiServer) -> tuple[WatchedKind, ...]:
+    """The watched kinds that the API server has.
+
+    Raises:
+        NotFound: one that is not optional is missing; the message says how to install it.
+    """
+    served = []
+    for watched in WATCHED:
+        try:
+            names = {resource["name"] for resource in server.get(watched.root)["resources"]}
+        except NotFound:
+            names = set()
+        if watched.plural in names:
+            served.append(watched)
+        elif not watched.optional:
+            raise NotFound(
+                f"the API server does not serve {watched.plural} of {watched.group}/{watched.version}: install the "
+                "CRDs first (kubectl apply -f crds/, or the Helm chart with crds.install=true)"
+            )
+    return tuple(served)
+
+
+class WatchSync:
+    """Which objects the watches have told of, against which ones there are."""
+
+    def __init__(
+        self, cache: ClusterCache, server: ApiServer, kinds: tuple[WatchedKind, ...], namespaces: tuple[str, ...]
+    ) -> None:
+        self._cache = cache
+        self._server = server
+        self._kinds = kinds
+        self._namespaces = namespaces
+        self._uids: dict[str, dict[ObjectKey, str]] = {watched.kind: {} for watched in kinds}
+        self.complete = False
+        """Whether everything that was there at the start has been told."""
+
+    def on_event(self, kind: str, event_type: str | None, raw: Mapping[str, Any]) -> None:
+        """Take over one event; a late farewell to an earlier object of the same name is not one to its successor."""
+        metadata = raw["metadata"]
+        key, uids = ObjectKey(metadata.get("namespace") or "", metadata["name"]), self._uids[kind]
+        if event_type == "DELETED":
+            if uids.get(key) not in (None, metadata["uid"]):
+                return
+            uids.pop(key, None)
+        else:
+            uids[key] = metadata["uid"]
+        self._cache.apply(kind, event_type, raw)
+
+    def look(self) -> tuple[bool, list[tuple[str, ObjectKey, str]]]:
+        """Compare with the API server, in a worker thread: whether all is known, and what is known but gone.
+
+        What is gone is only reported: the caller hands it to `forget` in the thread of the events.
+        """
+        known_before = {kind: dict(uids) for kind, uids in self._uids.items()}
+        complete, gone = True, []
+        for watched in self._kinds:
+            there = self._listed(watched)
+            known = known_before[watched.kind]
+            complete = complete and there.keys() <= self._uids[watched.kind].keys()
+            gone += [(watched.kind, key, uid) for key, uid in known.items() if key not in there]
+        return complete, gone
+
+    def forget(self, gone: list[tuple[str, ObjectKey, str]]) -> None:
+        """Drop objects whose deletion no watch has told."""
+        for kind, key, uid in gone:
+            if self._uids[kind].get(key) == uid:
+                log.info("dropped from the cache: deleted while its watch was down", extra={"object": f"{kind} {key}"})
+                self.on_event(kind, "DELETED", {"metadata": {"namespace": key.namespace, "name": key.name, "uid": uid}})
+
+    def _listed(self, watched: WatchedKind) -> dict[ObjectKey, str]:
+        if watched.namespaced and self._namespaces:
+            paths = [f"{watched.root}/namespaces/{namespace}/{watched.plural}" for namespace in self._namespaces]
+        else:
+            paths = [f"{watched.root}/{watched.plural}"]
+        return {key: uid for path in paths for key, uid in self._names(path).items()}
+
+    def _names(self, path: str) -> dict[ObjectKey, str]:
+        names: dict[ObjectKey, str] = {}
+        query = {"limit": _PAGE}
+        while True:
+            page = self._server.get(path, query, accept=_NAMES_ONLY)
+            for item in page["items"]:
+                metadata = item["metadata"]
+                names[ObjectKey(metadata.get("namespace") or "", metadata["name"])] = metadata["uid"]
+            token = page["metadata"].get("continue")
+            if not token:
+                return names
+            query = {"limit": _PAGE, "continue": token}
+
+
+def registry_for(sync: WatchSync, kinds: tuple[WatchedKind, ...], cluster: ClusterSettings) -> kopf.OperatorRegistry:
+    """kopf's handlers: one login, and one event handler for each kind."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        return _connection(cluster)
+
+    for watched in kinds:
+        _register(registry, watched, sync)
+    return registry
+
+
+def _register(registry: kopf.OperatorRegistry, watched: WatchedKind, sync: WatchSync) -> None:
+    # A coroutine: kopf runs plain functions in threads, and the cache has no lock.
+    @kopf.on.event(watched.group, watched.version, watched.plural, registry=registry, id=f"watch-{watched.plural}")
+    async def handler(event: Mapping[str, Any], **_: Any) -> None:
+        sync.on_event(watched.kind, event["type"], event["object"])
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """kopf reduced to its watches: no peering, no scanning, no Events, no finalizers."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.posting.loggers = False
+    settings.watching.chunk_size = int(_PAGE)
+    settings.watching.inactivity_timeout = 70.0
+    # Workers are idle most of the time; at the default of 5 s a churning cluster keeps thousands of them.
+    settings.queueing.idle_timeout = 1.0
+    settings.queueing.exit_timeout = 0.5
+    return settings
+
+
+def _connection(cluster: ClusterSettings) -> kopf.ConnectionInfo:
+    configuration = client_configuration(cluster)
+    header = configuration.get_api_key_with_prefix("BearerToken") or ""  # type: ignore[no-untyped-call]
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        username=configuration.username or None,
+        password=configuration.password or None,
+        scheme="Bearer" if header else None,
+        token=header.removeprefix("Bearer ") or None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+    )
