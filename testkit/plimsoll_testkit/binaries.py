@@ -2,8 +2,8 @@
 
 In: names of tools (``kube-apiserver``). Out: their paths. The order of search is ``$KUBEBUILDER_ASSETS`` (it may hold
 only some), the cache, the build from the Go modules pinned under ``tools/``. The cache is ``$PLIMSOLL_CACHE_DIR``, else
-``$XDG_CACHE_HOME/plimsoll``, else ``~/.cache/plimsoll``; its folders carry the digest of what they were built from, so a
-changed pin never meets an old binary. Building itself is left to go_build.py. Design section 8.
+``$XDG_CACHE_HOME/plimsoll``, else ``~/.cache/plimsoll``; its folders carry the digest of what they were built from, so
+a changed pin never meets an old binary. Building itself is left to go_build.py. Design section 8.
 
     python -m plimsoll_testkit.binaries [NAME ...]     builds what is missing, all by default
 """
@@ -13,11 +13,11 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from plimsoll_testkit.go_build import BuildFailed, GoBuild, build_into
+from plimsoll_testkit.go_build import GO_NEEDED, BuildFailed, GoBuild, build_into, find_go
 
 TOOLS_DIRECTORY = Path(__file__).resolve().parents[2] / "tools"
 
@@ -88,8 +88,10 @@ class Binaries:
         tools = [_known(name) for name in names]
         paths = {tool.name: self.find(tool) for tool in tools}
         missing = [tool for tool in tools if paths[tool.name] is None]
-        for number, tool in enumerate(missing, start=1):
-            paths[tool.name] = self._build(tool, f"[{number}/{len(missing)}]")
+        if missing:
+            go = self._go(missing)
+            for number, tool in enumerate(missing, start=1):
+                paths[tool.name] = self._build(tool, go, f"[{number}/{len(missing)}]")
         return {name: path for name, path in paths.items() if path is not None}
 
     def find(self, tool: Tool) -> Path | None:
@@ -138,12 +140,24 @@ class Binaries:
         path = self.tools_directory / tool.module / name
         if not path.is_file():
             raise BinaryMissing(
-                f"{path} is missing, so {tool.name} cannot be found in the cache or built. The test kit runs from a checkout of "
-                f"the repository: use its own environment (`make setup`), or set KUBEBUILDER_ASSETS to a folder that holds {tool.name}"
+                f"{path} is missing, so {tool.name} cannot be found in the cache or built. The test kit runs from a "
+                f"checkout of the repository: use its own environment (`make setup`), or set KUBEBUILDER_ASSETS to a "
+                f"folder that holds {tool.name}"
             )
         return path
 
-    def _build(self, tool: Tool, position: str) -> Path:
+    def _go(self, missing: Sequence[Tool]) -> str:
+        go = find_go(self.environment)
+        if go is None:
+            names = ", ".join(tool.name for tool in missing)
+            raise BinaryMissing(
+                f"{names}: neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and there is no `go` on PATH to "
+                f"build with. Two ways out: install Go {GO_NEEDED} or newer (https://go.dev/doc/install) and run this "
+                f"again, or set KUBEBUILDER_ASSETS to a folder that holds executables of these names"
+            )
+        return go
+
+    def _build(self, tool: Tool, go: str, position: str) -> Path:
         version = self.version(tool)
         build = GoBuild(
             name=tool.name,
@@ -156,10 +170,11 @@ class Binaries:
         )
         target = self.cached_path(tool)
         try:
-            build_into(target, build, lock_path=self.cache_directory / "build.lock", environment=self.environment)
+            build_into(target, build, go, lock_path=self.cache_directory / "build.lock", environment=self.environment)
         except BuildFailed as failure:
             raise BinaryMissing(
-                f"{tool.name} {version} is neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and building it failed: {failure}"
+                f"{tool.name} {version} is neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and building it "
+                f"failed: {failure}"
             ) from failure
         return target
 

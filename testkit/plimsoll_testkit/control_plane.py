@@ -1,9 +1,9 @@
 """What does a test or the demo get as its cluster?
 
 In: the binaries. Out: etcd, kube-apiserver with RBAC, kube-controller-manager, kube-scheduler and KWOK as processes on
-loopback ports, ready in seconds, with a kubeconfig for whoever is to use them. There are no kubelets: nodes and the pods
-on them are KWOK's, see kwok.py. Everything is ended and removed on leaving the ``with`` block, also on Ctrl-C, SIGTERM
-and when a part does not start; when this process is killed, the kernel kills the parts. Design section 8.
+loopback ports, ready in seconds, with a kubeconfig for whoever is to use them. There are no kubelets: nodes and the
+pods on them are KWOK's, see kwok.py. Everything is ended and removed on leaving the ``with`` block, also on Ctrl-C,
+SIGTERM and when a part does not start; when this process is killed, the kernel kills the parts. Design section 8.
 
     with ControlPlane() as control_plane:
         api = control_plane.api_client()
@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -30,6 +30,7 @@ import yaml
 
 from plimsoll_testkit.binaries import ensure
 from plimsoll_testkit.certificates import Authority, signing_keys
+from plimsoll_testkit.json_api import items, request
 from plimsoll_testkit.kubeconfig import Server, with_certificate, with_token, write_kubeconfig
 from plimsoll_testkit.processes import Process, ProcessFailed, accepts_connections, free_port, stop_all, wait_until
 from plimsoll_testkit.scratch_directory import scratch_directory
@@ -89,7 +90,7 @@ class ControlPlane:
     def api_client(self, kubeconfig: Path | None = None) -> kubernetes.client.ApiClient:
         """A client of its own, for the admin or whom the kubeconfig names; close it after use."""
         configuration = kubernetes.client.Configuration()
-        kubernetes.config.load_kube_config(
+        kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
             str(kubeconfig or self.kubeconfig), client_configuration=configuration, persist_config=False
         )
         configuration.proxy = None
@@ -102,10 +103,15 @@ class ControlPlane:
 
     def kubeconfig_for_service_account(self, namespace: str, name: str, duration_s: int = 3600) -> Path:
         """A kubeconfig with a token of an existing service account, as a pod would have it."""
-        request = {"spec": {"expirationSeconds": duration_s}}
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": duration_s},
+        }
         with self.api_client() as api:
-            answer = kubernetes.client.CoreV1Api(api).create_namespaced_service_account_token(name, namespace, request)
-        return self.kubeconfig_for_token(answer.status.token, f"service-account-{namespace}-{name}")
+            token: str = request(api, "POST", path, body)["status"]["token"]
+        return self.kubeconfig_for_token(token, f"service-account-{namespace}-{name}")
 
     def kubeconfig_for_token(self, token: str, name: str) -> Path:
         """A kubeconfig with this bearer token; the name only tells files apart."""
@@ -162,12 +168,12 @@ class ControlPlane:
         self._wait("kwok", lambda: self._answers("kwok", "/healthz"))
         self._wait("kube-controller-manager", self._default_account_exists)
         with self.api_client() as api:
-            self.version = kubernetes.client.VersionApi(api).get_code().git_version
+            self.version = request(api, "GET", "/version")["gitVersion"]
 
     def _start(self, part: str) -> None:
         self.processes[part].start()
 
-    def _wait(self, part: str, condition: Any) -> None:
+    def _wait(self, part: str, condition: Callable[[], bool]) -> None:
         started = [
             process for process in self.processes.values() if process.exit_code is not None or process.is_running
         ]
@@ -177,7 +183,7 @@ class ControlPlane:
 
     def _answers(self, part: str, path: str) -> bool:
         scheme = "http" if part == "kwok" else "https"
-        request = urllib.request.Request(
+        question = urllib.request.Request(
             f"{scheme}://127.0.0.1:{self._ports[part]}{path}", headers={"Authorization": f"Bearer {self.token}"}
         )
         trust = ssl.create_default_context(cadata=self._authority.certificate_pem.decode())
@@ -186,7 +192,7 @@ class ControlPlane:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
         )
         try:
-            with opener.open(request, timeout=2.0) as answer:
+            with opener.open(question, timeout=2.0) as answer:
                 return bool(answer.status == 200)
         except urllib.error.URLError as error:
             # Waiting longer would not make a certificate right.
@@ -199,8 +205,7 @@ class ControlPlane:
     def _default_account_exists(self) -> bool:
         """Pods can be created: admission refuses them until the controllers have made the namespace's account."""
         with self.api_client() as api:
-            accounts = kubernetes.client.CoreV1Api(api).list_namespaced_service_account("default")
-        return bool(accounts.items)
+            return bool(items(api, "/api/v1/namespaces/default/serviceaccounts"))
 
     def _stop_parts(self) -> None:
         # Clients before servers, so that none spends its last second on retries; the store has nothing worth saving.
@@ -320,7 +325,7 @@ def _kwok_flags(plane: ControlPlane) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _exits_on_sigterm() -> Any:
+def _exits_on_sigterm() -> Iterator[None]:
     """SIGTERM becomes SystemExit, which unwinds the ``with`` blocks; left alone where someone else handles it."""
     if (
         threading.current_thread() is not threading.main_thread()

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import IO
 
 GO_NEEDED = "1.26"
-"""The highest ``go`` directive under ``tools/`` (a unit test compares); Go from 1.21 on fetches that toolchain by itself."""
+"""The highest ``go`` directive under ``tools/``; Go from 1.21 on fetches that toolchain by itself."""
 LOCK_POLL_S = 0.2
 OUTPUT_LINES_SHOWN = 25
 
 
 class BuildFailed(Exception):
-    """The build could not be started or did not succeed."""
+    """The build did not succeed."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +42,29 @@ class GoBuild:
     expected_s: float
 
 
-def build_into(target: Path, build: GoBuild, lock_path: Path, environment: Mapping[str, str]) -> None:
+def find_go(environment: Mapping[str, str]) -> str | None:
+    """The ``go`` command on the environment's PATH."""
+    return shutil.which("go", path=environment.get("PATH", os.defpath))
+
+
+def build_into(target: Path, build: GoBuild, go: str, lock_path: Path, environment: Mapping[str, str]) -> None:
     """The binary is at ``target`` afterwards, built by this process or by another that was quicker.
 
     Raises:
-        BuildFailed: Go is missing or the build exited non-zero.
+        BuildFailed: the build exited non-zero.
     """
     with _one_builder(lock_path, build):
         if target.is_file():
             return
-        go = _go_command(environment, build.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         for leftover in target.parent.glob(f".{build.name}.*.partial"):
             leftover.unlink()
         partial = target.parent / f".{build.name}.{os.getpid()}.partial"
-        print(
-            f"{build.title}: building, about {_duration(build.expected_s)} on two cores ... ",
-            end="",
-            flush=True,
-            file=sys.stderr,
-        )
+        _tell(f"{build.title}: building, about {_duration(build.expected_s)} on two cores ... ")
         started_s = time.monotonic()
         _run_go(go, build, partial, environment)
         partial.replace(target)
-        print(f"done in {_duration(time.monotonic() - started_s)}", flush=True, file=sys.stderr)
+        _tell(f"done in {_duration(time.monotonic() - started_s)}\n")
 
 
 @contextlib.contextmanager
@@ -75,11 +74,9 @@ def _one_builder(lock_path: Path, build: GoBuild) -> Iterator[None]:
     with lock_path.open("a+") as lock:
         if not _try_lock(lock):
             lock.seek(0)
-            print(
-                f"{build.title}: another process ({lock.read().strip() or 'unknown'}) is building into {lock_path.parent}, waiting for it",
-                flush=True,
-                file=sys.stderr,
-            )
+            builder = lock.read().strip() or "not known by its pid"
+            place = lock_path.parent
+            _tell(f"{build.title}: another process ({builder}) is building into {place}, waiting for it\n")
             while not _try_lock(lock):
                 time.sleep(LOCK_POLL_S)
         lock.seek(0)
@@ -95,16 +92,6 @@ def _try_lock(lock: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _go_command(environment: Mapping[str, str], name: str) -> str:
-    go = shutil.which("go", path=environment.get("PATH", os.defpath))
-    if go is None:
-        raise BuildFailed(
-            f"there is no `go` on PATH. Two ways out: install Go {GO_NEEDED} or newer (https://go.dev/doc/install) and run this again, "
-            f"or set KUBEBUILDER_ASSETS to a folder that holds an executable called {name}"
-        )
-    return go
 
 
 def _run_go(go: str, build: GoBuild, output: Path, environment: Mapping[str, str]) -> None:
@@ -127,16 +114,21 @@ def _run_go(go: str, build: GoBuild, output: Path, environment: Mapping[str, str
         process.terminate()
         process.wait()
         output.unlink(missing_ok=True)
-        print("interrupted; the next run goes on from here", flush=True, file=sys.stderr)
+        _tell("interrupted; the next run goes on from here\n")
         raise
     if process.returncode != 0:
         output.unlink(missing_ok=True)
-        print("failed", flush=True, file=sys.stderr)
+        _tell("failed\n")
         tail = "\n".join(said.splitlines()[-OUTPUT_LINES_SHOWN:])
         raise BuildFailed(
-            f"`go build {build.package}` exited {process.returncode} in {build.module_directory}. It needs Go {GO_NEEDED} or newer, the Go module "
-            f"proxy for what is not downloaded yet, and about 10 GB of disk. Its last words:\n{tail}"
+            f"`go build {build.package}` exited {process.returncode} in {build.module_directory}. It needs Go {GO_NEEDED} "
+            f"or newer, the Go module proxy for what is not downloaded yet, and about 10 GB of disk. Run it again: what "
+            f"was compiled is kept. Its last words:\n{tail}"
         )
+
+
+def _tell(words: str) -> None:
+    print(words, end="", flush=True, file=sys.stderr)
 
 
 def _duration(seconds: float) -> str:

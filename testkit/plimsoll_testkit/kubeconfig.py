@@ -1,7 +1,7 @@
 """How does a client get to the control plane, and as whom?
 
-In: the server's address, its authority and one identity (a bearer token or a client certificate). Out: a kubeconfig file
-that holds everything inline, readable by its owner alone.
+In: the server's address, its authority and one identity (a bearer token or a client certificate). Out: a kubeconfig
+file that holds everything inline, readable by its owner alone.
 """
 
 import base64

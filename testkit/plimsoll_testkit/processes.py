@@ -134,9 +134,8 @@ def wait_until(
     while not condition():
         for process in watched:
             if process.exit_code is not None:
-                raise ProcessFailed(
-                    f"{process.name} ended with code {process.exit_code} while waiting for {what}. {process.last_words()}"
-                )
+                ended = f"{process.name} ended with code {process.exit_code}"
+                raise ProcessFailed(f"{ended} while waiting for {what}. {process.last_words()}")
         if time.monotonic() > deadline_s:
             logs = "".join(f"\n{process.last_words()}" for process in watched)
             raise ProcessFailed(f"waited {timeout_s:.0f} s in vain for {what}.{logs}")
