@@ -53,22 +53,46 @@ class SafeRate:
     unloaded: tuple[LatencyObservation, ...]
 
 
-def safe_rates(cases: Sequence[Case]) -> dict[Case, SafeRate]:
-    """The safe rate of every case; those not met lately are worked out together."""
-    missing = [case for case in dict.fromkeys(cases) if case not in _answers]
-    found = {case: _answers[case] for case in cases if case in _answers}
-    for batch in _batches(missing):
-        found.update(zip(batch, _solve(batch), strict=True))
-    for case in dict.fromkeys(cases):
-        _answers[case] = found[case]
-        _answers.move_to_end(case)
-    while len(_answers) > _REMEMBERED_ANSWERS:
-        _answers.popitem(last=False)
+class Answers:
+    """Remembered answers, the least lately asked for go first. It changes times, never results."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._found: OrderedDict[Case, SafeRate] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def get(self, case: Case) -> SafeRate | None:
+        found = self._found.get(case)
+        if found is not None:
+            self._found.move_to_end(case)
+        return found
+
+    def remember(self, case: Case, found: SafeRate) -> None:
+        self._found[case] = found
+        while len(self._found) > self._bound:
+            self._found.popitem(last=False)
+
+
+_ANSWERS = Answers(_REMEMBERED_ANSWERS)
+
+
+def safe_rates(cases: Sequence[Case], answers: Answers = _ANSWERS) -> dict[Case, SafeRate]:
+    """The safe rate of every case; those that `answers` does not know are worked out together and remembered."""
+    known = {case: answers.get(case) for case in cases}
+    fresh = solve([case for case, found in known.items() if found is None])
+    for case, found in fresh.items():
+        answers.remember(case, found)
+    return {case: found for case, found in known.items() if found is not None} | fresh
+
+
+def solve(cases: Sequence[Case], states_at_once: int = _STATES_AT_ONCE) -> dict[Case, SafeRate]:
+    """The safe rate of every case, worked out in batches of that many cases times states."""
+    found: dict[Case, SafeRate] = {}
+    for batch in _batches(cases, states_at_once):
+        found.update(zip(batch, _solve_together(batch), strict=True))
     return found
-
-
-_answers: OrderedDict[Case, SafeRate] = OrderedDict()
-"""Remembered answers, the least lately asked for first. A memo of a pure function: it changes times, never results."""
 
 
 @lru_cache(maxsize=_REMEMBERED_ANSWERS)
@@ -132,11 +156,11 @@ class _Targets:
         return met_v
 
 
-def _batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
+def _batches(cases: Sequence[Case], states_at_once: int) -> Iterator[list[Case]]:
     # Like sizes together: every case of a batch pays for the states of its largest.
     batch: list[Case] = []
     for case in sorted(cases, key=lambda case: case.slots):
-        if batch and (len(batch) + 1) * (case.slots + 1) > _STATES_AT_ONCE:
+        if batch and (len(batch) + 1) * (case.slots + 1) > states_at_once:
             yield batch
             batch = []
         batch.append(case)
@@ -144,7 +168,7 @@ def _batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
         yield batch
 
 
-def _solve(cases: Sequence[Case]) -> list[SafeRate]:
+def _solve_together(cases: Sequence[Case]) -> list[SafeRate]:
     replicas, targets = _replicas(cases), _Targets.of(cases)
     chain = Chain.of(replicas)
 

@@ -1,0 +1,207 @@
+"""What each variant offers: headroom, refusals in words, the guess before the first request, and predictions."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from plimsoll.domain import (
+    Finding,
+    LatencyMetric,
+    LatencyTarget,
+    Option,
+    Profile,
+    Reason,
+    StepTime,
+    TokenMix,
+    ValidityRange,
+)
+from plimsoll.sizing import predict, size
+from unit.builders import MIX, a_deployment, a_forecast, a_policy, a_profile, a_variant
+from unit.sizing.cases import E2E, TPOT, TTFT, a_target
+
+SLOW_LAW = StepTime(50.0, 0.5, 0.5, 0.001)
+
+
+def _option(profile: Profile | None = None, tokens: TokenMix | None = MIX, **overrides: Any) -> Option:
+    deployment = a_deployment(variants=[a_variant(profile=profile or a_profile("profile-h100"))], **overrides)
+    options = size([deployment], {deployment.key: a_forecast(deployment, tokens=tokens)})
+    return options[deployment.variants[0].key]
+
+
+def _finding(option: Option) -> Finding:
+    assert option.finding is not None
+    return option.finding
+
+
+def test_every_variant_of_every_deployment_gets_an_option() -> None:
+    chat = a_deployment("chat", variants=[a_variant("h100"), a_variant("xeon", pool="cpu-amx")])
+    code = a_deployment("code")
+
+    options = size([chat, code], {each.key: a_forecast(each) for each in (chat, code)})
+
+    assert set(options) == {variant.key for deployment in (chat, code) for variant in deployment.variants}
+    assert all(option.key == key and option.usable and option.finding is None for key, option in options.items())
+
+
+def test_nothing_to_size_is_no_option() -> None:
+    assert size([], {}) == {}
+
+
+def test_headroom_is_taken_off_the_safe_rate() -> None:
+    full = _option(policy=a_policy(headroom_ratio=0.0)).capacity.per_replica_rps
+    kept = _option(policy=a_policy(headroom_ratio=0.25)).capacity.per_replica_rps
+
+    assert kept == pytest.approx(0.75 * full)
+
+
+def test_replicas_add_up() -> None:
+    capacity = _option().capacity
+
+    assert capacity.total_rps(7) == pytest.approx(7 * capacity.per_replica_rps)
+
+
+def test_a_slightly_shifted_mix_has_the_same_safe_rate() -> None:
+    # So that a plan does not tremble with the mix: both round up to prompts of 528 and outputs of 132 tokens.
+    assert _option(tokens=TokenMix(513.0, 1025.0, 130.5)) == _option(tokens=TokenMix(527.0, 1040.0, 131.9))
+
+
+def test_an_unreachable_slo_says_what_the_variant_needs() -> None:
+    # alpha 50, pi .5, I = 512 (p95 1024), O = 128, beta .5, kappa .001:
+    # b = (256 + 64)/129 + .576 = 3.05662; T(1) = 53.05662; first token 2 T + .501 x 1024 + .5 + .576 = 620.2132 ms
+    option = _option(a_profile(step_time=SLOW_LAW), slo=(a_target(TTFT, 80.0),))
+
+    assert option.capacity.total_rps(100) == 0.0
+    assert not option.usable
+    assert [each.value_ms for each in option.unloaded] == [pytest.approx(620.21325, abs=1e-4)]
+    assert _finding(option).reason is Reason.SLO_UNREACHABLE
+    assert _finding(option).variant == "h100"
+    assert _finding(option).message == (
+        "slo ttft p95 is 80ms; h100 needs 621ms even for a lone request: allow 621ms, or add a faster variant"
+    )
+
+
+def test_allowing_what_the_message_asks_for_is_enough() -> None:
+    for metric, limit_ms in ((TTFT, 621.0), (TPOT, 54.2)):
+        assert _option(a_profile(step_time=SLOW_LAW), slo=(a_target(metric, limit_ms),)).usable
+
+
+def test_of_several_targets_the_one_missed_most_is_told() -> None:
+    slo = (a_target(TTFT, 600.0), a_target(TPOT, 5.0, 0.5))
+
+    message = _finding(_option(a_profile(step_time=SLOW_LAW), slo=slo)).message
+
+    assert message.startswith("slo tpot p50 is 5ms; h100 needs 55ms even for a lone request")
+
+
+def test_a_short_latency_is_not_rounded_to_whole_milliseconds() -> None:
+    # D(1) = 4 + b + decode with beta = pi = kappa = 0: 4 ms.
+    option = _option(a_profile(step_time=StepTime(4.011, 0.0, 0.0, 0.0)), slo=(a_target(TPOT, 1.0),))
+
+    assert "h100 needs 4.02ms" in _finding(option).message
+
+
+@pytest.mark.parametrize(
+    ("validity", "part", "field", "limit"),
+    [
+        (ValidityRange(max_prompt_tokens=511), "prompt", "maxPromptTokens", 511),
+        (ValidityRange(max_output_tokens=127), "output", "maxOutputTokens", 127),
+    ],
+)
+def test_a_mix_beyond_what_was_measured_is_refused(validity: ValidityRange, part: str, field: str, limit: int) -> None:
+    option = _option(a_profile("llama-h100", validity=validity))
+
+    assert not option.usable
+    assert option.unloaded == ()
+    assert _finding(option).reason is Reason.OUTSIDE_PROFILE_RANGE
+    assert _finding(option).message == (
+        f"h100: the mean {part} is {limit + 1} tokens, but profile llama-h100 was measured up to spec.validity.{field} "
+        f"{limit}: measure longer {part}s and raise that, or add another variant"
+    )
+
+
+def test_a_mix_at_the_end_of_what_was_measured_is_accepted() -> None:
+    assert _option(a_profile(validity=ValidityRange(512, 128))).usable
+
+
+def test_a_request_that_does_not_fit_the_memory_is_refused() -> None:
+    # A p95 prompt of 1024 and 128 of output: 1152 tokens.
+    refused, accepted = (_option(a_profile("llama-h100", kv_cache_tokens=tokens)) for tokens in (1151, 1152))
+
+    assert accepted.usable
+    assert _finding(refused).reason is Reason.OUTSIDE_PROFILE_RANGE
+    assert _finding(refused).message == (
+        "h100: a p95 prompt and its output take 1152 tokens, but profile llama-h100 has spec.kvCacheTokens 1151: limit "
+        "the length of requests, or add a variant with more memory"
+    )
+
+
+def test_before_the_first_request_a_guessed_mix_stands_in() -> None:
+    assert _option(tokens=None) == _option(tokens=TokenMix(512.0, 1024.0, 128.0))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"validity": ValidityRange(max_prompt_tokens=100)},
+        {"kv_cache_tokens": 100},
+        {"step_time": StepTime(10.0, 0.1, 1.0, 0.001)},  # 1 s of prefill for the guessed prompt, against 800 ms
+    ],
+)
+def test_a_guess_never_rules_a_variant_out(overrides: dict[str, Any]) -> None:
+    option = _option(a_profile(**overrides), tokens=None)
+
+    assert option.usable
+    assert option.finding is None
+
+
+def test_what_no_request_could_meet_is_told_before_the_first_one() -> None:
+    option = _option(a_profile(step_time=SLOW_LAW), tokens=None, slo=(a_target(TPOT, 50.0),))
+
+    assert not option.usable
+    assert _finding(option).reason is Reason.SLO_UNREACHABLE
+
+
+def test_what_no_request_could_fit_is_told_before_the_first_one() -> None:
+    option = _option(a_profile(kv_cache_tokens=1), tokens=None)
+
+    assert not option.usable
+    assert _finding(option).reason is Reason.OUTSIDE_PROFILE_RANGE
+
+
+def test_predictions_stay_within_the_slo_at_the_safe_rate() -> None:
+    deployment = a_deployment(policy=a_policy(headroom_ratio=0.0))
+    profile, slo = deployment.variants[0].profile, deployment.slo
+    rate_rps = size([deployment], {deployment.key: a_forecast(deployment)})[deployment.variants[0].key]
+
+    # Rates are rounded up by at most 1/128 for a prediction.
+    seen = predict(profile, MIX, slo, rate_rps.capacity.per_replica_rps * 127 / 128)
+
+    assert [(each.metric, each.quantile) for each in seen] == [(target.metric, target.quantile) for target in slo]
+    assert all(each.value_ms <= target.limit_ms for each, target in zip(seen, slo, strict=True))
+
+
+def test_predictions_rise_with_the_rate_from_those_of_a_lone_request() -> None:
+    profile, slo = a_profile(), (a_target(TTFT, 1.0), a_target(TPOT, 1.0, 0.5), a_target(E2E, 1.0, 0.99))
+    option = _option(profile, slo=slo)
+
+    idle, light, heavy, too_much = (predict(profile, MIX, slo, rate_rps) for rate_rps in (0.0, 2.0, 10.0, 1e6))
+
+    assert idle == option.unloaded
+    for values in zip(idle, light, heavy, too_much, strict=True):
+        assert [each.value_ms for each in values] == sorted({each.value_ms for each in values})
+
+
+def test_predictions_answer_for_each_quantile_asked() -> None:
+    slo = tuple(LatencyTarget(LatencyMetric.TTFT, quantile, 1.0) for quantile in (0.5, 0.99))
+
+    median, high = predict(a_profile(), MIX, slo, 10.0)
+
+    assert median.value_ms < high.value_ms
+
+
+def test_nothing_is_predicted_before_the_first_request_or_outside_the_profile() -> None:
+    profile, slo = a_profile(), (a_target(),)
+
+    assert predict(profile, None, slo, 1.0) == ()
+    assert predict(replace(profile, kv_cache_tokens=1000), MIX, slo, 1.0) == ()

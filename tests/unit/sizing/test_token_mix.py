@@ -1,0 +1,44 @@
+"""The mix that is sized for: coarse, never lighter than the real one, and within the replica's memory."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plimsoll.domain import TokenMix
+from plimsoll.sizing.token_mix import longest_prompt_tokens, round_up, rounded, slots
+from unit.builders import a_profile
+
+
+@given(st.floats(1e-6, 1e9))
+def test_rounding_never_goes_down_and_stays_close(value: float) -> None:
+    assert value <= round_up(value, 6) <= value * (1 + 1 / 32)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(512.0, 512.0), (513.0, 528.0), (100.0, 100.0), (1155.0, 1184.0)])
+def test_rounding_by_hand(value: float, expected: float) -> None:
+    # Six leading bits: steps of 16 between 512 and 1024, of 2 between 64 and 128, of 32 from 1024 on.
+    assert round_up(value, 6) == expected
+
+
+def test_rounding_twice_changes_nothing() -> None:
+    once = rounded(TokenMix(333.3, 1234.5, 77.7))
+
+    assert rounded(once) == once
+
+
+def test_lengths_are_at_least_a_token() -> None:
+    assert rounded(TokenMix(0.0, 0.0, 0.2)) == TokenMix(1.0, 1.0, 1.0)
+
+
+def test_the_longest_prompt_is_never_below_the_mean() -> None:
+    assert longest_prompt_tokens(TokenMix(900.0, 400.0, 1.0)) == 900.0
+
+
+@pytest.mark.parametrize(
+    ("max_sequences", "kv_cache_tokens", "expected"),
+    [(64, 400_000, 64), (64, 6_400, 10), (64, 6_399, 9), (64, 10, 1)],
+)
+def test_slots_end_at_sequences_or_at_memory(max_sequences: int, kv_cache_tokens: int, expected: int) -> None:
+    profile = a_profile(max_sequences=max_sequences, kv_cache_tokens=kv_cache_tokens)
+
+    assert slots(profile, TokenMix(512.0, 512.0, 128.0)) == expected
