@@ -5,6 +5,7 @@
     |   +-- ClusterUnavailable      the API server did not answer, or answered 5xx/429
     |   +-- MetricsUnavailable      Prometheus did not answer, or answered with an error
     |   +-- WriteConflict           somebody else wrote first; look again
+    |   +-- NotLeading              another replica writes now, or this one is stopping
     +-- Refuse              this one object cannot be worked with until somebody changes it
     |   +-- InvalidObject           a spec that the models do not accept
     |   +-- WriteRefused            the API server says no (RBAC, admission)
@@ -37,6 +38,10 @@ class MetricsUnavailable(TryAgain):
 
 class WriteConflict(TryAgain):
     """Somebody else changed the object between our look and our write."""
+
+
+class NotLeading(TryAgain):
+    """This replica may not write at this moment; nothing was written."""
 
 
 class Refuse(PlimsollError):

@@ -182,7 +182,7 @@ def kopf_settings() -> kopf.OperatorSettings:
 
 def _connection(cluster: ClusterSettings) -> kopf.ConnectionInfo:
     configuration = client_configuration(cluster)
-    header = configuration.get_api_key_with_prefix("BearerToken") or ""  # type: ignore[no-untyped-call]
+    header = configuration.get_api_key_with_prefix("BearerToken") or ""
     return kopf.ConnectionInfo(
         server=configuration.host,
         ca_path=configuration.ssl_ca_cert,
