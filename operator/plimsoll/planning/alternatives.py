@@ -84,7 +84,7 @@ def _judge(
         return lost(reason, option.finding.message if option.finding else f"{name} has no safe rate")
     count, room = _replicas_alone(need, choice), problem.rooms.get(choice.pool)
     # Whoever stays as it is has its own count for an upper bound; that is no limit the user set.
-    if choice.stays is None and count > choice.upper and (room is None or choice.upper < room.slots(choice.shape)):
+    if choice.stays is None and count > choice.upper and room is not None and choice.upper < room.slots(choice.shape):
         return lost(Reason.REPLICA_LIMIT, f"needs {count} replicas, replicas.max is {choice.upper}", count)
     difference = None if room is None else _difference(need, choice, count, problem, plan, contents)
     if room is None or difference is None:

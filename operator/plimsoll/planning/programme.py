@@ -34,8 +34,9 @@ Floats = NDArray[np.float64]
 TRACE_RATIO = 1e-4
 """Share of its list price that every replica costs on top. Guess: small against any real saving, so that free slots
 and paid nodes are not filled for nothing, and the cheaper of two paid pools is taken."""
-ORDER_RATIO = 1e-7
-"""What the place in the order of keys costs: settles exact ties, so that equal variants are taken in order of name."""
+ORDER_RATIO = 1e-6
+"""What the place among a deployment's variants costs: settles exact ties, so that equal variants are taken in order of
+name. Ten times HiGHS's dual tolerance; anything less it does not see."""
 CUT_DEPTHS = (1, 2, 3, 4)
 """Replicas of more than a half, a third, a quarter and a fifth of a node are told apart; finer ones pack well."""
 WHOLE = 1e-6
@@ -103,10 +104,10 @@ class _Columns:
 
 def write_programme(problem: Problem, max_tiers: int) -> Programme:
     """The programme of a problem; priorities beyond the first `max_tiers` share the last tier."""
-    columns, rows, choices, usd_per_unit = _Columns(), list[Row](), problem.choices, problem.usd_per_unit
+    columns, rows, usd_per_unit = _Columns(), list[Row](), problem.usd_per_unit
     placed, unplaced = dict[VariantKey, int](), dict[VariantKey, int]()
-    for rank, choice in enumerate(choices, start=1):
-        trace = TRACE_RATIO * choice.list_usd_per_hour / usd_per_unit + ORDER_RATIO * rank / len(choices)
+    for rank, choice in ((rank, choice) for need in problem.needs for rank, choice in enumerate(need.choices)):
+        trace = TRACE_RATIO * choice.list_usd_per_hour / usd_per_unit + ORDER_RATIO * rank
         placed[choice.key] = columns.add(choice.upper, trace, whole=True)
         if choice.lower:
             unplaced[choice.key] = columns.add(choice.lower, trace, whole=True)
