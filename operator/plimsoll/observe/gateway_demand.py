@@ -14,7 +14,7 @@ from plimsoll.domain import DemandState
 from plimsoll.observe.arrivals import Look
 from plimsoll.observe.attribution import Asked, Attributed
 from plimsoll.observe.queries import Signal
-from plimsoll.observe.reading import CustomReading, MetricsReading, Samples
+from plimsoll.observe.reading import CustomReading, MetricsReading, Samples, on_the_wire
 
 _TOKEN_QUERIES = ("prompt_tokens", "output_tokens")
 
@@ -93,7 +93,7 @@ def look_at_custom(asked: Asked, reading: MetricsReading) -> Look:
 
 def _wrong(answer: CustomReading) -> str | None:
     for name, values in answer.values.items():
-        field = f"spec.demand.queries.{_on_the_wire(name)}"
+        field = f"spec.demand.queries.{on_the_wire(name)}"
         if len(values) > 1:
             return f"{field} gives {len(values)} series, one is needed: wrap it in sum(...)"
         # A mean of tokens is NaN whenever nothing was served: that is no mistake, only no mean.
@@ -105,8 +105,3 @@ def _wrong(answer: CustomReading) -> str | None:
 def _one(values: Mapping[str, Sequence[float]], name: str) -> float | None:
     found = values.get(name, ())
     return found[0] if found else None
-
-
-def _on_the_wire(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)

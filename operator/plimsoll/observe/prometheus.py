@@ -24,7 +24,7 @@ from plimsoll.domain import LatencyMetric, ObjectKey
 from plimsoll.errors import InvalidObject, MetricsUnavailable, PlimsollError
 from plimsoll.observe.dialects import Dialect, dialects_of
 from plimsoll.observe.queries import SIGNAL_LABEL, Labels, Signal, demand_query, latency_of_signal, latency_query
-from plimsoll.observe.reading import CustomReading, EngineReading, MetricsReading, Samples
+from plimsoll.observe.reading import CustomReading, EngineReading, MetricsReading, Samples, on_the_wire
 
 
 class Sample(NamedTuple):
@@ -146,7 +146,7 @@ class MetricsReader:
             *(self._ask(query, deadline_s) for query in queries.values()), return_exceptions=True
         )
         refused = [
-            f"spec.demand.queries.{name}: {answer}"
+            f"spec.demand.queries.{on_the_wire(name)}: {answer}"
             for name, answer in zip(queries, answers, strict=True)
             if isinstance(answer, InvalidObject)
         ]

@@ -54,3 +54,9 @@ class MetricsReading:
     window_s: float
     by_engine: Mapping[Engine, EngineReading] = field(default_factory=dict)
     custom: Mapping[ObjectKey, CustomReading] = field(default_factory=dict)
+
+
+def on_the_wire(field_name: str) -> str:
+    """A field of `spec.demand.queries` as users write it: `arrival_rate` is `arrivalRate`."""
+    first, *rest = field_name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
