@@ -245,12 +245,12 @@ def _unknown(deployment: Deployment, history: Sequence[DemandSample], since_s: f
     last_s = history[-1].at_s if history else now_s
     recent = [sample for sample in history if sample.at_s >= last_s - _window_s(policy)]
     rate_rps = max(_quantile_rps(recent, policy.forecast_quantile), history[-1].arrival_rate_rps if history else 0.0)
-    held = f"the last known {rate_rps:.2f} req/s" if history else "what runs, as no demand was ever seen"
+    held = f"the last known {rate_rps:.2f} req/s" if history else "what runs (no demand was ever seen)"
     peak = policy.fallback is FallbackAction.PEAK
     until_s = since_s + policy.hold_when_unknown_s
     if now_s < until_s:
         basis = ForecastBasis.HELD
-        action = f"holding {held} until {_clock(until_s)}, then {'the peak of the last hour' if peak else 'on with it'}"
+        action = f"holding {held} until {_clock(until_s)}, {'then the peak remembered' if peak else 'and beyond'}"
     elif peak:
         basis, rate_rps = ForecastBasis.FALLBACK, max((each.arrival_rate_rps for each in history), default=0.0)
         action = f"held until {_clock(until_s)}, now ready for the highest remembered rate, {rate_rps:.2f} req/s"
