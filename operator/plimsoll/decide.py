@@ -91,6 +91,7 @@ def _deployment_plan(
         generation=deployment.generation,
         mode=deployment.mode,
         phase=_phase(deployment, demand, shortfall_rps, steps),
+        slo=deployment.slo,
         demand=deployment.demand,
         forecast=demand,
         variants=_variant_plans(deployment, demand, options, allocation, rollout),

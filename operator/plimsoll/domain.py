@@ -562,6 +562,7 @@ class DeploymentPlan:
     generation: int
     mode: Mode
     phase: Phase
+    slo: tuple[LatencyTarget, ...]
     demand: Demand
     forecast: Forecast
     variants: tuple[VariantPlan, ...]

@@ -1,8 +1,8 @@
 """Do the Deployments that Plimsoll owns look as their variants' templates say?
 
 In: InferenceDeployments whose variants carry a ``template``, and the pools they run on. Out: server-side applied
-Deployments with an owner reference. Replicas are set at creation (0, nothing runs before a plan says so) and afterwards
-only through the scale subresource, so an apply leaves the field to whoever scales.
+Deployments with an owner reference. A new one has no replicas, since nothing runs before a plan says so; afterwards
+they change only through the scale subresource.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from plimsoll.api import (
 from plimsoll.api_server import Patch
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import Mode, ObjectKey
-from plimsoll.errors import PlimsollError
+from plimsoll.errors import NotFound, PlimsollError, WriteRefused
 from plimsoll.observe import Contents
 
 TEMPLATE_HASH_ANNOTATION = f"{GROUP}/template-hash"
@@ -53,7 +53,7 @@ def bring_up_to_date(contents: Contents, writer: Writer) -> tuple[OwnedFailure, 
         if present is not None and present.annotations.get(TEMPLATE_HASH_ANNOTATION) == _hash_of(manifest):
             continue
         try:
-            _write(manifest, key.namespace, writer, creating=present is None)
+            _write(manifest, key.namespace, writer)
         except PlimsollError as error:
             failures.append(OwnedFailure(key, variant.name, str(error)))
     return tuple(failures)
@@ -71,16 +71,29 @@ def _templated(contents: Contents) -> Iterator[tuple[ObjectKey, InferenceDeploym
                 yield key, deployment, variant, pool
 
 
-def _write(manifest: dict[str, Any], namespace: str, writer: Writer, *, creating: bool) -> None:
-    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-    stamped = manifest | {
-        "metadata": manifest["metadata"] | {"annotations": {TEMPLATE_HASH_ANNOTATION: _hash_of(manifest)}}
-    }
-    if creating:
-        # Not applied: were it in the way by now, somebody else made it, and it must not be taken over.
-        writer.create("Deployment", path, stamped | {"spec": stamped["spec"] | {"replicas": 0}})
+def _write(manifest: dict[str, Any], namespace: str, writer: Writer) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{manifest['metadata']['name']}"
+    try:
+        live = writer.get(path)
+    except NotFound:
+        live = None
+    metadata = manifest["metadata"] | {"annotations": {TEMPLATE_HASH_ANNOTATION: _hash_of(manifest)}}
+    if live is None:
+        replicas = 0
+    elif _controller_of(live) != manifest["metadata"]["ownerReferences"][0]["uid"]:
+        raise WriteRefused(f"{path} belongs to somebody else by now: rename the variant, or use targetRef")
     else:
-        writer.patch("Deployment", f"{path}/{manifest['metadata']['name']}", stamped, Patch.APPLY)
+        # What an apply leaves out goes back to its default, and that is 1 for replicas: it says what it just saw, and
+        # the resourceVersion makes a conflict of any scaling in between.
+        replicas = live["spec"].get("replicas", 1)
+        metadata |= {"resourceVersion": live["metadata"]["resourceVersion"]}
+    body = manifest | {"metadata": metadata, "spec": manifest["spec"] | {"replicas": replicas}}
+    writer.patch("Deployment", path, body, Patch.APPLY)
+
+
+def _controller_of(live: Mapping[str, Any]) -> str | None:
+    owners = live["metadata"].get("ownerReferences") or ()
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def _manifest(deployment: InferenceDeployment, variant: VariantSpec, pool: ComputePool) -> dict[str, Any]:
