@@ -107,7 +107,8 @@ def _sum_up(asked: Asked, counted: Sequence[PodSamples], whole: set[str], expect
     missing = len(expected) - len(whole)
     extrapolated_rps = of_whole_rps / len(whole) * missing if missing else 0.0
     scrapes = [one.samples.values[Signal.SCRAPES] for one in counted if one.samples.pod in whole]
-    message = f"read from {len({one.samples.pod for one in counted})} pods over {window_s:g}s"
+    pods = len({one.samples.pod for one in counted})
+    message = f"read from {pods} pod{'s' if pods != 1 else ''} over {window_s:g}s"
     if missing:
         message += f"; {missing} of {len(expected)} ready pods show no whole window and are taken to be like the others"
     return Look(

@@ -38,7 +38,7 @@ class Prometheus:
 
     def custom_query(self, query: str, params: dict[str, str] | None = None, timeout: float | None = None) -> Any:
         self.asked.append(query)
-        shown = {"request_rate": "5", "requests": "100", "age_s": "3", "scrapes": "4", "running": "2", "waiting": "0"}
+        shown = {"request_rate": "5", "requests": "100", "age_s": "3", "running": "2", "running_before": "2"}
         return [
             {
                 "metric": {"namespace": "team-a", "pod": "chat-h100-0", "model_name": "m", "plimsoll_signal": signal},

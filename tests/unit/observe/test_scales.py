@@ -44,11 +44,15 @@ class FakeServer:
 
 def read(*servers: FakeServer, timeout_s: float = 1.0) -> Scale | Unavailable:
     """The scale as the last of the servers, asked one after the other by one reader, leaves it."""
-    current: list[FakeServer] = []
-    reader = ScaleReader(lambda path, left_s: current[-1].get(path, left_s), timeout_s)
-    for server in servers:
-        current.append(server)
+    remaining = list(servers)
+
+    def get(path: str, left_s: float) -> Mapping[str, Any]:
+        return remaining[0].get(path, left_s)
+
+    reader = ScaleReader(get, timeout_s)
+    for _ in servers:
         scales = asyncio.run(reader.read([TARGET]))
+        remaining.append(remaining.pop(0))
     reader.close()
     return scales[identity(TARGET)]
 
