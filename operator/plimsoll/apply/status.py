@@ -1,0 +1,197 @@
+"""What does an InferenceDeployment's status say, and is the difference worth a write?
+
+In: one deployment's plan, its verdicts, the status as it stands. Out: the status as raw dictionary, transition times
+kept where nothing turned, and whether it differs materially. Figures that move with every scrape are not a reason to
+write: a steady cluster sees no writes. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plimsoll.api import (
+    AlternativeStatus,
+    Condition,
+    CostStatus,
+    DecimalText,
+    DemandStatus,
+    ForecastStatus,
+    InferenceDeploymentStatus,
+    LatencyStatus,
+    Money,
+    NextBest,
+    PlanStatus,
+    StepStatus,
+    Timestamp,
+    VariantStatus,
+)
+from plimsoll.domain import Alternative, DeploymentPlan, Step, VariantPlan
+from plimsoll.explain import Verdict, cost
+
+Raw = Mapping[str, Any]
+
+_STATUS_TEXT = {True: "True", False: "False", None: "Unknown"}
+_FIGURES_THAT_COUNT = (
+    ("demand", "arrivalRate"),
+    ("forecast", "requiredRate"),
+    ("cost", "perHour"),
+    ("cost", "perMillionTokens"),
+)
+_DRIFT_RATIO = 0.25
+"""A figure that moved by more than this is told anew; a guess between noise (5% at 10 req/s) and news."""
+_DRIFT_INTERVAL_S = 30.0
+"""Figures alone are written at most this often."""
+
+
+def deployment_status(
+    plan: DeploymentPlan, verdicts: Sequence[Verdict], present: Raw | None, now_s: float
+) -> dict[str, Any]:
+    """The status of a planned deployment."""
+    return InferenceDeploymentStatus(
+        observed_generation=plan.generation,
+        conditions=conditions(verdicts, present, plan.generation, now_s),
+        ready_replicas=sum(variant.ready for variant in plan.variants),
+        target_replicas=sum(variant.target for variant in plan.variants),
+        demand=_demand(plan),
+        forecast=ForecastStatus(
+            basis=plan.forecast.basis,
+            now_rate=DecimalText.of(plan.forecast.now_rps),
+            required_rate=DecimalText.of(plan.forecast.required_rps),
+            message=plan.forecast.message,
+        ),
+        cost=_cost(plan),
+        variants=tuple(_variant(variant) for variant in plan.variants),
+        plan=PlanStatus(
+            phase=plan.phase,
+            shortfall_rate=DecimalText.of(plan.shortfall_rps) if plan.shortfall_rps > 0 else None,
+            steps=tuple(_step(step) for step in plan.steps),
+            alternatives=tuple(_alternative(one) for one in plan.alternatives),
+        ),
+    ).to_wire()
+
+
+def unplanned_status(generation: int, verdicts: Sequence[Verdict], present: Raw | None, now_s: float) -> dict[str, Any]:
+    """The status of a deployment that could not be planned: only conditions, nothing that looks like a plan."""
+    return InferenceDeploymentStatus(
+        observed_generation=generation, conditions=conditions(verdicts, present, generation, now_s)
+    ).to_wire()
+
+
+def conditions(
+    verdicts: Sequence[Verdict], present: Raw | None, generation: int, now_s: float
+) -> tuple[Condition, ...]:
+    """Conditions with the time when each last turned."""
+    before = {one["type"]: one for one in (present or {}).get("conditions") or ()}
+    made = []
+    for verdict in verdicts:
+        status = _STATUS_TEXT[verdict.holds]
+        old = before.get(verdict.type.value, {})
+        turned = old["lastTransitionTime"] if old.get("status") == status else Timestamp.of(now_s)
+        made.append(
+            Condition.model_validate(
+                {
+                    "type": verdict.type.value,
+                    "status": status,
+                    "reason": verdict.reason.value,
+                    "message": verdict.message,
+                    "lastTransitionTime": turned,
+                    "observedGeneration": generation,
+                }
+            )
+        )
+    return tuple(made)
+
+
+def differs(new: Raw, old: Raw | None, age_s: float) -> bool:
+    """Whether `new` is worth writing over `old`, which was written `age_s` seconds ago."""
+    if old is None or _shape(new) != _shape(old):
+        return True
+    return age_s >= _DRIFT_INTERVAL_S and any(_drifted(new, old, *path) for path in _FIGURES_THAT_COUNT)
+
+
+def _shape(status: Raw) -> object:
+    """What people and machines act on: everything but figures and sentences."""
+    plan, variants = status.get("plan") or {}, status.get("variants") or ()
+    return (
+        status.get("observedGeneration"),
+        sorted((one["type"], one["status"], one["reason"]) for one in status.get("conditions") or ()),
+        [tuple(one.get(name) for name in ("name", "pool", "current", "ready", "target", "reason")) for one in variants],
+        plan.get("phase"),
+        [(one["variant"], one["from"], one["to"], one["reason"]) for one in plan.get("steps") or ()],
+        (status.get("demand") or {}).get("state"),
+        (status.get("forecast") or {}).get("basis"),
+    )
+
+
+def _drifted(new: Raw, old: Raw, group: str, name: str) -> bool:
+    now, then = ((status.get(group) or {}).get(name) for status in (new, old))
+    if now is None or then is None:
+        return now is not then
+    return abs(float(now) - float(then)) > _DRIFT_RATIO * max(abs(float(now)), abs(float(then)), 0.1)
+
+
+# --- The parts -------------------------------------------------------------------------------------------------------
+
+
+def _demand(plan: DeploymentPlan) -> DemandStatus:
+    demand = plan.demand
+    return DemandStatus(
+        state=demand.state,
+        message=demand.message,
+        arrival_rate=None if demand.arrival_rate_rps is None else DecimalText.of(demand.arrival_rate_rps),
+        prompt_tokens=None if demand.tokens is None else DecimalText.of(demand.tokens.prompt_tokens_mean, 0),
+        prompt_tokens_p95=None if demand.tokens is None else DecimalText.of(demand.tokens.prompt_tokens_p95, 0),
+        output_tokens=None if demand.tokens is None else DecimalText.of(demand.tokens.output_tokens_mean, 0),
+        running=DecimalText.of(demand.running, 0),
+        waiting=DecimalText.of(demand.waiting, 0),
+    )
+
+
+def _cost(plan: DeploymentPlan) -> CostStatus:
+    told = cost(plan)
+    best = told.next_best
+    return CostStatus(
+        per_hour=Money.of(told.usd_per_hour),
+        per_million_tokens=_money(told.usd_per_million_tokens, places=3),
+        per_million_output_tokens=_money(told.usd_per_million_output_tokens, places=3),
+        external_per_hour=_money(plan.external_usd_per_hour),
+        next_best=None if best is None else NextBest(label=best.label, per_hour=Money.of(best.usd_per_hour or 0.0)),
+    )
+
+
+def _money(usd: float | None, places: int = 2) -> Money | None:
+    return None if usd is None else Money.of(usd, places)
+
+
+def _variant(variant: VariantPlan) -> VariantStatus:
+    return VariantStatus(
+        name=variant.key.variant,
+        pool=variant.pool,
+        current=variant.current,
+        ready=variant.ready,
+        target=variant.target,
+        safe_rate=DecimalText.of(variant.safe_rate_rps),
+        predicted=LatencyStatus.of(variant.predicted),
+        observed=LatencyStatus.of(variant.observed),
+        reason=variant.reason.value,
+        message=variant.message,
+    )
+
+
+def _step(step: Step) -> StepStatus:
+    return StepStatus(
+        variant=step.key.variant,
+        from_replicas=step.from_replicas,
+        to_replicas=step.to_replicas,
+        reason=step.reason.value,
+        message=step.message,
+    )
+
+
+def _alternative(one: Alternative) -> AlternativeStatus:
+    return AlternativeStatus(
+        label=one.label,
+        replicas=dict(one.replicas),
+        per_hour=_money(one.usd_per_hour),
+        reason=one.reason.value,
+        detail=one.detail,
+    )
