@@ -61,3 +61,14 @@ def delete(api: ApiClient, path: str, grace_s: int | None = None) -> None:
     except ApiException as error:
         if error.status != NOT_FOUND:
             raise
+
+
+def exists(api: ApiClient, path: str) -> bool:
+    """The object is there."""
+    try:
+        request(api, "GET", path)
+    except ApiException as error:
+        if error.status == NOT_FOUND:
+            return False
+        raise
+    return True

@@ -5,6 +5,7 @@ pod there starts at once and is ready after its own delay (kwok_stages.yaml): se
 template.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,33 @@ class NodeShape:
     allocatable: Mapping[str, str]
     """Quantities as Kubernetes writes them: ``{"cpu": "64", "memory": "256Gi", "nvidia.com/gpu": "8"}``."""
     taints: Sequence[Taint] = field(default=())
+
+
+class FixedPools:
+    """Pools whose nodes are there from the start and stay; for what comes and goes see cluster_autoscaler.py."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._nodes: list[str] = []
+
+    def add(
+        self,
+        prefix: str = "pool",
+        node_count: int = 1,
+        allocatable: Mapping[str, str] | None = None,
+        taints: Sequence[Taint] = (),
+    ) -> NodeShape:
+        """A new pool with a name that no other has; its nodes' label ``pool`` carries the name."""
+        name = f"{prefix}-{secrets.token_hex(4)}"
+        shape = NodeShape(name, {"pool": name}, allocatable or {"cpu": "16", "memory": "64Gi"}, taints)
+        names = [f"{name}-{number}" for number in range(1, node_count + 1)]
+        self._nodes += names
+        create_nodes(self._api, shape, names)
+        return shape
+
+    def remove(self) -> None:
+        """All their nodes are gone."""
+        delete_nodes(self._api, self._nodes)
 
 
 def create_nodes(api: ApiClient, shape: NodeShape, names: Iterable[str]) -> None:

@@ -1,0 +1,80 @@
+"""What does every integration test have?
+
+One real control plane for the run, a namespace of its own, and pools of fake nodes whose names no other test has. A
+control plane that cannot be had is an error of every test that asks for it, never a skip.
+"""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from kubernetes.client import ApiClient
+
+from plimsoll_testkit.binaries import BinaryMissing, ensure
+from plimsoll_testkit.control_plane import PARTS, ControlPlane
+from plimsoll_testkit.json_api import delete, items, request
+from plimsoll_testkit.kwok import FixedPools
+from plimsoll_testkit.processes import wait_until
+
+SETTLES_WITHIN_S = 60.0
+"""Filling or emptying a namespace takes a second; a guess that leaves room for a busy machine."""
+WORKLOADS = (
+    "/apis/plimsoll.dev/v1alpha1/namespaces/{namespace}/inferencedeployments",
+    "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers",
+    "/apis/apps/v1/namespaces/{namespace}/deployments",
+    "/apis/apps/v1/namespaces/{namespace}/statefulsets",
+    "/api/v1/namespaces/{namespace}/pods",
+)
+"""Collections, owners before what they own; one whose kind is not installed is as good as empty."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds what is missing before the first test, in the open: cold, it takes far longer than one test may."""
+    needed = any("control_plane" in getattr(item, "fixturenames", ()) for item in session.items)
+    if not needed or session.config.option.collectonly:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled():
+            ensure([*PARTS, "prometheus"])
+    except BinaryMissing:
+        # The fixture below says so in the same words for each test that needs it, and the other tests still run.
+        return
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """One for the whole run, with its kubeconfig."""
+    with ControlPlane() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(control_plane: ControlPlane) -> Iterator[ApiClient]:
+    """The admin's client."""
+    with control_plane.api_client() as client:
+        yield client
+
+
+@pytest.fixture
+def namespace(api: ApiClient) -> Iterator[str]:
+    """A namespace of the test's own in which pods can be created; emptied afterwards, and removed soon after."""
+    name = f"test-{secrets.token_hex(4)}"
+    path = f"/api/v1/namespaces/{name}"
+    request(api, "POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    wait_until(lambda: bool(items(api, f"{path}/serviceaccounts")), f"the account of {name}", SETTLES_WITHIN_S)
+    yield name
+    # The namespace controller waits five seconds before it empties a namespace. What an operator or a scheduler of the
+    # next test could still see goes at once, and the controller's part is left to run beside the next test.
+    for kind in WORKLOADS:
+        delete(api, kind.format(namespace=name), grace_s=0)
+    delete(api, path)
+    wait_until(lambda: not items(api, f"{path}/pods"), f"the pods of {name} to be gone", SETTLES_WITHIN_S)
+
+
+@pytest.fixture
+def pools(api: ApiClient) -> Iterator[FixedPools]:
+    """Makes pools of nodes, removed after the test."""
+    fixed = FixedPools(api)
+    yield fixed
+    fixed.remove()
