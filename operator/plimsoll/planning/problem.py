@@ -7,6 +7,7 @@ decided here. Design section 5.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from plimsoll.domain import (
     CapacityTable,
@@ -56,7 +57,7 @@ class Choice:
     """The overlap that one more replica costs, spread over the dwell in which a plan is expected to stand."""
 
     def total_rps(self, replicas: int) -> float:
-        return self.capacity.total_rps(replicas)
+        return self.capacity.total_rps(replicas) if self.rate_rps > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +293,8 @@ def _frozen(
 def _rate_rps(capacity: CapacityTable) -> float:
     # The line below every point of the table: n replicas carry at least n times this, so a plan that holds with it
     # holds by the table, too.
-    return min(rate_rps / replicas for replicas, rate_rps in zip(capacity.replicas, capacity.rate_rps, strict=True))
+    rate_rps = min(rate / replicas for replicas, rate in zip(capacity.replicas, capacity.rate_rps, strict=True))
+    return rate_rps if isfinite(rate_rps) else 0.0
 
 
 NO_ROOM = Room(

@@ -33,7 +33,7 @@ def best_plan(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLim
     tried, seconds = problem, 0.0
     for _ in range(ROUNDS):
         programme = write_programme(tried, limits.max_tiers)
-        solved = solve(programme, _start(programme, repaired), limits)
+        solved = solve(programme, _start(programme, repaired), limits.after(seconds))
         first, seconds = first or solved, seconds + solved.seconds
         if solved.values is None:
             break

@@ -31,6 +31,12 @@ class SolveLimits:
     max_tiers: int = 8
     """Priorities told apart when there is not enough; lower ones share the last place."""
 
+    def after(self, seconds: float) -> "SolveLimits":
+        """What is left of the limits once that much time has been spent."""
+        if self.time_limit_s is None:
+            return self
+        return replace(self, time_limit_s=max(0.0, self.time_limit_s - seconds))
+
 
 class Outcome(Enum):
     """How one call to the solver ended."""
@@ -72,14 +78,14 @@ def solve(programme: Programme, start: Floats | None, limits: SolveLimits) -> So
     rows, seconds = programme.rows, answer.seconds
     for weights in programme.tiers:
         tier = _run(
-            programme, _weighed(weights, len(programme.cost)), programme.upper, rows, start, _left(limits, seconds)
+            programme, _weighed(weights, len(programme.cost)), programme.upper, rows, start, limits.after(seconds)
         )
         seconds += tier.seconds
         if tier.values is None:
             return replace(tier, seconds=seconds)
         rows = (*rows, Row(tuple(weights), tuple(weights.values()), -np.inf, _at_most(tier.objective)))
         start = tier.values
-    answer = _run(programme, programme.cost, programme.upper, rows, start, _left(limits, seconds))
+    answer = _run(programme, programme.cost, programme.upper, rows, start, limits.after(seconds))
     return replace(answer, seconds=answer.seconds + seconds)
 
 
@@ -93,12 +99,6 @@ def _at_most(objective: float) -> float:
     return max(0.0, objective) * (1 + TIER_SLACK) + TIER_SLACK
 
 
-def _left(limits: SolveLimits, seconds: float) -> SolveLimits:
-    return (
-        limits if limits.time_limit_s is None else replace(limits, time_limit_s=max(0.0, limits.time_limit_s - seconds))
-    )
-
-
 def _run(
     programme: Programme,
     cost: Floats,
@@ -107,6 +107,9 @@ def _run(
     start: Floats | None,
     limits: SolveLimits,
 ) -> Solved:
+    if limits.time_limit_s is not None and limits.time_limit_s <= 0:
+        # HiGHS would still solve what its presolve settles.
+        return Solved(Outcome.STOPPED, message="Time limit reached")
     # HiGHS takes NaN for an answer and calls the result optimal; so it must not see one.
     numbers = [cost, upper, np.array([number for row in rows for number in row.coefficients])]
     if not all(np.isfinite(part).all() for part in numbers):

@@ -9,6 +9,7 @@ from plimsoll.domain import (
     Finding,
     ForecastBasis,
     Mode,
+    Node,
     PriceKind,
     Reason,
     StockOut,
@@ -95,7 +96,7 @@ def test_room_taken_by_foreign_pods_is_not_planned_with() -> None:
     [a_node("broken", CPU_NODE, ready=False), a_node("cordoned", CPU_NODE, schedulable=False)],
     ids=lambda node: node.name,
 )
-def test_nodes_that_take_no_pods_are_not_planned_with(node) -> None:  # type: ignore[no-untyped-def]
+def test_nodes_that_take_no_pods_are_not_planned_with(node: Node) -> None:
     pool = a_pool("cpu-amx", nodes=(node,), price_kind=PriceKind.PAID, max_nodes=1)
     assert counts(plan([a_deployment(variants=[XEON])], [pool], RPS)) == {}
 

@@ -1,0 +1,90 @@
+"""Whatever the fleet, a plan can be carried out: it packs, keeps every bound, and says what it leaves uncovered."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plimsoll.domain import Allocation, Deployment, Pool, Reason, StockOut
+from plimsoll.planning import SolveLimits
+from unit.builders import NOW_S
+from unit.planning.case import assert_feasible, plan
+from unit.planning.fleets import RPS, fleets, pools
+
+QUICK = settings(max_examples=60, deadline=2000)
+NO_SOLVER = SolveLimits(time_limit_s=0.0)
+
+
+def assert_says_what_is_missing(allocation: Allocation, fleet: tuple[Deployment, ...]) -> None:
+    for deployment in fleet:
+        carried = sum(RPS[v.name] * allocation.replicas[v.key] for v in deployment.variants)
+        told = allocation.shortfall_rps.get(deployment.key, 0.0)
+        wanted = deployment.demand.arrival_rate_rps or 0.0
+        assert carried + told >= wanted * (1 - 1e-6)
+        assert told <= wanted
+        short = [f.reason for f in allocation.findings if f.deployment == deployment.key]
+        assert (Reason.CAPACITY_SHORT in short) == (deployment.key in allocation.shortfall_rps)
+
+
+@QUICK
+@given(fleets, pools())
+def test_a_plan_packs_and_keeps_its_bounds(fleet: tuple[Deployment, ...], pools: tuple[Pool, ...]) -> None:
+    allocation = plan(fleet, pools, RPS)
+    for variant in (variant for deployment in fleet for variant in deployment.variants):
+        assert variant.min_replicas <= allocation.replicas[variant.key] <= variant.max_replicas
+    assert_says_what_is_missing(allocation, fleet)
+    assert allocation.solver.outcome is Reason.SOLVED
+    assert 0.0 <= allocation.solver.gap_ratio <= 1.0
+    assert allocation.solver.bound_usd_per_hour <= allocation.solver.cost_usd_per_hour + 1e-6
+
+
+@QUICK
+@given(fleets, pools(), st.dictionaries(st.integers(0, 5), st.integers(0, 9)))
+def test_a_plan_without_the_solver_keeps_the_same_bounds(
+    fleet: tuple[Deployment, ...], pools: tuple[Pool, ...], last: dict[int, int]
+) -> None:
+    variants = [variant for deployment in fleet for variant in deployment.variants]
+    last_plan = {variants[i].key: n for i, n in last.items() if i < len(variants)}
+    allocation = plan(fleet, pools, RPS, last=last_plan, limits=NO_SOLVER)
+    for variant in variants:
+        assert variant.min_replicas <= allocation.replicas[variant.key] <= variant.max_replicas
+    assert_says_what_is_missing(allocation, fleet)
+
+
+@QUICK
+@given(fleets, pools())
+def test_replicas_without_minimum_always_find_a_seat(fleet: tuple[Deployment, ...], pools: tuple[Pool, ...]) -> None:
+    free = tuple(
+        replace(d, variants=tuple(replace(v, min_replicas=0) for v in d.variants), budget_usd_per_hour=None)
+        for d in fleet
+    )
+    assert_feasible(plan(free, pools, RPS), free, pools)
+
+
+@QUICK
+@given(fleets, pools())
+def test_a_sold_out_pool_never_gets_a_new_node(fleet: tuple[Deployment, ...], pools: tuple[Pool, ...]) -> None:
+    mark = {"cpu-fast": StockOut(NOW_S, NOW_S + 300.0, 1)}
+    allocation = plan(fleet, pools, RPS, stock_outs=mark)
+    assert allocation.nodes["cpu-fast"] == 0
+
+
+@QUICK
+@given(fleets, pools())
+def test_the_highest_priority_gets_what_it_would_get_alone(
+    fleet: tuple[Deployment, ...], pools: tuple[Pool, ...]
+) -> None:
+    highest = max(deployment.priority for deployment in fleet)
+    first = tuple(deployment for deployment in fleet if deployment.priority == highest)
+    alone, together = plan(first, pools, RPS), plan(fleet, pools, RPS)
+
+    def missing(allocation: Allocation) -> float:
+        return sum(
+            allocation.shortfall_rps.get(d.key, 0.0) / (d.demand.arrival_rate_rps or 1.0)
+            for d in first
+            if d.budget_usd_per_hour is None
+        )
+
+    if all(deployment.budget_usd_per_hour is None for deployment in first):
+        assert missing(together) == pytest.approx(missing(alone), abs=1e-4)
