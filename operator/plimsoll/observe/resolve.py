@@ -72,7 +72,7 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
             variants += [resolved.variant] if resolved.variant else []
         if variants:
             deployments.append(_deployment(key, manifest, tuple(variants), policy))
-            asked.append(_asked(key, manifest, variants, policy))
+            asked.append(_asked(manifest, deployments[-1]))
         else:
             noticed.append(_no_usable_variant(key, noticed))
         findings += noticed
@@ -148,18 +148,18 @@ def _deployment(
     )
 
 
-def _asked(key: ObjectKey, manifest: InferenceDeployment, variants: list[Variant], policy: Policy) -> Asked:
+def _asked(manifest: InferenceDeployment, deployment: Deployment) -> Asked:
     queries = manifest.spec.demand.queries
     return Asked(
-        key=key,
+        key=deployment.key,
         source=manifest.spec.demand.engine,
         model=manifest.metrics_model_name,
         servers=tuple(
             Server(variant.name, Engine(variant.profile.engine), variant.target.name, variant.pods)
-            for variant in variants
+            for variant in deployment.variants
         ),
-        slo=manifest.spec.slo.targets(),
-        stale_after_s=policy.demand_stale_after_s,
+        slo=deployment.slo,
+        stale_after_s=deployment.policy.demand_stale_after_s,
         queries=queries.model_dump(exclude_none=True) if queries else {},
     )
 
