@@ -5,13 +5,12 @@ In: crds/, policies/ and examples/quickstart as users apply them, and the table 
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from kubernetes import client, config
+from kubernetes.client import ApiClient
 
 from plimsoll.api import GROUP, KINDS, VERSION, Condition, Timestamp, parse
 from plimsoll.api.crd import definition
@@ -31,11 +30,6 @@ ESTABLISHED_WITHIN_S = 20.0
 """It takes well under a second on an idle machine; a guess that leaves room for a busy one."""
 
 
-class RunningControlPlane(Protocol):
-    @property
-    def kubeconfig(self) -> Path: ...
-
-
 class Answer(NamedTuple):
     status: int
     body: dict[str, Any]
@@ -44,7 +38,7 @@ class Answer(NamedTuple):
 class Server:
     """The API server, as `kubectl create --validate=false` sees it: nothing is checked on the way."""
 
-    def __init__(self, api: client.ApiClient) -> None:
+    def __init__(self, api: ApiClient) -> None:
         self._api = api
 
     def send(self, method: str, path: str, body: Manifest | None = None, *, dry_run: bool = False) -> Answer:
@@ -88,15 +82,11 @@ def path_of(manifest: Manifest) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(control_plane: RunningControlPlane) -> Iterator[Server]:
-    api: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
-        config_file=str(control_plane.kubeconfig)
-    )
-    with api:
-        server = Server(api)
-        for path in sorted((ROOT / "crds").glob("*.yaml")):
-            install(server, yaml.safe_load(path.read_text()))
-        yield server
+def server(api: ApiClient) -> Server:
+    server = Server(api)
+    for path in sorted((ROOT / "crds").glob("*.yaml")):
+        install(server, yaml.safe_load(path.read_text()))
+    return server
 
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -7,19 +7,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from plimsoll.api.inference_deployment_status import CONDITION_LIST, MAX_CONDITIONS
 from plimsoll.api.values import DecimalText, Duration, Money, Quantity, Timestamp
 from plimsoll.api.wire import (
     AGE,
-    Condition,
+    Conditions,
     Count,
     Definition,
     Kind,
     PrinterColumn,
+    Resources,
     Rule,
     SpecModel,
     StatusModel,
-    cut_items,
 )
 from plimsoll.domain import Node, Pool, PriceKind
 from plimsoll.domain import Resources as Amounts
@@ -27,7 +26,6 @@ from plimsoll.domain import Resources as Amounts
 NodeCount = Annotated[int, Field(ge=0, le=10_000)]
 LabelKey = Annotated[str, Field(max_length=317)]
 LabelValue = Annotated[str, Field(max_length=63)]
-Resources = Annotated[dict[str, Quantity], Field(min_length=1, max_length=16)]
 ResourceStatus = Annotated[dict[str, Quantity], Field(max_length=16)]
 
 
@@ -141,11 +139,7 @@ class ComputePoolStatus(StatusModel):
 
     observed_generation: Annotated[int, Field(ge=0)] | None = None
     """The metadata.generation that this status answers."""
-    conditions: Annotated[
-        tuple[Condition, ...],
-        Field(max_length=MAX_CONDITIONS, json_schema_extra=CONDITION_LIST),
-        cut_items(MAX_CONDITIONS),
-    ] = ()
+    conditions: Conditions = ()
     """Ready first of all; True is well."""
     nodes: Count | None = None
     """Nodes there are."""

@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from plimsoll.api.engines import Engine
 from plimsoll.api.inference_deployment_status import InferenceDeploymentStatus
-from plimsoll.api.values import LatencyLimit, Money, Quantity
-from plimsoll.api.wire import AGE, Definition, Kind, ObjectName, PrinterColumn, Rule, SpecModel
+from plimsoll.api.values import LatencyLimit, Money
+from plimsoll.api.wire import AGE, Definition, Kind, ObjectName, PrinterColumn, Resources, Rule, SpecModel
 from plimsoll.domain import ExternalPrice, LatencyMetric, LatencyTarget, Mode
 
 MAX_VARIANTS = 16
@@ -21,7 +21,6 @@ DEFAULT_POLICY = "balanced"
 ModelName = Annotated[str, Field(min_length=1, max_length=253)]
 PromQL = Annotated[str, Field(min_length=1, max_length=2048)]
 ReplicaCount = Annotated[int, Field(ge=0, le=10_000)]
-Resources = Annotated[dict[str, Quantity], Field(min_length=1, max_length=16)]
 
 
 class Percentiles(SpecModel):
@@ -98,8 +97,9 @@ class DemandSource(SpecModel):
     """Where the demand is read from."""
 
     engine: Engine = Field(strict=False)
-    """Whose metrics count the requests: a serving engine, or Gateway. Only Gateway can see demand while no replica
-    runs, so only with Gateway does a deployment scale to zero and back. Custom reads the queries given below."""
+    """What counts the requests. A serving engine: the replicas' own metrics, each variant's as its profile's
+    engine names them. Gateway: the counters of the gateway in front; only these show demand while no replica runs, so
+    only with Gateway does a deployment scale to zero and back. Custom: the queries given below."""
     model_name: ModelName | None = None
     """The metrics' model label (vLLM: model_name). Default: spec.model."""
     queries: Queries | None = None
@@ -312,7 +312,7 @@ class InferenceDeployment(Kind):
             PrinterColumn("Replicas", "integer", ".status.readyReplicas", "Ready replicas, all variants together."),
             PrinterColumn("Target", "integer", ".status.targetReplicas", "Replicas in the plan."),
             PrinterColumn("USD/h", "string", ".status.cost.perHour", "Cost of its share of nodes, US dollars an hour."),
-            PrinterColumn("USD/M", "string", ".status.cost.perMillionTokens", "US dollars per million tokens."),
+            PrinterColumn("USD/Mtok", "string", ".status.cost.perMillionTokens", "US dollars per million tokens."),
             PrinterColumn("Mode", "string", ".spec.mode", "Auto, Recommend or Paused."),
             AGE,
             PrinterColumn("Model", "string", ".spec.model", "The model served.", priority=1),

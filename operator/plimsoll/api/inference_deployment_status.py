@@ -9,17 +9,14 @@ from typing import Annotated
 from pydantic import Field
 
 from plimsoll.api.values import DecimalText, Duration, Money
-from plimsoll.api.wire import Condition, Count, Label, Message, StatusModel, cut_items
+from plimsoll.api.wire import Conditions, Count, Label, Message, StatusModel, cut_items
 from plimsoll.domain import DemandState, ForecastBasis, LatencyMetric, LatencyObservation, Phase
 
 MAX_STATUS_VARIANTS = 16
 MAX_STEPS = 16
 MAX_ALTERNATIVES = 8
-MAX_CONDITIONS = 16
 
 _PERCENTILE_BY_QUANTILE = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
-
-CONDITION_LIST = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 
 
 class DemandStatus(StatusModel):
@@ -192,11 +189,7 @@ class InferenceDeploymentStatus(StatusModel):
 
     observed_generation: Annotated[int, Field(ge=0)] | None = None
     """The metadata.generation that this status answers."""
-    conditions: Annotated[
-        tuple[Condition, ...],
-        Field(max_length=MAX_CONDITIONS, json_schema_extra=CONDITION_LIST),
-        cut_items(MAX_CONDITIONS),
-    ] = ()
+    conditions: Conditions = ()
     """Ready first of all; True is well."""
     ready_replicas: Count | None = None
     """Ready replicas, all variants together."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from plimsoll.api.values import Timestamp
+from plimsoll.api.values import Quantity, Timestamp
 
 MAX_NAME_LENGTH = 253
 """Of an object in Kubernetes (a DNS subdomain)."""
@@ -118,6 +118,21 @@ class Condition(StatusModel):
     """When the status last changed from one value to another."""
     observed_generation: Annotated[int, Field(ge=0)] | None = None
     """The metadata.generation that the condition was set for; older than the object's own means out of date."""
+
+
+MAX_CONDITIONS = 16
+
+Conditions = Annotated[
+    tuple[Condition, ...],
+    Field(
+        max_length=MAX_CONDITIONS,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    ),
+    cut_items(MAX_CONDITIONS),
+]
+"""The conditions of a status, one of each type."""
+Resources = Annotated[dict[str, Quantity], Field(min_length=1, max_length=16)]
+"""Amounts by resource name, as in a container's requests."""
 
 
 class ObjectMeta(WireModel):
