@@ -151,9 +151,9 @@ class Binaries:
         if go is None:
             names = ", ".join(tool.name for tool in missing)
             raise BinaryMissing(
-                f"{names}: neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and there is no `go` on PATH to "
-                f"build with. Two ways out: install Go {GO_NEEDED} or newer (https://go.dev/doc/install) and run this "
-                f"again, or set KUBEBUILDER_ASSETS to a folder that holds executables of these names"
+                f"{names}: neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and there is no `go` on "
+                f"PATH to build with. Two ways out: install Go {GO_NEEDED} or newer (https://go.dev/doc/install) and run "
+                f"this again, or set KUBEBUILDER_ASSETS to a folder that holds executables of these names"
             )
         return go
 
@@ -173,8 +173,8 @@ class Binaries:
             build_into(target, build, go, lock_path=self.cache_directory / "build.lock", environment=self.environment)
         except BuildFailed as failure:
             raise BinaryMissing(
-                f"{tool.name} {version} is neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and building it "
-                f"failed: {failure}"
+                f"{tool.name} {version} is neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and building "
+                f"it failed: {failure}"
             ) from failure
         return target
 

@@ -121,9 +121,9 @@ def _run_go(go: str, build: GoBuild, output: Path, environment: Mapping[str, str
         _tell("failed\n")
         tail = "\n".join(said.splitlines()[-OUTPUT_LINES_SHOWN:])
         raise BuildFailed(
-            f"`go build {build.package}` exited {process.returncode} in {build.module_directory}. It needs Go {GO_NEEDED} "
-            f"or newer, the Go module proxy for what is not downloaded yet, and about 10 GB of disk. Run it again: what "
-            f"was compiled is kept. Its last words:\n{tail}"
+            f"`go build {build.package}` exited {process.returncode} in {build.module_directory}. It needs Go "
+            f"{GO_NEEDED} or newer, the Go module proxy for what is not downloaded yet, and about 10 GB of disk. Run "
+            f"it again when that is there: what was compiled is kept. Its last words:\n{tail}"
         )
 
 
