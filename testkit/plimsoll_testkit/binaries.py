@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,8 +153,8 @@ class Binaries:
             names = ", ".join(tool.name for tool in missing)
             raise BinaryMissing(
                 f"{names}: neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and there is no `go` on "
-                f"PATH to build with. Two ways out: install Go {GO_NEEDED} or newer (https://go.dev/doc/install) and run "
-                f"this again, or set KUBEBUILDER_ASSETS to a folder that holds executables of these names"
+                f"PATH to build with. Two ways out: install Go {GO_NEEDED} or newer (https://go.dev/doc/install) and "
+                "run this again, or set KUBEBUILDER_ASSETS to a folder that holds executables of these names"
             )
         return go
 
@@ -205,7 +206,7 @@ def _known(name: str) -> Tool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build what is missing and say where everything is; 1 when something cannot be had."""
+    """Build what is missing and say where everything is; 1 when something cannot be had, 130 on Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m plimsoll_testkit.binaries", description="Find or build the real control plane's binaries."
     )
@@ -218,6 +219,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BinaryMissing as missing:
         print(missing, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     for name, path in paths.items():
         print(f"{name:<24} {path}")
     return 0

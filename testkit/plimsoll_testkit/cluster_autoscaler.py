@@ -105,6 +105,12 @@ class ClusterAutoscaler:
     ) -> None:
         self._stopping.set()
         self._thread.join()
+        with self._lock:
+            self._count_time()
+            for state in self._states.values():
+                # The bill ends here, and can still be read afterwards.
+                state.present = 0
+                state.boots_s.clear()
         with self._api:
             for names in self._nodes_by_pool().values():
                 delete_nodes(self._api, names)
