@@ -24,7 +24,7 @@ MIN_WHOLE_RATIO = 0.5
 """Below this share of whole pods the rest is not extrapolated. A guess."""
 _FULL_WINDOW_RATIO = 0.85
 """A window with fewer of its usual scrapes has a gap: its rate is too low by the missing share. A guess that leaves
-room for a scrape that is late."""
+room for a scrape that is late or lost. Once a gap is known, the window counts again when it is as full as it was."""
 _GRACE_S = 15.0
 """A new pod is first scraped up to one scrape interval after it became ready; 15 s is a common one."""
 
@@ -58,7 +58,13 @@ class Look:
 
 
 def look_at_pods(
-    asked: Asked, found: Sequence[PodSamples], window_s: float, usual_scrapes: float | None, now_s: float
+    asked: Asked,
+    found: Sequence[PodSamples],
+    window_s: float,
+    now_s: float,
+    *,
+    usual_scrapes: float | None,
+    after_gap: bool = False,
 ) -> Look:
     """The arrivals at all pods of a deployment.
 
@@ -66,8 +72,9 @@ def look_at_pods(
         asked: the deployment.
         found: the samples of its pods, of the model that it serves.
         window_s: over which rates are taken.
-        usual_scrapes: in the window of a whole pod so far; None when nothing is remembered.
         now_s: the tick's moment, on the clock of the pods' times.
+        usual_scrapes: in the window of a whole pod so far; None when nothing is remembered.
+        after_gap: the last looks found a window with a gap.
     """
     blind = _blind_variant(asked)
     if blind is not None:
@@ -82,7 +89,7 @@ def look_at_pods(
         if pod.ready and not pod.terminating and _age_s(pod.ready_since_s, now_s) > window_s + _GRACE_S
     }
     fresh = [one for one in found if _is_fresh(one, asked.stale_after_s)]
-    full = [one for one in fresh if _fills_window(one, usual_scrapes)]
+    full = [one for one in fresh if _fills_window(one, usual_scrapes, after_gap)]
     whole = {one.samples.pod for one in full if _is_rated(one)} & expected
     if not any(_is_rated(one) for one in fresh):
         return _nothing_fresh(asked, found)
@@ -158,10 +165,11 @@ def _is_rated(one: PodSamples) -> bool:
     return Signal.REQUEST_RATE in values or Signal.REQUESTS not in values
 
 
-def _fills_window(one: PodSamples, usual_scrapes: float | None) -> bool:
+def _fills_window(one: PodSamples, usual_scrapes: float | None, after_gap: bool) -> bool:
     if usual_scrapes is None:
         return True
-    return one.samples.values.get(Signal.SCRAPES, 0.0) >= min(usual_scrapes - 1.0, usual_scrapes * _FULL_WINDOW_RATIO)
+    enough = usual_scrapes if after_gap else min(usual_scrapes - 1.0, usual_scrapes * _FULL_WINDOW_RATIO)
+    return one.samples.values.get(Signal.SCRAPES, 0.0) >= enough
 
 
 def _age_s(since_s: float | None, now_s: float) -> float:

@@ -86,7 +86,14 @@ def _look(asked: Asked, found: Attributed, reading: MetricsReading, last: LastKn
             DemandState.ABSENT,
             f"its pods report the models {names}, none of them {asked.model}: set spec.demand.modelName to one of them",
         )
-    return look_at_pods(asked, found.pods, reading.window_s, last.scrapes if last else None, now_s)
+    return look_at_pods(
+        asked,
+        found.pods,
+        reading.window_s,
+        now_s,
+        usual_scrapes=last.scrapes if last else None,
+        after_gap=last is not None and last.thin_since_s is not None,
+    )
 
 
 def _accepted(
@@ -95,7 +102,7 @@ def _accepted(
     """A window that stays thin for as long as it is wide has no gap: the scrape interval has become longer."""
     if not look.thin or last is None or last.thin_since_s is None or now_s - last.thin_since_s <= window_s:
         return look
-    return look_at_pods(asked, found.pods, window_s, None, now_s)
+    return look_at_pods(asked, found.pods, window_s, now_s, usual_scrapes=None)
 
 
 def _failure(asked: Asked, reading: MetricsReading) -> str | None:

@@ -94,6 +94,15 @@ def test_after_a_pause_in_scraping_the_window_must_fill_before_rates_count() -> 
     assert "scraping paused" in demand.message
 
 
+def test_after_a_pause_almost_full_is_not_full() -> None:
+    before = known_before(at_s=LONG_AGO_S)
+    _, filling = demand_of(an_asked(), a_reading(pod_samples(scrapes=2.0)), before)
+    almost, filling = demand_of(an_asked(), a_reading(pod_samples(scrapes=3.0)), filling, NOW_S + 15.0)
+    full, _ = demand_of(an_asked(), a_reading(pod_samples(scrapes=4.0)), filling, NOW_S + 30.0)
+    assert almost.state is DemandState.STALE
+    assert full.state is DemandState.KNOWN
+
+
 def test_one_late_scrape_is_no_pause() -> None:
     demand, _ = demand_of(an_asked(), a_reading(pod_samples(scrapes=3.0)), known_before())
     assert demand.arrival_rate_rps == pytest.approx(5.0)
