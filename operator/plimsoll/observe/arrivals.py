@@ -92,7 +92,7 @@ def look_at_pods(
     full = [one for one in fresh if _fills_window(one, usual_scrapes, after_gap)]
     whole = {one.samples.pod for one in full if _is_rated(one)} & expected
     if not any(_is_rated(one) for one in fresh):
-        return _nothing_fresh(asked, found)
+        return _seen_once(window_s) if fresh else _nothing_fresh(asked, found)
     if len(whole) < MIN_WHOLE_RATIO * len(expected):
         thin = len({one.samples.pod for one in fresh if _is_rated(one)} & expected) >= MIN_WHOLE_RATIO * len(expected)
         return _too_few(len(whole), len(expected), window_s, thin)
@@ -199,6 +199,14 @@ def _invalid(found: Sequence[PodSamples]) -> str | None:
                     "look at its /metrics, and at recording or relabelling rules in between"
                 )
     return None
+
+
+def _seen_once(window_s: float) -> Look:
+    return Look(
+        DemandState.STALE,
+        f"counters were scraped only once within {window_s:g}s, so their rate is known after the next scrape; if this "
+        "lasts, make the rate window at least four scrape intervals wide",
+    )
 
 
 def _nothing_fresh(asked: Asked, found: Sequence[PodSamples]) -> Look:

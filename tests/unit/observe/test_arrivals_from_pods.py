@@ -93,6 +93,7 @@ def test_a_counter_seen_once_is_not_zero() -> None:
     demand, _ = demand_of(an_asked(), a_reading(seen_once))
     assert demand.state is DemandState.STALE
     assert demand.arrival_rate_rps is None
+    assert "at least four scrape intervals" in demand.message
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
