@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from math import ceil
 
 from plimsoll.domain import Alternative, ObjectKey, Option, Reason, StockOut, VariantKey
-from plimsoll.planning.assessment import Assessment, over_budget
+from plimsoll.planning.assessment import Assessment
 from plimsoll.planning.packing import Floor
 from plimsoll.planning.problem import Choice, Need, Problem
+from plimsoll.planning.programme import budget_floor
 from plimsoll.planning.room import SLACK_RATIO, Room, Shape, dominant_share
 
 MAX_ALTERNATIVES = 4
@@ -103,7 +104,7 @@ def _judge(
 def _verdict(need: Need, choice: Choice, room: Room, usd_per_hour: float, difference: float) -> tuple[Reason, str]:
     if room.spot and need.protected_rps > 0:
         return Reason.SPOT_RISK, f"{need.protected_rps:.1f} req/s must survive the loss of spot pool {room.name}"
-    if over_budget(need, usd_per_hour) > 0:
+    if need.budget_usd_per_hour is not None and usd_per_hour > budget_floor(need):
         return Reason.OVER_BUDGET, f"{usd_per_hour:.2f} USD/h, the budget is {need.budget_usd_per_hour:.2f} USD/h"
     if difference > CENT:
         return Reason.DEARER, f"{difference:.2f} USD/h more"

@@ -34,15 +34,20 @@ class Assessment:
     priced_usd_per_hour: float
     """The same with the price of moves, and the trace that breaks ties."""
     attributed: Mapping[ObjectKey, float]
-    over_budget_usd_per_hour: float
+    over_budget: int
+    """Deployments that spend more than their budget on something that need not run."""
     missed: tuple[float, ...]
     """Shares of demand not met, summed by priority, the highest first."""
 
     @property
-    def rank(self) -> tuple[float, tuple[float, ...], float, tuple[tuple[VariantKey, int], ...]]:
+    def rank(self) -> tuple[int, tuple[float, ...], float, tuple[tuple[VariantKey, int], ...]]:
         """Smaller is better; total, so that the same candidates give the same plan in whatever order they come."""
-        over = round(self.over_budget_usd_per_hour, DIGITS)
-        return over, self.missed, round(self.priced_usd_per_hour, DIGITS + 3), tuple(sorted(self.replicas.items()))
+        return (
+            self.over_budget,
+            self.missed,
+            round(self.priced_usd_per_hour, DIGITS + 3),
+            tuple(sorted(self.replicas.items())),
+        )
 
 
 def assess(problem: Problem, wanted: Mapping[VariantKey, int]) -> Assessment:
@@ -65,7 +70,7 @@ def assess(problem: Problem, wanted: Mapping[VariantKey, int]) -> Assessment:
         usd_per_hour=usd_per_hour,
         priced_usd_per_hour=usd_per_hour + _moves_and_trace(problem, replicas),
         attributed=attributed,
-        over_budget_usd_per_hour=sum(over_budget(need, attributed[need.key]) for need in problem.needs),
+        over_budget=sum(over_budget(need, attributed[need.key], placed) > 0 for need in problem.needs),
         missed=_missed(problem, replicas, placed),
     )
 
@@ -100,9 +105,12 @@ def unprotected_rps(need: Need, rooms: Mapping[str, Room], placed: Mapping[Varia
     return max(0.0, need.protected_rps - (total_rps - max(lost_rps, default=0.0))) if spot else 0.0
 
 
-def over_budget(need: Need, attributed_usd_per_hour: float) -> float:
-    """By how much a deployment's share of the nodes exceeds its budget."""
-    if need.budget_usd_per_hour is None:
+def over_budget(need: Need, attributed_usd_per_hour: float, placed: Mapping[VariantKey, int]) -> float:
+    """By how much a deployment's share of the nodes exceeds its budget; 0 where nothing runs that need not run."""
+    priced = [choice for choice in need.choices if choice.slot_usd_per_hour > 0]
+    more = any(placed.get(choice.key, 0) > choice.lower for choice in priced)
+    last_one = need.keeps_one and sum(placed.get(choice.key, 0) for choice in need.choices) <= 1
+    if need.budget_usd_per_hour is None or not more or last_one:
         return 0.0
     return max(0.0, attributed_usd_per_hour - budget_floor(need))
 
@@ -162,7 +170,7 @@ def _tighter_need(need: Need, assessment: Assessment, wanted: Mapping[VariantKey
         for choice in need.choices
     )
     attributed = assessment.attributed[need.key]
-    if need.budget_usd_per_hour is None or over_budget(need, attributed) == 0:
+    if need.budget_usd_per_hour is None or over_budget(need, attributed, assessment.placed) == 0:
         return replace(need, choices=choices)
     # The programme prices a replica at its slot; what it really pays for includes the empty rest of its nodes.
     slots_usd_per_hour = sum(choice.slot_usd_per_hour * assessment.placed[choice.key] for choice in need.choices)

@@ -61,7 +61,7 @@ def _all_seated(found: Assessment, wanted: Mapping[VariantKey, int]) -> bool:
 def _is_close(plan: Assessment, solved: Solved, problem: Problem, limits: SolveLimits) -> bool:
     """True where a plan within budget costs next to nothing more than the solver counted on."""
     excess = plan.priced_usd_per_hour - solved.objective * problem.usd_per_unit
-    return plan.over_budget_usd_per_hour <= 0 and excess <= limits.gap_ratio * plan.usd_per_hour
+    return plan.over_budget == 0 and excess <= limits.gap_ratio * plan.usd_per_hour
 
 
 def _start(programme: Programme, plan: Assessment) -> Floats:

@@ -6,7 +6,7 @@ In: the problem and the plan taken. Out: findings (CapacityShort, OverBudget, Sp
 from collections.abc import Iterable, Mapping
 
 from plimsoll.domain import Finding, ObjectKey, Reason
-from plimsoll.planning.assessment import Assessment, capacity_rps, over_budget, unprotected_rps
+from plimsoll.planning.assessment import Assessment, capacity_rps, unprotected_rps
 from plimsoll.planning.problem import Choice, Need, Problem
 
 TOLERATED_RATIO = 1e-6
@@ -30,8 +30,7 @@ def find_shortages(problem: Problem, plan: Assessment, missing: Mapping[ObjectKe
             yield Finding(need.key, Reason.CAPACITY_SHORT, _short(need, problem, plan, missing[need.key]))
         attributed = plan.attributed[need.key]
         if need.budget_usd_per_hour is not None and (
-            over_budget(need, attributed) > 0
-            or attributed > need.budget_usd_per_hour
+            attributed > need.budget_usd_per_hour
             or (need.key in missing and any(_has_room(choice, problem, plan) for choice in need.choices))
         ):
             yield Finding(need.key, Reason.OVER_BUDGET, _over_budget(need, attributed, missing.get(need.key, 0.0)))

@@ -13,8 +13,11 @@ import numpy as np
 
 from plimsoll.planning.programme import Floats, Programme, Row
 
-TIER_SLACK = 1e-6
-"""By how much a tier that has been solved may get worse again: HiGHS's own feasibility tolerance."""
+TIER_SLACK = 1e-5
+"""By how much a tier that has been solved may get worse again: ten times HiGHS's own feasibility tolerance, without
+which it now and then calls its own answer infeasible."""
+AGREEMENT = 1e-6
+"""How far the values' cost may be from the objective that HiGHS reports, as a share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,9 @@ def solve(programme: Programme, start: Floats | None, limits: SolveLimits) -> So
         rows = (*rows, Row(tuple(weights), tuple(weights.values()), -np.inf, _at_most(tier.objective)))
         start = tier.values
     answer = _run(programme, programme.cost, programme.upper, rows, start, limits.after(seconds))
+    if answer.values is None and start is not None:
+        # What the tiers settled is covered in any case; only the price has not been looked at.
+        return Solved(Outcome.SOLVED, start, float(programme.cost @ start), 0.0, seconds, answer.message)
     return replace(answer, seconds=answer.seconds + seconds)
 
 
@@ -124,7 +130,17 @@ def _run(
         whole = np.flatnonzero(np.array(programme.whole)).astype(np.int32)
         solver.setSolution(len(whole), whole, np.minimum(start, upper)[whole])
     solver.run()
-    return _answer(solver)
+    answer = _answer(solver)
+    if start is not None and answer.values is not None and not _agrees(answer, cost):
+        # Seen with HiGHS 1.16 when presolve settles everything: the objective is right, the values are the start's.
+        again = _run(programme, cost, upper, rows, None, limits.after(answer.seconds))
+        return replace(again, seconds=again.seconds + answer.seconds)
+    return answer
+
+
+def _agrees(answer: Solved, cost: Floats) -> bool:
+    assert answer.values is not None, "only an answer with values is compared"
+    return abs(float(cost @ answer.values) - answer.objective) <= AGREEMENT * max(1.0, abs(answer.objective))
 
 
 def _options(programme: Programme, limits: SolveLimits) -> dict[str, float | int | str]:
