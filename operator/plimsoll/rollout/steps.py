@@ -134,9 +134,6 @@ def _withdrawn(situation: Situation, counts: dict[VariantKey, int]) -> dict[Vari
 
 
 def _downs(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey, int]:
-    present = current_counts(situation.deployment)
-    if situation.ready_rps(present) < situation.need_rps:
-        return counts
     left = situation.deployment.policy.max_scale_down_replicas_per_tick
     left -= sum(max(0, variant.replicas - counts[variant.key]) for variant in situation.deployment.variants)
     for variant in sorted(_movable(situation), key=lambda v: _leaving_order(situation, v)):
