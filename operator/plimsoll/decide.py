@@ -5,17 +5,21 @@ the memory for the next tick. Pure: the clock is the snapshot's, and the operato
 all run this very function. How things are told to people is left to ``explain``, writing to ``apply``.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from plimsoll.domain import (
     Allocation,
     Decision,
     Deployment,
     DeploymentPlan,
+    Finding,
     Forecast,
     ForecastBasis,
     Memory,
     Mode,
+    ObjectKey,
     Option,
     Phase,
     Plan,
@@ -33,6 +37,7 @@ from plimsoll.planning import SolveLimits, allocate
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import predict, size
 
+T = TypeVar("T")
 DEFAULT_LIMITS = SolveLimits()
 
 
@@ -53,10 +58,20 @@ def decide(snapshot: Snapshot, memory: Memory, limits: SolveLimits = DEFAULT_LIM
     stock_outs = mark_stock_outs(snapshot, memory)
     allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
     rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
+    steps = _grouped(rollout.steps, lambda step: step.key.deployment_key)
+    findings = _grouped((*allocation.findings, *rollout.findings), lambda finding: finding.deployment)
     plan = Plan(
         now_s=snapshot.now_s,
         deployments=tuple(
-            _deployment_plan(deployment, forecasts[deployment.key], options, allocation, rollout)
+            _deployment_plan(
+                deployment,
+                forecasts[deployment.key],
+                options,
+                allocation,
+                rollout,
+                steps[deployment.key],
+                findings[deployment.key],
+            )
             for deployment in snapshot.deployments
         ),
         pools=tuple(_pool_plan(pool, snapshot, allocation, stock_outs) for pool in snapshot.pools),
@@ -75,15 +90,23 @@ def decide(snapshot: Snapshot, memory: Memory, limits: SolveLimits = DEFAULT_LIM
     )
 
 
+def _grouped(values: Iterable[T], key: Callable[[T], ObjectKey]) -> defaultdict[ObjectKey, list[T]]:
+    groups: defaultdict[ObjectKey, list[T]] = defaultdict(list)
+    for value in values:
+        groups[key(value)].append(value)
+    return groups
+
+
 def _deployment_plan(
     deployment: Deployment,
     demand: Forecast,
     options: Mapping[VariantKey, Option],
     allocation: Allocation,
     rollout: Rollout,
+    steps: list[Step],
+    findings: list[Finding],
 ) -> DeploymentPlan:
     key = deployment.key
-    steps = tuple(step for step in rollout.steps if step.key.deployment_key == key)
     shortfall_rps = allocation.shortfall_rps.get(key, 0.0)
     unusable = (options[variant.key].finding for variant in deployment.variants)
     return DeploymentPlan(
@@ -99,16 +122,12 @@ def _deployment_plan(
         external_usd_per_hour=_external_usd_per_hour(deployment),
         shortfall_rps=shortfall_rps,
         alternatives=allocation.alternatives.get(key, ()),
-        steps=steps,
-        findings=(
-            *(finding for finding in unusable if finding is not None),
-            *(finding for finding in allocation.findings if finding.deployment == key),
-            *(finding for finding in rollout.findings if finding.deployment == key),
-        ),
+        steps=tuple(steps),
+        findings=(*(finding for finding in unusable if finding is not None), *findings),
     )
 
 
-def _phase(deployment: Deployment, demand: Forecast, shortfall_rps: float, steps: tuple[Step, ...]) -> Phase:
+def _phase(deployment: Deployment, demand: Forecast, shortfall_rps: float, steps: list[Step]) -> Phase:
     if deployment.mode is Mode.PAUSED:
         return Phase.PAUSED
     if shortfall_rps > 0:
