@@ -7,7 +7,7 @@ The words are for the owner of the deployment: figures first, then what has to h
 from collections.abc import Mapping
 
 from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Variant, VariantKey
-from plimsoll.rollout.steps import Situation, allowed_up, current_counts, is_safe, limits_down
+from plimsoll.rollout.steps import Situation, allowed_up, current_counts, is_safe, keeps_asking, limits_down
 from plimsoll.rollout.stock_outs import stuck_pods
 
 Told = tuple[Reason, str]
@@ -86,6 +86,9 @@ def _waits_down(situation: Situation, variant: Variant, counts: Mapping[VariantK
     wanted, policy = situation.wanted[variant.key], situation.deployment.policy
     if situation.forecast.basis is not ForecastBasis.KNOWN:
         return Reason.HELD, f"stays at {variant.replicas} replicas: demand is not known ({situation.forecast.message})"
+    if keeps_asking(situation, variant):
+        reason, waits = _sold_out(situation, variant)
+        return reason, f"{waits}; nothing else can carry {situation.shortfall_rps:.1f} req/s, so they go on waiting"
     if not is_safe(situation, {**counts, variant.key: variant.replicas - 1}):
         return Reason.WAITS_FOR_READY, _waits_for_others(situation, variant)
     limits, window_s = limits_down(situation, variant), policy.scale_down_stabilization_s
@@ -119,9 +122,7 @@ def _waits_for_others(situation: Situation, variant: Variant) -> str:
 def _stays(situation: Situation, variant: Variant, rejected: tuple[Alternative, ...]) -> Told:
     stuck, replicas = stuck_pods(variant), variant.replicas
     if stuck and situation.is_sold_out(variant):
-        left_s = situation.stock_outs[variant.pool].until_s - situation.now_s
-        waits = f"{len(stuck)} of {replicas} replicas wait for pool {variant.pool}, sold out for another {left_s:.0f} s"
-        return Reason.STOCK_OUT, waits
+        return _sold_out(situation, variant)
     if variant.ready_replicas < replicas:
         waits = f" ({len(stuck)} wait for a node)" if stuck else ""
         return Reason.WAITS_FOR_READY, f"{variant.ready_replicas} of {replicas} replicas are ready{waits}"
@@ -135,6 +136,12 @@ def _stays(situation: Situation, variant: Variant, rejected: tuple[Alternative, 
     carry_rps = situation.options[variant.key].capacity.total_rps(replicas)
     need = f"{situation.forecast.required_rps:.1f} req/s are expected in all"
     return Reason.CHEAPEST, f"{replicas} ready replicas carry up to {carry_rps:.1f} req/s; {need}"
+
+
+def _sold_out(situation: Situation, variant: Variant) -> Told:
+    left_s = situation.stock_outs[variant.pool].until_s - situation.now_s
+    waiting = f"{len(stuck_pods(variant))} of {variant.replicas} replicas wait for pool {variant.pool}"
+    return Reason.STOCK_OUT, f"{waiting}, sold out for another {left_s:.0f} s"
 
 
 def _not_used(situation: Situation, variant: Variant, rejected: tuple[Alternative, ...]) -> Told:

@@ -138,13 +138,22 @@ def _downs(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantK
     left -= sum(max(0, variant.replicas - counts[variant.key]) for variant in situation.deployment.variants)
     for variant in sorted(_movable(situation), key=lambda v: _leaving_order(situation, v)):
         limits = limits_down(situation, variant)
-        if not limits.window_full or situation.wanted[variant.key] >= variant.replicas:
+        if (
+            not limits.window_full
+            or situation.wanted[variant.key] >= variant.replicas
+            or keeps_asking(situation, variant)
+        ):
             continue
         low = max(situation.wanted[variant.key], limits.highest, variant.min_replicas, counts[variant.key] - left)
         to = _lowest_safe(situation, counts, variant.key, low)
         left -= counts[variant.key] - to
         counts = {**counts, variant.key: to}
     return counts
+
+
+def keeps_asking(situation: Situation, variant: Variant) -> bool:
+    """True for pods that wait for a sold-out pool while demand has no capacity elsewhere: the next node is theirs."""
+    return situation.shortfall_rps > 0 and situation.is_sold_out(variant) and bool(stuck_pods(variant))
 
 
 def _lowest_safe(situation: Situation, counts: Mapping[VariantKey, int], key: VariantKey, low: int) -> int:

@@ -289,11 +289,14 @@ def test_pods_stuck_in_a_sold_out_pool_are_withdrawn_once_others_are_asked_for()
     assert "2 pods of h100 have waited up to 320 s" in finding.message
 
 
-def test_pods_stuck_in_a_sold_out_pool_stay_where_nothing_replaces_them() -> None:
+def test_pods_stuck_in_a_sold_out_pool_go_on_waiting_where_nothing_replaces_them() -> None:
     rollout = rolled_out(with_stuck(2), {"h100": 1}, rps=18.0, stock_outs=SOLD_OUT, shortfall_rps=12.0)
-    assert changes(rollout) == {"h100": (3, 1)}  # Watched for an hour: an ordinary scale-down to what is planned.
-    fresh = rolled_out(with_stuck(2), {"h100": 1}, rps=18.0, stock_outs=SOLD_OUT, shortfall_rps=12.0, memory=Memory())
-    assert changes(fresh) == {}
+    assert changes(rollout) == {}
+    assert reason(rollout, "h100") is Reason.STOCK_OUT
+    assert message(rollout, "h100") == (
+        "2 of 3 replicas wait for pool gpu-h100, sold out for another 240 s; "
+        "nothing else can carry 12.0 req/s, so they go on waiting"
+    )
 
 
 def test_pods_stuck_in_a_pool_that_is_not_sold_out_are_waited_for() -> None:
