@@ -4,10 +4,10 @@ In: the snapshot, forecasts, options, the allocation, stock-outs and what was wa
 steps to write now, targets to remember, what to tell about each variant. Never: what should run (``planning``), writes
 (``apply``), clocks or I/O. Design section 6.
 
-The promise: no step of ours takes ready capacity below the demand that the plan covers; no step goes below
-`min_replicas` or above `max_replicas`; nothing goes down while demand is unknown, or before the stabilisation window
-has been watched in full. ``steps`` keeps it, with ``stabilization``, ``stock_outs`` and ``deletion_order``; ``reasons``
-says it.
+The promise: no step of ours takes ready capacity below demand, unless a higher priority or the budget wants it
+(``yielding``); no step goes below `min_replicas` or above `max_replicas`; nothing goes down while demand is unknown, or
+before the stabilisation window has been watched in full. ``steps`` keeps it, with ``stabilization``, ``stock_outs`` and
+``deletion_order``; ``reasons`` says it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,6 +35,7 @@ from plimsoll.rollout.reasons import Told, tell
 from plimsoll.rollout.stabilization import remember
 from plimsoll.rollout.steps import Situation, next_counts
 from plimsoll.rollout.stock_outs import mark_stock_outs, stuck_pods
+from plimsoll.rollout.yielding import gives_way
 
 __all__ = ["Rollout", "mark_stock_outs", "roll_out"]
 
@@ -69,7 +70,8 @@ def roll_out(
         stock_outs: marks of this tick.
         memory: of the last tick; an empty one means that nothing goes down until a window has passed.
     """
-    on_node = pods_by_node(snapshot)
+    on_node, yielding = pods_by_node(snapshot), gives_way(snapshot, allocation)
+    pools = {pool.name: pool for pool in snapshot.pools}
     steps: list[Step] = []
     findings: list[Finding] = []
     targets: dict[VariantKey, tuple[TargetSample, ...]] = {}
@@ -83,9 +85,10 @@ def roll_out(
             options=options,
             wanted={v.key: allocation.replicas.get(v.key, v.replicas) for v in deployment.variants},
             shortfall_rps=allocation.shortfall_rps.get(deployment.key, 0.0),
+            gives_way=deployment.key in yielding,
             histories=histories,
             stock_outs=stock_outs,
-            pools={pool.name: pool for pool in snapshot.pools},
+            pools=pools,
         )
         counts = next_counts(situation)
         told = tell(situation, counts, allocation.alternatives.get(deployment.key, ()))

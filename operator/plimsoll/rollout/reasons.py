@@ -7,7 +7,7 @@ The words are for the owner of the deployment: figures first, then what has to h
 from collections.abc import Mapping
 
 from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Variant, VariantKey
-from plimsoll.rollout.steps import Situation, allowed_up, current_counts, is_safe, keeps_asking, limits_down
+from plimsoll.rollout.steps import Situation, allowed_up, current_counts, is_safe, limits_down
 from plimsoll.rollout.stock_outs import stuck_pods
 
 Told = tuple[Reason, str]
@@ -86,9 +86,8 @@ def _waits_down(situation: Situation, variant: Variant, counts: Mapping[VariantK
     wanted, policy = situation.wanted[variant.key], situation.deployment.policy
     if situation.forecast.basis is not ForecastBasis.KNOWN:
         return Reason.HELD, f"stays at {variant.replicas} replicas: demand is not known ({situation.forecast.message})"
-    if keeps_asking(situation, variant):
-        reason, waits = _sold_out(situation, variant)
-        return reason, f"{waits}; nothing else can carry {situation.shortfall_rps:.1f} req/s, so they go on waiting"
+    if situation.shortfall_rps > 0 and not situation.gives_way:
+        return _stays_while_short(situation, variant)
     if not is_safe(situation, {**counts, variant.key: variant.replicas - 1}):
         return Reason.WAITS_FOR_READY, _waits_for_others(situation, variant)
     limits, window_s = limits_down(situation, variant), policy.scale_down_stabilization_s
@@ -103,6 +102,14 @@ def _waits_down(situation: Situation, variant: Variant, counts: Mapping[VariantK
         )
     limit = policy.max_scale_down_replicas_per_tick
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} fewer at once"
+
+
+def _stays_while_short(situation: Situation, variant: Variant) -> Told:
+    missing = f"{situation.shortfall_rps:.1f} req/s have no capacity elsewhere"
+    if stuck_pods(variant) and situation.is_sold_out(variant):
+        reason, waits = _sold_out(situation, variant)
+        return reason, f"{waits}; {missing}, so they go on waiting"
+    return Reason.CAPACITY_SHORT, f"stays at {variant.replicas} replicas: {missing}, so nothing is taken away"
 
 
 def _waits_for_others(situation: Situation, variant: Variant) -> str:

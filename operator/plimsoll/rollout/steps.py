@@ -4,8 +4,9 @@ In: a deployment as it is, its forecast, options, wanted replicas and their hist
 to write, and why it is not (yet) the wanted one. Computed afresh each tick from what is observed, so that a restart in
 the middle of a move goes on where it stands. Design section 6.
 
-The rule for going down: after the step, sum over variants of total_rps(min(ready, new)) >= the rate that the plan
-covers. Replicas that are not ready count for nothing, and the last ready one stays as long as any is wanted.
+The rule for going down: after the step, sum over variants of total_rps(min(ready, new)) >= the rate that is expected,
+or, for a deployment that gives way, the part of it that the plan covers. Replicas that are not ready count for nothing,
+and the last ready one stays as long as any is wanted.
 """
 
 from collections.abc import Mapping
@@ -31,7 +32,9 @@ class Situation:
     wanted: Mapping[VariantKey, int]
     """What the planner wants, by variant."""
     shortfall_rps: float
-    """What the planner could not cover; nothing is kept for it that the plan does not keep."""
+    """What the planner could not cover."""
+    gives_way: bool
+    """True where ready replicas go down to the plan although it leaves demand uncovered."""
     histories: Mapping[VariantKey, History]
     stock_outs: Mapping[str, StockOut]
     pools: Mapping[str, Pool]
@@ -39,7 +42,8 @@ class Situation:
     @property
     def need_rps(self) -> float:
         """What ready replicas must carry after every step."""
-        return max(0.0, self.forecast.required_rps - self.shortfall_rps) * (1 - ROUNDING)
+        given_up_rps = self.shortfall_rps if self.gives_way else 0.0
+        return max(0.0, self.forecast.required_rps - given_up_rps) * (1 - ROUNDING)
 
     def ready_rps(self, counts: Mapping[VariantKey, int]) -> float:
         """What the ready replicas carry once the targets stand at `counts`."""
@@ -138,22 +142,13 @@ def _downs(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantK
     left -= sum(max(0, variant.replicas - counts[variant.key]) for variant in situation.deployment.variants)
     for variant in sorted(_movable(situation), key=lambda v: _leaving_order(situation, v)):
         limits = limits_down(situation, variant)
-        if (
-            not limits.window_full
-            or situation.wanted[variant.key] >= variant.replicas
-            or keeps_asking(situation, variant)
-        ):
+        if not limits.window_full or situation.wanted[variant.key] >= variant.replicas:
             continue
         low = max(situation.wanted[variant.key], limits.highest, variant.min_replicas, counts[variant.key] - left)
         to = _lowest_safe(situation, counts, variant.key, low)
         left -= counts[variant.key] - to
         counts = {**counts, variant.key: to}
     return counts
-
-
-def keeps_asking(situation: Situation, variant: Variant) -> bool:
-    """True for pods that wait for a sold-out pool while demand has no capacity elsewhere: the next node is theirs."""
-    return situation.shortfall_rps > 0 and situation.is_sold_out(variant) and bool(stuck_pods(variant))
 
 
 def _lowest_safe(situation: Situation, counts: Mapping[VariantKey, int], key: VariantKey, low: int) -> int:

@@ -18,6 +18,7 @@ from plimsoll.domain import (
     Target,
     TargetSample,
 )
+from plimsoll.rollout import roll_out
 from unit.builders import (
     NOW_S,
     a_demand,
@@ -25,11 +26,12 @@ from unit.builders import (
     a_forecast,
     a_pod,
     a_policy,
+    a_snapshot,
     a_variant,
     an_option,
     options_for,
 )
-from unit.rollout.case import RPS, changes, message, reason, rolled_out, watched
+from unit.rollout.case import POOLS, RPS, an_allocation, changes, message, reason, rolled_out, watched
 
 
 def two(h100: int = 0, xeon: int = 0, *, xeon_ready: int | None = None, **overrides: Any) -> Deployment:
@@ -176,9 +178,63 @@ def test_a_minimum_is_never_gone_below() -> None:
     assert changes(rolled_out(chat, {"h100": 0})) == {"h100": (4, 2)}
 
 
-def test_what_the_plan_cannot_cover_does_not_hold_back_a_scale_down() -> None:
-    # Preempted: of 30 req/s the plan covers 12, and the other replicas make room for a higher priority.
-    assert changes(rolled_out(two(h100=5), {"h100": 2}, rps=30.0, shortfall_rps=18.0)) == {"h100": (5, 2)}
+def test_a_plan_that_is_short_is_no_reason_to_take_away_what_serves() -> None:
+    # Cordoned nodes, say: the plan sees no room for what runs.
+    rollout = rolled_out(two(h100=5), {}, rps=30.0, shortfall_rps=30.0)
+    assert changes(rollout) == {}
+    assert reason(rollout, "h100") is Reason.CAPACITY_SHORT
+    assert message(rollout, "h100") == (
+        "stays at 5 replicas: 30.0 req/s have no capacity elsewhere, so nothing is taken away"
+    )
+
+
+# --- Who gives way ---------------------------------------------------------------------------------------------------
+
+
+def next_to_a_waiting_one(priority: int, *, ready: int = 0) -> dict[str, tuple[int, int]]:
+    """The steps of a deployment of priority 100 that is to go from 5 to 2, beside another that wants 3 in its pool."""
+    low = two(h100=5)
+    other = a_deployment("other", variants=[a_variant("h100", replicas=3, ready=ready)], priority=priority, rps=18.0)
+    fleet = (low, other)
+    plans = [an_allocation(low, {"h100": 2}, shortfall_rps=18.0), an_allocation(other, {"h100": 3})]
+    rollout = roll_out(
+        a_snapshot(fleet, POOLS),
+        {low.key: a_forecast(low, 30.0), other.key: a_forecast(other)},
+        options_for(fleet, RPS),
+        replace(plans[0], replicas={**plans[0].replicas, **plans[1].replicas}),
+        {},
+        Memory(targets={**watched(low, {"h100": 2}).targets, **watched(other, {"h100": 3}).targets}),
+    )
+    return {step.key.deployment: (step.from_replicas, step.to_replicas) for step in rollout.steps}
+
+
+def test_a_lower_priority_gives_way_to_a_higher_one_that_waits_for_its_pool() -> None:
+    assert next_to_a_waiting_one(priority=200) == {"chat": (5, 2)}
+
+
+@pytest.mark.parametrize(("priority", "ready"), [(100, 0), (50, 0), (200, 3)])
+def test_nobody_gives_way_to_an_equal_or_lower_priority_or_to_one_that_is_served(priority: int, ready: int) -> None:
+    assert next_to_a_waiting_one(priority=priority, ready=ready) == {}
+
+
+def test_a_budget_is_kept_although_demand_is_not_covered() -> None:
+    chat = two(h100=5)
+    allocation = an_allocation(chat, {"h100": 2}, shortfall_rps=18.0)
+    over = Finding(chat.key, Reason.OVER_BUDGET, "over")
+    rollout = roll_out(
+        a_snapshot([chat], POOLS),
+        {chat.key: a_forecast(chat, 30.0)},
+        options_for([chat], RPS),
+        replace(allocation, findings=(over,)),
+        {},
+        watched(chat, {"h100": 2}),
+    )
+    assert changes(rollout) == {"h100": (5, 2)}
+
+
+def test_a_lowered_maximum_is_kept_although_demand_is_not_covered() -> None:
+    chat = a_deployment(variants=[a_variant("h100", replicas=5, max_replicas=3)])
+    assert changes(rolled_out(chat, {"h100": 3}, rps=30.0, shortfall_rps=12.0)) == {"h100": (5, 3)}
 
 
 # --- Stabilisation ---------------------------------------------------------------------------------------------------
@@ -295,7 +351,7 @@ def test_pods_stuck_in_a_sold_out_pool_go_on_waiting_where_nothing_replaces_them
     assert reason(rollout, "h100") is Reason.STOCK_OUT
     assert message(rollout, "h100") == (
         "2 of 3 replicas wait for pool gpu-h100, sold out for another 240 s; "
-        "nothing else can carry 12.0 req/s, so they go on waiting"
+        "12.0 req/s have no capacity elsewhere, so they go on waiting"
     )
 
 
