@@ -1,0 +1,111 @@
+"""What happens in one tick, and what if it fails?
+
+In: an observer, a decision function's memory, an applier. Out: one plan a tick, applied where this replica leads. Every
+replica observes and decides, so that a successor starts with a warm memory; only the leader writes. A tick that fails
+is logged, counted and tried again at the next one; the last good plan stands meanwhile.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from plimsoll.apply import Applied, Applier, Present, Result, log_fields
+from plimsoll.decide import decide
+from plimsoll.domain import Decision, Memory, Plan
+from plimsoll.explain import summary
+from plimsoll.observe import ClusterCache, Observer
+from plimsoll.planning import SolveLimits
+from plimsoll.telemetry import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Ticker:
+    """Observes, decides and applies, again and again."""
+
+    def __init__(
+        self,
+        cache: ClusterCache,
+        observer: Observer,
+        applier: Applier,
+        may_write: Callable[[], bool],
+        metrics: Metrics,
+        interval_s: float,
+        now_s: Callable[[], float] = time.time,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cache = cache
+        self._observer = observer
+        self._applier = applier
+        self._may_write = may_write
+        self._metrics = metrics
+        self._interval_s = interval_s
+        self._now_s = now_s
+        self._monotonic_s = monotonic_s
+        self._limits = SolveLimits(time_limit_s=interval_s / 2.0)
+        self._memory = Memory()
+        self.last_end_s = monotonic_s()
+        """When a tick last ended, well or not, by the monotonic clock."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Tick until told to stop; a tick under way is finished, its writes stop at the fence."""
+        while not stopping.is_set():
+            started_s = self._monotonic_s()
+            await self.tick()
+            pause_s = max(0.0, started_s + self._interval_s - self._monotonic_s())
+            try:
+                await asyncio.wait_for(stopping.wait(), timeout=pause_s)
+            except TimeoutError:
+                continue
+
+    async def tick(self) -> None:
+        """One tick; never raises for what the cluster, Prometheus or a bug in a station does."""
+        try:
+            await self._tick()
+        except Exception:
+            # The one place where anything is caught: a bug in one tick must not end the operator.
+            log.exception("tick failed; the last plan stands, the next tick tries again")
+            self._metrics.ticks.labels("failed").inc()
+        else:
+            self._metrics.ticks.labels("ok").inc()
+            self._metrics.last_success.set(self._now_s())
+        finally:
+            self.last_end_s = self._monotonic_s()
+
+    async def _tick(self) -> None:
+        with self._metrics.tick_seconds.labels("observe").time():
+            snapshot = await self._observer.snapshot(self._now_s())
+        with self._metrics.tick_seconds.labels("decide").time():
+            decision: Decision = await asyncio.to_thread(decide, snapshot, self._memory, self._limits)
+        self._memory = decision.memory
+        self._metrics.show(decision.plan)
+        leads = self._may_write()
+        self._metrics.leader.set(float(leads))
+        if leads:
+            present = Present(self._cache.contents(), dict(self._cache.deployments.raw), dict(self._cache.pools.raw))
+            with self._metrics.tick_seconds.labels("apply").time():
+                applied = await asyncio.to_thread(self._applier.apply, decision.plan, present)
+            self._tell(decision.plan, applied)
+
+    def _tell(self, plan: Plan, applied: Applied) -> None:
+        plans = {one.key: one for one in plan.deployments}
+        for outcome in applied.steps:
+            self._metrics.steps.labels(outcome.result.value).inc()
+            if outcome.result is Result.ALREADY_THERE:
+                continue
+            deployment = plans[outcome.step.key.deployment_key]
+            level = logging.INFO if outcome.result is Result.WRITTEN else logging.WARNING
+            log.log(
+                level,
+                outcome.message or outcome.step.message,
+                extra=log_fields(outcome) | {"plan": summary(deployment), "usd_per_hour": deployment.usd_per_hour},
+            )
+        for failure in applied.owned_failures:
+            log.warning(
+                "owned Deployment not written: %s",
+                failure.message,
+                extra={"deployment": str(failure.deployment), "variant": failure.variant},
+            )
+        for message in applied.status_failures:
+            log.warning("status not written: %s", message)
