@@ -136,7 +136,7 @@ class WatchSync:
         query = {"limit": _PAGE}
         while True:
             page = self._server.get(path, query, accept=_NAMES_ONLY)
-            for item in page["items"]:
+            for item in page["items"] or ():
                 metadata = item["metadata"]
                 names[ObjectKey(metadata.get("namespace") or "", metadata["name"])] = metadata["uid"]
             token = page["metadata"].get("continue")
