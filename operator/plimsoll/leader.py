@@ -7,6 +7,7 @@ foreign lease counts as expired when it has not changed for its duration by our 
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ class Elector:
         self._utc_now = utc_now
         self._renewed_s: float | None = None
         self._seen: _Seen | None = None
+        self._released = False
         self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{settings.lease_namespace}/leases"
         self._path = f"{self._collection}/{settings.lease_name}"
 
@@ -81,7 +83,9 @@ class Elector:
         return self.is_leader()
 
     def release(self) -> None:
-        """Give the lease back, so that the next replica need not wait for it to expire. Blocking."""
+        """Give the lease back for good, so that the next replica need not wait for it to expire. Blocking."""
+        # An attempt may still be under way in its thread: it must not take the lease again for a process that ends.
+        self._released = True
         was_leader, self._renewed_s = self.is_leader(), None
         if not was_leader:
             return
@@ -95,6 +99,8 @@ class Elector:
             )
 
     def _take_or_renew(self) -> bool:
+        if self._released:
+            return False
         try:
             lease = self._server.get(self._path)
         except NotFound:
@@ -103,7 +109,7 @@ class Elector:
         holder = spec.get("holderIdentity") or ""
         if holder and holder != self._identity and not self._expired(holder, spec):
             return False
-        return self._write(lease, taken_over=holder != self._identity)
+        return not self._released and self._write(lease, taken_over=holder != self._identity)
 
     def _create(self) -> bool:
         try:
@@ -141,7 +147,8 @@ class Elector:
     def _claim(self) -> dict[str, Any]:
         return {
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": max(1, round(self._settings.lease_duration_s)),
+            # Whole seconds, rounded up: others must not count on less than our renew deadline was checked against.
+            "leaseDurationSeconds": math.ceil(self._settings.lease_duration_s),
             "renewTime": self._micro_time(),
         }
 
