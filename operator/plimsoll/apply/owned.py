@@ -77,11 +77,14 @@ def _write(manifest: dict[str, Any], namespace: str, writer: Writer) -> None:
         live = writer.get(path)
     except NotFound:
         live = None
-    metadata = manifest["metadata"] | {"annotations": {TEMPLATE_HASH_ANNOTATION: _hash_of(manifest)}}
+    hashed = {TEMPLATE_HASH_ANNOTATION: _hash_of(manifest)}
+    metadata = manifest["metadata"] | {"annotations": hashed}
     if live is None:
         replicas = 0
     elif _controller_of(live) != manifest["metadata"]["ownerReferences"][0]["uid"]:
         raise WriteRefused(f"{path} belongs to somebody else by now: rename the variant, or use targetRef")
+    elif hashed.items() <= (live["metadata"].get("annotations") or {}).items():
+        return  # Written already; the watch has not told yet.
     else:
         # What an apply leaves out goes back to its default, and that is 1 for replicas: it says what it just saw, and
         # the resourceVersion makes a conflict of any scaling in between.
