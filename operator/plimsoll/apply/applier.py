@@ -24,6 +24,10 @@ from plimsoll.observe import Contents
 
 Raw = Mapping[str, Any]
 
+_WATCH_LAG_S = 30.0
+"""For so long the status we wrote counts more than the cached one, which may be older. After that the cache tells what
+others did: a replica that led in between, or a person. A guess: watches are late by seconds, not by half a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Present:
@@ -73,6 +77,7 @@ class Applier:
         outcomes = tuple(take_step(step, self._writer, self._paths) for step in plan.steps_to_apply)
         for outcome in outcomes:
             self._tell_step(outcome, present, plan.now_s)
+        self._forget_absent(present)
         failures = [*self._tell_deployments(plan, present), *self._tell_pools(plan, present)]
         return Applied(outcomes, owned_failures, tuple(failures))
 
@@ -92,14 +97,18 @@ class Applier:
         )
         self._events.record(happening, now_s)
 
+    def _forget_absent(self, present: Present) -> None:
+        there = {raw["metadata"]["uid"] for raws in (present.deployments, present.pools) for raw in raws.values()}
+        self._written = {uid: last for uid, last in self._written.items() if uid in there}
+
     def _tell_deployments(self, plan: Plan, present: Present) -> list[str]:
-        failures = []
+        failures: list[str] = []
         planned = {one.key: one for one in plan.deployments}
         findings = group_by_deployment(plan.findings)
         for key, raw in sorted(present.deployments.items()):
             if raw["metadata"].get("deletionTimestamp"):
                 continue
-            told, old = self._verdicts(key, planned, findings, plan), self._present_status(raw)
+            told, old = self._verdicts(key, planned, findings, plan), self._present_status(raw, plan.now_s)
             if not told:
                 continue
             if key in planned:
@@ -108,8 +117,8 @@ class Applier:
                 new = unplanned_status(raw["metadata"].get("generation", 0), told, old, plan.now_s)
             if differs(new, old, self._age_s(raw, plan.now_s)):
                 path = f"/apis/{API_VERSION}/namespaces/{key.namespace}/inferencedeployments/{key.name}"
-                failures += self._write_status("InferenceDeployment", path, raw, new, plan.now_s)
-                self._tell_ready(key, raw, told, old, plan.now_s)
+                if self._write_status("InferenceDeployment", path, raw, new, plan.now_s, failures):
+                    self._tell_ready(key, raw, told, old, plan.now_s)
         return failures
 
     def _verdicts(
@@ -137,10 +146,10 @@ class Applier:
         self._events.record(Happening(key, uid, ready.reason, ready.message, is_warning=not is_ready), now_s)
 
     def _tell_pools(self, plan: Plan, present: Present) -> list[str]:
-        failures = []
+        failures: list[str] = []
         planned = {pool.name: pool for pool in plan.pools}
         for key, raw in sorted(present.pools.items()):
-            generation, old = raw["metadata"].get("generation", 0), self._present_status(raw)
+            generation, old = raw["metadata"].get("generation", 0), self._present_status(raw, plan.now_s)
             if key.name in planned:
                 new = pool_status(planned[key.name], generation, old, plan.now_s)
             else:
@@ -149,19 +158,19 @@ class Applier:
                 )
             if pool_status_differs(new, old):
                 path = f"/apis/{API_VERSION}/computepools/{key.name}"
-                failures += self._write_status("ComputePool", path, raw, new, plan.now_s)
+                self._write_status("ComputePool", path, raw, new, plan.now_s, failures)
         return failures
 
-    def _present_status(self, raw: Raw) -> Raw | None:
-        metadata = raw["metadata"]
-        last = self._written.get(metadata["uid"])
-        return last.status if last is not None else raw.get("status")
+    def _present_status(self, raw: Raw, now_s: float) -> Raw | None:
+        last = self._written.get(raw["metadata"]["uid"])
+        return last.status if last is not None and now_s < last.at_s + _WATCH_LAG_S else raw.get("status")
 
     def _age_s(self, raw: Raw, now_s: float) -> float:
         last = self._written.get(raw["metadata"]["uid"])
         return now_s - last.at_s if last is not None else float("inf")
 
-    def _write_status(self, kind: str, path: str, raw: Raw, status: Raw, now_s: float) -> list[str]:
+    def _write_status(self, kind: str, path: str, raw: Raw, status: Raw, now_s: float, failures: list[str]) -> bool:
+        """Whether it was written; if not, and that is worth a word, `failures` says why."""
         metadata = raw["metadata"]
         body = {
             "apiVersion": API_VERSION,
@@ -173,11 +182,12 @@ class Applier:
             # Applied, so that what is left out goes; a patch would keep it.
             self._writer.patch(f"{kind}/status", f"{path}/status", body, Patch.APPLY)
         except (NotFound, NotLeading):
-            return []
+            return False
         except PlimsollError as error:
-            return [str(error)]
+            failures.append(str(error))
+            return False
         self._written[metadata["uid"]] = _Written(status, now_s)
-        return []
+        return True
 
 
 def _why_unplanned(pool: Kind | InvalidObject | None) -> str:

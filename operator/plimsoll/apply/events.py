@@ -17,7 +17,8 @@ from plimsoll.errors import PlimsollError
 log = logging.getLogger(__name__)
 
 _REPEAT_AFTER_S = 600.0
-_NOTE_LENGTH = 1024
+_NOTE_BYTES = 1024
+"""The API server refuses longer notes, counted in bytes."""
 _CONTROLLER = "plimsoll.dev/operator"
 
 
@@ -66,7 +67,7 @@ class EventRecorder:
             "type": "Warning" if happening.is_warning else "Normal",
             "reason": happening.reason.value,
             "action": happening.reason.value,
-            "note": happening.note[:_NOTE_LENGTH],
+            "note": happening.note.encode()[:_NOTE_BYTES].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": API_VERSION,
                 "kind": "InferenceDeployment",

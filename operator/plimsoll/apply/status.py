@@ -5,6 +5,7 @@ kept where nothing turned, and whether it differs materially. Figures that move 
 write: a steady cluster sees no writes. Pure.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,12 +35,15 @@ _FIGURES_THAT_COUNT = (
     ("demand", "arrivalRate"),
     ("forecast", "requiredRate"),
     ("cost", "perHour"),
-    ("cost", "perMillionTokens"),
+    ("demand", "promptTokens"),
+    ("demand", "outputTokens"),
 )
+"""The price per token follows from these; at a request a minute it would jump with every one of them."""
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _DRIFT_RATIO = 0.25
 """A figure that moved by more than this is told anew; a guess between noise (5% at 10 req/s) and news."""
 _DRIFT_INTERVAL_S = 30.0
-"""Figures alone are written at most this often."""
+"""Figures and sentences alone are written at most this often."""
 
 
 def deployment_status(
@@ -105,7 +109,9 @@ def differs(new: Raw, old: Raw | None, age_s: float) -> bool:
     """Whether `new` is worth writing over `old`, which was written `age_s` seconds ago."""
     if old is None or _shape(new) != _shape(old):
         return True
-    return age_s >= _DRIFT_INTERVAL_S and any(_drifted(new, old, *path) for path in _FIGURES_THAT_COUNT)
+    if age_s < _DRIFT_INTERVAL_S:
+        return False
+    return _words(new) != _words(old) or any(_drifted(new, old, *path) for path in _FIGURES_THAT_COUNT)
 
 
 def _shape(status: Raw) -> object:
@@ -120,6 +126,11 @@ def _shape(status: Raw) -> object:
         (status.get("demand") or {}).get("state"),
         (status.get("forecast") or {}).get("basis"),
     )
+
+
+def _words(status: Raw) -> list[tuple[str, str]]:
+    """The conditions' sentences without their figures: another missing pool under the same reason is news."""
+    return sorted((one["type"], _NUMBER.sub("#", one["message"])) for one in status.get("conditions") or ())
 
 
 def _drifted(new: Raw, old: Raw, group: str, name: str) -> bool:
