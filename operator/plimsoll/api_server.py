@@ -96,16 +96,12 @@ class ApiServer:
     ) -> Any:
         headers = {"Accept": accept} | ({"Content-Type": content_type} if content_type else {})
         address = f"{path}?{urlencode(query)}" if query else path
+        # The client itself encodes the body for every content type used here, the YAML of an apply as JSON.
         _, url, signed, _, _ = self._client.param_serialize(
             method, address, header_params=headers, auth_settings=["BearerToken"]
         )
-        text = None if body is None else json.dumps(body)
-        if content_type == "application/json" and body is not None:
-            payload: Any = body
-        else:
-            payload = text
         try:
-            response = self._client.call_api(method, url, signed, body=payload, _request_timeout=self._timeout_s)
+            response = self._client.call_api(method, url, signed, body=body, _request_timeout=self._timeout_s)
             data = response.read()  # type: ignore[no-untyped-call]
         except ApiException as error:
             raise translated(error.status or 0, error.reason or "", f"{method} {path}") from error

@@ -6,16 +6,21 @@ control plane that cannot be had is an error of every test that asks for it, nev
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kubernetes.client import ApiClient
 
+from integration.small_exporter import Exporter, an_exporter
+from integration.world import World
 from plimsoll_testkit.binaries import BinaryMissing, ensure
 from plimsoll_testkit.control_plane import PARTS, ControlPlane
 from plimsoll_testkit.json_api import delete, items, request
 from plimsoll_testkit.kwok import FixedPools
 from plimsoll_testkit.processes import wait_until
+from plimsoll_testkit.prometheus_server import PrometheusServer
 
+SCRAPE_S = 0.5
 SETTLES_WITHIN_S = 60.0
 """Filling or emptying a namespace takes a second; a guess that leaves room for a busy machine."""
 WORKLOADS = (
@@ -78,3 +83,21 @@ def pools(api: ApiClient) -> Iterator[FixedPools]:
     fixed = FixedPools(api)
     yield fixed
     fixed.remove()
+
+
+@pytest.fixture(scope="session")
+def exporter() -> Iterator[Exporter]:
+    """Metrics that tests set."""
+    with an_exporter() as running:
+        yield running
+
+
+@pytest.fixture
+def world(
+    control_plane: ControlPlane, api: ApiClient, namespace: str, pools: FixedPools, exporter: Exporter, tmp_path: Path
+) -> Iterator[World]:
+    """Two pools, two profiles and a Prometheus of the test's own; operators are started by the test."""
+    with PrometheusServer(exporter.service_discovery_url, SCRAPE_S) as prometheus:
+        made = World(control_plane, api, namespace, pools, prometheus, exporter, tmp_path)
+        yield made
+        made.close()

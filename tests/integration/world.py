@@ -1,0 +1,354 @@
+"""A small world for one operator: two pools, two profiles, a model that can run on either, and demand set by the test.
+
+In: a namespace of a real control plane, a real Prometheus that scrapes a gauge. Out: verbs for tests: set demand, start
+an operator process, wait for replicas, and a record of every change of ready capacity as a watch sees it.
+The CPU pool is paid for and slow, the GPU pool costs money and is fast: little demand belongs on the one, much on the
+other.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes.client import ApiClient, AppsV1Api
+from kubernetes.watch import Watch
+
+from integration.small_exporter import Exporter, Page
+from plimsoll.api import API_VERSION, render_crds
+from plimsoll_testkit.control_plane import ControlPlane
+from plimsoll_testkit.json_api import MERGE_PATCH, SERVER_SIDE_APPLY, delete, exists, items, request
+from plimsoll_testkit.kwok import STARTUP_ANNOTATION, FixedPools
+from plimsoll_testkit.processes import Process, wait_until
+from plimsoll_testkit.prometheus_server import PrometheusServer
+
+CPU_REPLICAS_MAX = 4
+LITTLE_RPS = 1.0
+"""What the paid CPU pool carries."""
+MUCH_RPS = 12.0
+"""Far beyond what the CPU pool carries."""
+SCALE_DOWN_S = 3.0
+TICK_S = 1.0
+UP_WITHIN_S = 40.0
+"""Ticks, scheduling and start-up take some 6 s; the rest is for a busy machine."""
+DOWN_WITHIN_S = 130.0
+"""The forecast looks back over at least a minute before demand counts as gone; the rest is for a busy machine."""
+
+
+def install_crds(api: ApiClient) -> None:
+    """The four kinds are served."""
+    for text in render_crds().values():
+        crd = yaml.safe_load(text)
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"
+        apply(api, path, crd)
+        wait_until(lambda path=path: _established(api, path), f"{path} to be served", 20.0)
+
+
+def _established(api: ApiClient, path: str) -> bool:
+    conditions = (request(api, "GET", path).get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+
+def apply(api: ApiClient, path: str, manifest: Mapping[str, Any], manager: str = "user") -> dict[str, Any]:
+    """Server-side apply, as GitOps tools do."""
+    return request(api, "PATCH", path, manifest, {"fieldManager": manager, "force": "false"}, SERVER_SIDE_APPLY)
+
+
+@dataclass
+class CapacityRecord:
+    """Ready replicas by workload at every watch event."""
+
+    events: list[dict[str, int]] = field(default_factory=list)
+
+
+class World:
+    """One namespace's world."""
+
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        api: ApiClient,
+        namespace: str,
+        pools: FixedPools,
+        prometheus: PrometheusServer,
+        exporter: Exporter,
+        directory: Path,
+    ) -> None:
+        self.api = api
+        self.namespace = namespace
+        self.prometheus = prometheus
+        self.directory = directory
+        self.operators: list[Process] = []
+        self._closing = threading.Event()
+        self._followers: list[threading.Thread] = []
+        self._control_plane = control_plane
+        self._exporter = exporter
+        self._cluster_objects: list[str] = []
+        self.cpu = pools.add("cpu", CPU_REPLICAS_MAX, {"cpu": "16", "memory": "64Gi"}).pool
+        self.gpu = pools.add("gpu", 3, {"cpu": "16", "memory": "64Gi", "nvidia.com/gpu": "1"}).pool
+        self.page = Page({"namespace": namespace})
+        exporter.pages[namespace] = self.page
+        install_crds(api)
+        self._add_pool(self.cpu, {"paid": {"amortisedPerHour": "0.50"}}, CPU_REPLICAS_MAX, "xeon", {"cpu": "16"})
+        self._add_pool(self.gpu, {"onDemandPerHour": "4.00"}, 3, "h100", {"cpu": "16", "nvidia.com/gpu": "1"})
+        self._add_profile(f"{namespace}-gpu", "h100", {"alpha": 7, "beta": 0.02, "pi": 0.02, "kappa": 0.0001}, 256)
+        self._add_profile(f"{namespace}-cpu", "xeon", {"alpha": 40, "beta": 2, "pi": 0.6, "kappa": 0.001}, 16)
+        self._add_policy()
+
+    # --- What the user writes ----------------------------------------------------------------------------------------
+
+    def add_model(
+        self, name: str = "chat", kind: str = "Deployment", mode: str = "Auto", gpu_pool: str | None = None
+    ) -> None:
+        """A model with a variant on each pool, both with no replicas yet."""
+        self.add_workload(f"{name}-gpu", gpu_pool or self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, kind)
+        self.add_workload(f"{name}-cpu", self.cpu, {"cpu": "12"}, kind)
+        self.apply_model(name, kind, mode, gpu_pool)
+
+    def apply_model(
+        self, name: str = "chat", kind: str = "Deployment", mode: str = "Auto", gpu_pool: str | None = None
+    ) -> None:
+        """The InferenceDeployment as its user applies it."""
+        arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
+        pools = {"gpu": gpu_pool or self.gpu, "cpu": self.cpu}
+        variants = [
+            {
+                "name": place,
+                "pool": pools[place],
+                "profile": f"{self.namespace}-{place}",
+                "targetRef": {"apiVersion": "apps/v1", "kind": kind, "name": f"{name}-{place}"},
+                "replicas": {"min": 0, "max": 3 if place == "gpu" else CPU_REPLICAS_MAX},
+            }
+            for place in ("gpu", "cpu")
+        ]
+        spec = {
+            "model": "acme/llama",
+            "mode": mode,
+            "slo": {"ttft": {"p95": "3s"}, "tpot": {"p95": "200ms"}},
+            "demand": {
+                "engine": "Custom",
+                "queries": {"arrivalRate": arrivals, "promptTokens": "vector(256)", "outputTokens": "vector(64)"},
+            },
+            "policy": f"{self.namespace}-quick",
+            "variants": variants,
+        }
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": "InferenceDeployment",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": spec,
+        }
+        apply(self.api, f"{self._models}/{name}", manifest)
+
+    def add_workload(self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment") -> None:
+        """A workload that nothing runs on yet."""
+        self.apply_workload(name, pool, requests, kind)
+        self.scale(name, 0, kind)
+
+    def apply_workload(self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment") -> None:
+        """A workload as Git holds it: everything but replicas."""
+        labels = {"app": name}
+        resources = {"requests": dict(requests), "limits": {k: v for k, v in requests.items() if "/" in k}}
+        template = {
+            "metadata": {"labels": labels, "annotations": {STARTUP_ANNOTATION: "2"}},
+            "spec": {
+                "nodeSelector": {"pool": pool},
+                "containers": [{"name": "engine", "image": "engine:1", "resources": resources}],
+                "terminationGracePeriodSeconds": 1,
+            },
+        }
+        spec: dict[str, Any] = {"selector": {"matchLabels": labels}, "template": template}
+        if kind == "StatefulSet":
+            spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
+        manifest = {
+            "apiVersion": "apps/v1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": spec,
+        }
+        apply(self.api, f"{self._workloads(kind)}/{name}", manifest)
+
+    def scale(self, name: str, replicas: int, kind: str = "Deployment") -> None:
+        """As a person would, by kubectl scale."""
+        path = f"{self._workloads(kind)}/{name}/scale"
+        request(self.api, "PATCH", path, {"spec": {"replicas": replicas}}, content_type=MERGE_PATCH)
+
+    def set_demand(self, rate_rps: float) -> None:
+        """From now on so many requests arrive per second."""
+        self.page.gauges["test_arrivals"] = rate_rps
+
+    # --- The operator ------------------------------------------------------------------------------------------------
+
+    def start_operator(self, name: str = "operator", *settings: str) -> Process:
+        """`plimsoll run` as a process of its own, serving this namespace."""
+        command = [
+            str(Path(sys.executable).parent / "plimsoll"),
+            "run",
+            f"--kubeconfig={self._control_plane.kubeconfig}",
+            f"--namespace={self.namespace}",
+            f"--lease-namespace={self.namespace}",
+            f"--prometheus-url={self.prometheus.url}",
+            f"--tick-interval={TICK_S}",
+            "--listen=127.0.0.1:0",
+            *(f"--set={one}" for one in ("observe.window_s=4", "observe.timeout_s=1", *settings)),
+        ]
+        process = Process(name, command, self.directory / f"{name}.log", dict(os.environ))
+        process.start()
+        self.operators.append(process)
+        return process
+
+    def log_of(self, process: Process) -> str:
+        """All that it logged."""
+        return process.log_path.read_text()
+
+    # --- What can be seen --------------------------------------------------------------------------------------------
+
+    def replicas(self, workload: str, kind: str = "Deployment") -> int:
+        """What the workload asks for."""
+        return int(self._workload(workload, kind)["spec"].get("replicas", 0))
+
+    def ready(self, workload: str, kind: str = "Deployment") -> int:
+        """Its ready replicas."""
+        return int(self._workload(workload, kind).get("status", {}).get("readyReplicas", 0))
+
+    def model(self, name: str = "chat") -> dict[str, Any]:
+        """The InferenceDeployment as it is."""
+        return request(self.api, "GET", f"{self._models}/{name}")
+
+    def condition(self, type_: str, name: str = "chat") -> dict[str, str]:
+        """One condition of it; empty where it is not there."""
+        conditions = (self.model(name).get("status") or {}).get("conditions") or ()
+        return next((one for one in conditions if one["type"] == type_), {})
+
+    def safe_rate_rps(self, variant: str, name: str = "chat") -> float:
+        """What one replica of the variant carries by the operator's own status."""
+        variants = self.model(name)["status"]["variants"]
+        return next(float(one["safeRate"]) for one in variants if one["name"] == variant)
+
+    def wait(self, condition: Any, what: str, timeout_s: float) -> None:
+        """Wait, and give up at once when an operator that should run has died."""
+        wait_until(condition, what, timeout_s, [one for one in self.operators if one.is_running])
+
+    def wait_for_ready(self, ready: Mapping[str, int], timeout_s: float, kind: str = "Deployment") -> None:
+        """Until every workload has at least so many ready replicas (exactly none for 0)."""
+
+        def there() -> bool:
+            seen = {name: self.ready(name, kind) for name in ready}
+            return all(seen[name] >= count if count else seen[name] == 0 for name, count in ready.items())
+
+        self.wait(there, f"ready replicas {dict(ready)}", timeout_s)
+
+    def record_capacity(self) -> CapacityRecord:
+        """From now on every change of ready replicas of this namespace's Deployments, as the watch tells it."""
+        client = AppsV1Api(self._control_plane.api_client())
+        listed = client.list_namespaced_deployment(self.namespace)
+        ready = {one.metadata.name: one.status.ready_replicas or 0 for one in listed.items}
+        record = CapacityRecord([dict(ready)])
+        watch = Watch()
+        watch.resource_version = listed.metadata.resource_version
+
+        def follow() -> None:
+            while not self._closing.is_set():
+                # Short watches, each from where the last one ended: nothing is missed, and closing need not wait.
+                for event in watch.stream(
+                    client.list_namespaced_deployment,
+                    self.namespace,
+                    resource_version=watch.resource_version,
+                    timeout_seconds=1,
+                ):
+                    deployment = event["object"]
+                    ready[deployment.metadata.name] = deployment.status.ready_replicas or 0
+                    record.events.append(dict(ready))
+
+        self._followers.append(threading.Thread(target=follow, name="capacity"))
+        self._followers[-1].start()
+        return record
+
+    def objects(self) -> dict[str, Any]:
+        """Everything of the namespace that an operator could write, by kind and name, without the lease."""
+        paths = [self._models, self._workloads("Deployment"), f"/api/v1/namespaces/{self.namespace}/pods"]
+        paths.append(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
+        paths.append(f"/apis/{API_VERSION}/computepools")
+        return {one["metadata"]["uid"]: one for path in paths for one in items(self.api, path)}
+
+    def close(self) -> None:
+        """Operators end first, then what is not in the namespace goes."""
+        self._closing.set()
+        for follower in self._followers:
+            follower.join()
+        for process in self.operators:
+            process.stop()
+        self._exporter.pages.pop(self.namespace, None)
+        for path in self._cluster_objects:
+            delete(self.api, path)
+
+    # --- Cluster-scoped parts ----------------------------------------------------------------------------------------
+
+    def _add_pool(
+        self, name: str, price: Mapping[str, Any], nodes: int, hardware: str, resources: Mapping[str, str]
+    ) -> None:
+        self.add_pool(
+            name,
+            {
+                "nodeSelector": {"pool": name},
+                "hardware": hardware,
+                "price": price,
+                "nodes": {"min": 0, "max": nodes},
+                "provisioningTime": "0s",
+                "resources": {"memory": "64Gi", **resources},
+            },
+        )
+
+    def add_pool(self, name: str, spec: Mapping[str, Any]) -> None:
+        """A ComputePool, removed with the world."""
+        self._add_cluster_object("ComputePool", "computepools", name, spec)
+
+    def _add_profile(self, name: str, hardware: str, coefficients: Mapping[str, float], slots: int) -> None:
+        spec = {
+            "model": "acme/llama",
+            "engine": "vLLM",
+            "hardware": hardware,
+            "precision": "bf16",
+            "coefficients": coefficients,
+            "maxSequences": slots,
+            "kvCacheTokens": 200_000,
+            "startupTime": "2s",
+            "provenance": {"kind": "Estimated"},
+        }
+        self._add_cluster_object("ServingProfile", "servingprofiles", name, spec)
+
+    def _add_policy(self) -> None:
+        spec = {
+            "stabilization": {"scaleUp": "0s", "scaleDown": f"{SCALE_DOWN_S:g}s"},
+            "staleMetrics": {"staleAfter": "10s", "holdFor": "10m", "fallback": "Hold"},
+        }
+        self._add_cluster_object("ScalingPolicy", "scalingpolicies", f"{self.namespace}-quick", spec)
+
+    def _add_cluster_object(self, kind: str, plural: str, name: str, spec: Mapping[str, Any]) -> None:
+        path = f"/apis/{API_VERSION}/{plural}/{name}"
+        manifest = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
+        apply(self.api, path, manifest)
+        if path not in self._cluster_objects:
+            self._cluster_objects.append(path)
+
+    @property
+    def _models(self) -> str:
+        return f"/apis/{API_VERSION}/namespaces/{self.namespace}/inferencedeployments"
+
+    def _workloads(self, kind: str) -> str:
+        return f"/apis/apps/v1/namespaces/{self.namespace}/{kind.lower()}s"
+
+    def _workload(self, name: str, kind: str) -> dict[str, Any]:
+        return request(self.api, "GET", f"{self._workloads(kind)}/{name}")
+
+
+def lease_holder(world: World) -> str:
+    """Who holds the lease; empty where nobody does."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{world.namespace}/leases/plimsoll"
+    if not exists(world.api, path):
+        return ""
+    return str(request(world.api, "GET", path)["spec"].get("holderIdentity") or "")
