@@ -10,13 +10,29 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
 from yaml import YAMLError
 
 from plimsoll.errors import InvalidSettings
 
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _split_names(value: object) -> object:
+    """Flags and the environment have one text for a list: `a,b`."""
+    return tuple(filter(None, (name.strip() for name in value.split(",")))) if isinstance(value, str) else value
+
+
+# Not decoded: pydantic would insist on JSON in the environment.
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 
 
 class LogFormat(StrEnum):
@@ -44,8 +60,8 @@ class ClusterSettings(Group):
     """Kubeconfig file; none: the pod's service account, else the default file."""
     context: str | None = None
     """Context of the kubeconfig; none: its current one."""
-    namespaces: tuple[str, ...] = ()
-    """Namespaces whose InferenceDeployments are served; empty: all."""
+    namespaces: Names = ()
+    """Namespaces whose InferenceDeployments are served, separated by commas; empty: all."""
     timeout_s: Seconds = 4.0
     """Longest wait for one answer of the API server, in seconds."""
 
@@ -162,7 +178,12 @@ def load_settings(flags: Mapping[str, Mapping[str, Any]], config_file: Path | No
         loaded = Loaded(**{group: dict(values) for group, values in flags.items() if values})  # type: ignore[arg-type]
     except ValidationError as mistakes:
         raise InvalidSettings(_told(mistakes)) from mistakes
-    except (YAMLError, ValueError, TypeError) as mistake:
+    except SettingsError as mistake:
+        raise InvalidSettings(
+            f"the environment cannot be used: {mistake}. A group takes no value of its own: set "
+            "PLIMSOLL_<GROUP>__<NAME>, such as PLIMSOLL_LOOP__INTERVAL_S=10"
+        ) from mistake
+    except (YAMLError, OSError, ValueError, TypeError) as mistake:
         raise InvalidSettings(f"the settings file {config_file} is not a YAML mapping: {mistake}") from mistake
     return _checked(Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields}))
 
