@@ -15,6 +15,7 @@ from kubernetes import config as kube_config
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
+from yaml import YAMLError
 
 from plimsoll.errors import ClusterUnavailable, InvalidSettings, NotFound, PlimsollError, WriteConflict, WriteRefused
 from plimsoll.settings import ClusterSettings
@@ -51,9 +52,10 @@ def client_configuration(settings: ClusterSettings) -> Configuration:
         else:
             path = str(settings.kubeconfig) if settings.kubeconfig else None
             kube_config.load_kube_config(path, context=settings.context, client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
+    # The client has no error of its own for a file that is YAML but no kubeconfig: it stumbles with a TypeError.
+    except (ConfigException, OSError, YAMLError, TypeError) as error:
         raise InvalidSettings(
-            f"no cluster to talk to: {error}. Run inside a pod with a service account, or pass --kubeconfig FILE"
+            f"no cluster to talk to: {' '.join(str(error).split())}. Run inside a pod with a service account, or pass --kubeconfig FILE"
         ) from error
     configuration.retries = False
     return configuration
@@ -111,7 +113,12 @@ class ApiServer:
             ) from error
         if not 200 <= response.status <= 299:
             raise translated(response.status, _message(data) or response.reason or "", f"{method} {path}")
-        return json.loads(data)
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            raise ClusterUnavailable(
+                f"{method} {path}: the answer is not JSON, so it is not the API server's: is a proxy in between?"
+            ) from error
 
 
 def translated(status: int, message: str, what: str) -> PlimsollError:
@@ -121,9 +128,12 @@ def translated(status: int, message: str, what: str) -> PlimsollError:
         return NotFound(text)
     if status == 409:
         return WriteConflict(text)
-    if status in (0, 408, 429) or status >= 500:
+    # 410: the token of a list's next page is too old; a new list has a new one.
+    if status in (0, 408, 410, 429) or status >= 500:
         return ClusterUnavailable(text)
-    if status in (401, 403):
+    if status == 401:
+        return WriteRefused(f"{text}. Check the operator's credentials: its service account, or the kubeconfig")
+    if status == 403:
         return WriteRefused(f"{text}. Check the operator's role")
     return WriteRefused(text)
 
