@@ -55,7 +55,8 @@ def client_configuration(settings: ClusterSettings) -> Configuration:
     # The client has no error of its own for a file that is YAML but no kubeconfig: it stumbles with a TypeError.
     except (ConfigException, OSError, YAMLError, TypeError) as error:
         raise InvalidSettings(
-            f"no cluster to talk to: {' '.join(str(error).split())}. Run inside a pod with a service account, or pass --kubeconfig FILE"
+            f"no cluster to talk to: {' '.join(str(error).split())}. Run inside a pod with a service account, "
+            "or pass --kubeconfig FILE"
         ) from error
     configuration.retries = False
     return configuration
