@@ -70,11 +70,15 @@ def served_kinds(server: ApiServer) -> tuple[WatchedKind, ...]:
         if watched.plural in names:
             served.append(watched)
         elif not watched.optional:
-            raise NotFound(
-                f"the API server does not serve {watched.plural} of {watched.group}/{watched.version}: install the "
-                "CRDs first (kubectl apply -f crds/, or the Helm chart with crds.install=true)"
-            )
+            raise NotFound(_missing(watched))
     return tuple(served)
+
+
+def _missing(watched: WatchedKind) -> str:
+    told = f"the API server does not serve {watched.plural} at {watched.root}: "
+    if watched.group == GROUP:
+        return told + "install the CRDs first (kubectl apply -f crds/, or the Helm chart with crds.install=true)"
+    return told + "is it a Kubernetes of 1.23 or later, and the one you mean? Check --kubeconfig and --context"
 
 
 class WatchSync:
