@@ -4,6 +4,7 @@ In: a finished plan. Out: verdicts (conditions before they get their timestamps)
 sentence. Pure, and after the fact: nothing here influences a decision. Design sections 2 and 6.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -182,7 +183,7 @@ def _latency_met(plan: DeploymentPlan) -> Verdict:
             "no finished requests were seen lately, so latency is not known",
         )
     if missed:
-        told = "; ".join(f"{variant.key.variant}: {target} was {value:.0f}ms" for variant, target, value in missed)
+        told = "; ".join(f"{variant.key.variant}: {target} was {value:.1f}ms" for variant, target, value in missed)
         return Verdict(ConditionType.LATENCY_MET, False, Reason.SLO_MISSED, told)
     return Verdict(ConditionType.LATENCY_MET, True, Reason.SLO_MET, "recent requests were within the SLO")
 
@@ -218,7 +219,7 @@ def _joined(findings: Sequence[Finding]) -> str:
 
 
 def _with_variant(finding: Finding) -> str:
-    if finding.variant is None or finding.variant in finding.message:
+    if finding.variant is None or re.search(rf"(?<![\w-]){re.escape(finding.variant)}(?![\w-])", finding.message):
         return finding.message
     return f"variant {finding.variant}: {finding.message}"
 
