@@ -83,10 +83,7 @@ def test_a_cluster_at_rest_sees_no_write_but_the_lease(world: World) -> None:
 
 
 def _versions(world: World) -> dict[str, tuple[str, str]]:
-    return {
-        uid: (f"{one['kind'] if 'kind' in one else ''} {one['metadata']['name']}", one["metadata"]["resourceVersion"])
-        for uid, one in world.objects().items()
-    }
+    return {uid: (one["metadata"]["name"], one["metadata"]["resourceVersion"]) for uid, one in world.objects().items()}
 
 
 def _spec_managers(raw: dict[str, Any]) -> set[str]:

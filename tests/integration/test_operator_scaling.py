@@ -1,6 +1,7 @@
 """The main job on a real control plane: replicas follow demand, and moves between pools never drop what is needed."""
 
 from integration.world import DOWN_WITHIN_S, LITTLE_RPS, MUCH_RPS, UP_WITHIN_S, CapacityRecord, World
+from plimsoll_testkit.json_api import items
 
 
 def test_a_rise_of_the_metric_becomes_ready_pods(world: World) -> None:
@@ -15,6 +16,9 @@ def test_a_rise_of_the_metric_becomes_ready_pods(world: World) -> None:
     assert status["demand"]["state"] == "Known"
     assert float(status["cost"]["perHour"]) >= 4.0
     assert float(status["cost"]["perMillionTokens"]) > 0.0
+    events = items(world.api, f"/apis/events.k8s.io/v1/namespaces/{world.namespace}/events")
+    told = [one for one in events if one["regarding"]["kind"] == "InferenceDeployment"]
+    assert any("gpu 0 -> 1" in one["note"] for one in told)
 
 
 def test_stateful_sets_are_scaled_as_well(world: World) -> None:

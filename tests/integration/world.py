@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def install_crds(api: ApiClient) -> None:
         crd = yaml.safe_load(text)
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"
         apply(api, path, crd)
-        wait_until(lambda path=path: _established(api, path), f"{path} to be served", 20.0)
+        wait_until(partial(_established, api, path), f"{path} to be served", 20.0)
 
 
 def _established(api: ApiClient, path: str) -> bool:
@@ -102,28 +103,36 @@ class World:
     # --- What the user writes ----------------------------------------------------------------------------------------
 
     def add_model(
-        self, name: str = "chat", kind: str = "Deployment", mode: str = "Auto", gpu_pool: str | None = None
+        self,
+        name: str = "chat",
+        kind: str = "Deployment",
+        mode: str = "Auto",
+        extra: Mapping[str, str] | None = None,
     ) -> None:
         """A model with a variant on each pool, both with no replicas yet."""
-        self.add_workload(f"{name}-gpu", gpu_pool or self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, kind)
+        self.add_workload(f"{name}-gpu", self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, kind)
         self.add_workload(f"{name}-cpu", self.cpu, {"cpu": "12"}, kind)
-        self.apply_model(name, kind, mode, gpu_pool)
+        self.apply_model(name, kind, mode, extra)
 
     def apply_model(
-        self, name: str = "chat", kind: str = "Deployment", mode: str = "Auto", gpu_pool: str | None = None
+        self,
+        name: str = "chat",
+        kind: str = "Deployment",
+        mode: str = "Auto",
+        extra: Mapping[str, str] | None = None,
     ) -> None:
-        """The InferenceDeployment as its user applies it."""
+        """The InferenceDeployment as its user applies it; `extra` adds GPU variants by name and pool."""
         arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
-        pools = {"gpu": gpu_pool or self.gpu, "cpu": self.cpu}
+        pools = {"gpu": self.gpu, "cpu": self.cpu, **(extra or {})}
         variants = [
             {
                 "name": place,
                 "pool": pools[place],
-                "profile": f"{self.namespace}-{place}",
+                "profile": f"{self.namespace}-{'cpu' if place == 'cpu' else 'gpu'}",
                 "targetRef": {"apiVersion": "apps/v1", "kind": kind, "name": f"{name}-{place}"},
-                "replicas": {"min": 0, "max": 3 if place == "gpu" else CPU_REPLICAS_MAX},
+                "replicas": {"min": 0, "max": CPU_REPLICAS_MAX if place == "cpu" else 3},
             }
-            for place in ("gpu", "cpu")
+            for place in pools
         ]
         spec = {
             "model": "acme/llama",
@@ -245,10 +254,10 @@ class World:
     def record_capacity(self) -> CapacityRecord:
         """From now on every change of ready replicas of this namespace's Deployments, as the watch tells it."""
         client = AppsV1Api(self._control_plane.api_client())
-        listed = client.list_namespaced_deployment(self.namespace)
-        ready = {one.metadata.name: one.status.ready_replicas or 0 for one in listed.items}
+        listed: Any = client.list_namespaced_deployment(self.namespace)
+        ready: dict[str, int] = {one.metadata.name: one.status.ready_replicas or 0 for one in listed.items}
         record = CapacityRecord([dict(ready)])
-        watch = Watch()
+        watch: Any = Watch()  # type: ignore[no-untyped-call]
         watch.resource_version = listed.metadata.resource_version
 
         def follow() -> None:

@@ -60,7 +60,7 @@ class EventRecorder:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {
-                "generateName": f"{happening.deployment.name}.",
+                "generateName": f"{happening.deployment.name}-",
                 "namespace": happening.deployment.namespace,
             },
             "eventTime": self._micro_time(now_s),

@@ -1,0 +1,131 @@
+"""What may break around the operator, and what must hold meanwhile, on a real control plane."""
+
+import json
+import time
+
+from kubernetes.client import ApiClient
+
+from integration.world import DOWN_WITHIN_S, LITTLE_RPS, MUCH_RPS, TICK_S, UP_WITHIN_S, World, lease_holder
+from plimsoll.api import API_VERSION
+from plimsoll_testkit.cluster_autoscaler import AutoscaledPool, ClusterAutoscaler
+from plimsoll_testkit.control_plane import ControlPlane
+from plimsoll_testkit.json_api import request
+
+SILENCE_S = 120.0
+SUCCESSION_S = 20.0
+GRACEFUL_EXIT_S = 5.0
+
+
+def test_two_minutes_without_prometheus_at_high_load_scale_nothing_down(world: World) -> None:
+    world.add_model()
+    world.set_demand(MUCH_RPS)
+    operator = world.start_operator()
+    world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
+    world.prometheus.kill()
+    # Were the missing metric read as zero, this demand would be gone and the GPU with it.
+    world.set_demand(LITTLE_RPS)
+    world.wait(lambda: world.condition("DemandKnown").get("status") == "False", "DemandKnown False", UP_WITHIN_S)
+    assert world.condition("DemandKnown")["reason"] == "MetricsUnreachable"
+    replicas = world.replicas("chat-gpu"), world.replicas("chat-cpu")
+    assert replicas[0] >= 1
+    until_s = time.monotonic() + SILENCE_S
+    while time.monotonic() < until_s:
+        assert (world.replicas("chat-gpu"), world.replicas("chat-cpu")) == replicas
+        assert operator.is_running
+        time.sleep(TICK_S)
+    world.set_demand(MUCH_RPS)
+    world.prometheus.start()
+    world.wait(lambda: world.condition("DemandKnown").get("status") == "True", "DemandKnown True", UP_WITHIN_S)
+    assert world.replicas("chat-gpu") >= replicas[0]
+
+
+def test_an_operator_killed_in_the_middle_of_a_move_neither_doubles_nor_drops_anything(world: World) -> None:
+    world.add_model()
+    world.set_demand(MUCH_RPS)
+    operator = world.start_operator("first")
+    world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
+    gpu_before = world.replicas("chat-gpu")
+    record = world.record_capacity()
+    world.set_demand(LITTLE_RPS)
+    world.wait(lambda: world.replicas("chat-cpu") >= 1, "the move to begin", DOWN_WITHIN_S)
+    operator.kill()
+    world.start_operator("second")
+    world.wait_for_ready({"chat-cpu": 1, "chat-gpu": 0}, DOWN_WITHIN_S)
+    safe = {f"chat-{name}": world.safe_rate_rps(name) for name in ("gpu", "cpu")}
+    for event in record.events:
+        assert sum(event[name] * rate for name, rate in safe.items()) >= LITTLE_RPS, f"a gap: {event}"
+        assert event["chat-gpu"] <= gpu_before, f"a double: {event}"
+    needed = -(-LITTLE_RPS * 2 // safe["chat-cpu"])
+    assert max(event["chat-cpu"] for event in record.events) <= needed
+
+
+def test_when_the_leader_is_killed_the_other_replica_writes_within_20_seconds(world: World) -> None:
+    world.add_model()
+    world.set_demand(LITTLE_RPS)
+    first = world.start_operator("first")
+    world.wait(lambda: lease_holder(world) != "", "a leader", UP_WITHIN_S)
+    leader = lease_holder(world)
+    second = world.start_operator("second")
+    world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
+    time.sleep(3 * TICK_S)
+    assert lease_holder(world) == leader
+    assert _writes_in_log(world.log_of(second)) == [], "the standby wrote"
+
+    first.kill()
+    killed_s = time.monotonic()
+    world.set_demand(MUCH_RPS)
+    world.wait(lambda: world.replicas("chat-gpu") >= 1, "the successor to act", SUCCESSION_S)
+    assert time.monotonic() - killed_s <= SUCCESSION_S
+    assert lease_holder(world) != leader
+    world.wait(lambda: bool(_writes_in_log(world.log_of(second))), "the successor to say so", 5.0)
+
+
+def test_a_standby_takes_over_at_once_when_the_leader_leaves_in_order(world: World) -> None:
+    world.add_model()
+    world.set_demand(LITTLE_RPS)
+    first = world.start_operator("first")
+    world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
+    world.start_operator("second")
+    time.sleep(5 * TICK_S)
+    asked_s = time.monotonic()
+    first.stop()
+    assert time.monotonic() - asked_s <= GRACEFUL_EXIT_S
+    assert first.exit_code == 0
+    world.wait(lambda: lease_holder(world) != "", "a successor", 5.0)
+
+
+def test_a_stock_out_is_marked_answered_elsewhere_and_tried_again(
+    world: World, control_plane: ControlPlane, api: ApiClient
+) -> None:
+    scarce = f"{world.namespace}-scarce"
+    label = {"pool": scarce}
+    spec = {
+        "nodeSelector": label,
+        "hardware": "h100",
+        "price": {"onDemandPerHour": "1.00"},
+        "nodes": {"min": 0, "max": 3},
+        "provisioningTime": "2s",
+        "resources": {"cpu": "16", "memory": "64Gi", "nvidia.com/gpu": "1"},
+    }
+    world.add_pool(scarce, spec)
+    pool = AutoscaledPool(
+        scarce, label, {"cpu": "16", "memory": "64Gi", "nvidia.com/gpu": "1"}, boot_s=1.0, max_nodes=3
+    )
+    world.add_workload("chat-scarce", scarce, {"cpu": "8", "nvidia.com/gpu": "1"})
+    world.add_model(extra={"scarce": scarce})
+    with ClusterAutoscaler(control_plane.api_client, [pool]) as autoscaler:
+        autoscaler.set_out_of_stock(scarce, True)
+        world.set_demand(MUCH_RPS)
+        world.start_operator()
+        world.wait(lambda: world.replicas("chat-scarce") >= 1, "the cheaper pool to be tried", UP_WITHIN_S)
+        world.wait_for_ready({"chat-gpu": 1}, 90.0)
+        status = request(api, "GET", f"/apis/{API_VERSION}/computepools/{scarce}")["status"]
+        assert status["stockedOutUntil"]
+        ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+        assert (ready["status"], ready["reason"]) == ("False", "StockOut")
+        world.wait(lambda: world.replicas("chat-scarce") == 0, "the pending pod to be withdrawn", UP_WITHIN_S)
+
+
+def _writes_in_log(text: str) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if line.get("result") == "Written"]
