@@ -15,6 +15,9 @@ from plimsoll.errors import NotFound, NotLeading, PlimsollError, WriteConflict
 
 DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 _GOES_FIRST = "-100"
+_LOOKS = 4
+"""A target's own controller writes its status while pods come and go, above all just after its creation, and each such
+write makes ours a conflict although nobody scaled. A guess: the gap between look and write is milliseconds."""
 
 
 class Result(StrEnum):
@@ -53,6 +56,15 @@ def take_step(step: Step, writer: Writer, paths: ResourcePaths) -> StepOutcome:
 
 def _take(step: Step, writer: Writer, paths: ResourcePaths) -> StepOutcome:
     path = paths.scale_of(step.target)
+    for _ in range(_LOOKS - 1):
+        try:
+            return _look_and_write(step, path, writer)
+        except WriteConflict:
+            continue  # Whether anybody scaled, the next look tells.
+    return _look_and_write(step, path, writer)
+
+
+def _look_and_write(step: Step, path: str, writer: Writer) -> StepOutcome:
     scale = writer.get(path)
     there = (scale.get("spec") or {}).get("replicas", 0)
     if there == step.to_replicas:

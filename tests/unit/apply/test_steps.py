@@ -82,6 +82,20 @@ def _scale_to(server: FakeApiServer, replicas: int) -> None:
     server.keep(SCALE, {"spec": {"replicas": replicas}})
 
 
+def test_a_controller_that_writes_its_status_meanwhile_does_not_cost_the_step() -> None:
+    server = a_server()
+    server.before_write = lambda: None if server.writes else _scale_to(server, 3)
+    assert take(server, replace(STEP, delete_first=())).result is Result.WRITTEN
+    assert server.objects[SCALE]["spec"]["replicas"] == 1
+
+
+def test_a_target_that_never_rests_is_left_to_the_next_tick() -> None:
+    server = a_server()
+    server.before_write = lambda: _scale_to(server, 3)
+    assert take(server, replace(STEP, delete_first=())).result is Result.CHANGED_MEANWHILE
+    assert len(server.writes) == 4
+
+
 def test_replicas_that_are_there_already_cost_no_write() -> None:
     server = a_server(replicas=1)
     assert take(server).result is Result.ALREADY_THERE
