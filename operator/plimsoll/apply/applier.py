@@ -175,7 +175,8 @@ class Applier:
         body = {
             "apiVersion": API_VERSION,
             "kind": kind,
-            "metadata": {"name": metadata["name"], "uid": metadata["uid"]},
+            # No uid: the API server does not heed it here. A successor of this name gets its own status a tick later.
+            "metadata": {"name": metadata["name"]},
             "status": status,
         }
         try:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from plimsoll.api import (
@@ -24,6 +25,7 @@ from plimsoll.api import (
     owned_deployment_name,
 )
 from plimsoll.api_server import Patch
+from plimsoll.apply.look_again import look_again
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import Mode, ObjectKey
 from plimsoll.errors import NotFound, PlimsollError, WriteRefused
@@ -53,7 +55,7 @@ def bring_up_to_date(contents: Contents, writer: Writer) -> tuple[OwnedFailure, 
         if present is not None and present.annotations.get(TEMPLATE_HASH_ANNOTATION) == _hash_of(manifest):
             continue
         try:
-            _write(manifest, key.namespace, writer)
+            look_again(partial(_look_and_write, manifest, key.namespace, writer))
         except PlimsollError as error:
             failures.append(OwnedFailure(key, variant.name, str(error)))
     return tuple(failures)
@@ -71,7 +73,7 @@ def _templated(contents: Contents) -> Iterator[tuple[ObjectKey, InferenceDeploym
                 yield key, deployment, variant, pool
 
 
-def _write(manifest: dict[str, Any], namespace: str, writer: Writer) -> None:
+def _look_and_write(manifest: dict[str, Any], namespace: str, writer: Writer) -> None:
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{manifest['metadata']['name']}"
     try:
         live = writer.get(path)
@@ -87,7 +89,7 @@ def _write(manifest: dict[str, Any], namespace: str, writer: Writer) -> None:
         return  # Written already; the watch has not told yet.
     else:
         # What an apply leaves out goes back to its default, and that is 1 for replicas: it says what it just saw, and
-        # the resourceVersion makes a conflict of any scaling in between.
+        # the resourceVersion makes a conflict of any scaling in between, upon which the next look sees it.
         replicas = live["spec"].get("replicas", 1)
         metadata |= {"resourceVersion": live["metadata"]["resourceVersion"]}
     body = manifest | {"metadata": metadata, "spec": manifest["spec"] | {"replicas": replicas}}

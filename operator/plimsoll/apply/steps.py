@@ -6,8 +6,10 @@ longer holds is dropped and says so, the others go on.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+from plimsoll.apply.look_again import look_again
 from plimsoll.apply.resource_paths import ResourcePaths
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import Step
@@ -15,9 +17,6 @@ from plimsoll.errors import NotFound, NotLeading, PlimsollError, WriteConflict
 
 DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 _GOES_FIRST = "-100"
-_LOOKS = 4
-"""A target's own controller writes its status while pods come and go, above all just after its creation, and each such
-write makes ours a conflict although nobody scaled. A guess: the gap between look and write is milliseconds."""
 
 
 class Result(StrEnum):
@@ -43,7 +42,8 @@ class StepOutcome:
 def take_step(step: Step, writer: Writer, paths: ResourcePaths) -> StepOutcome:
     """Look again, mark the pods that should go first, and set the replicas."""
     try:
-        return _take(step, writer, paths)
+        path = paths.scale_of(step.target)
+        return look_again(partial(_look_and_write, step, path, writer))
     except WriteConflict as error:
         return StepOutcome(step, Result.CHANGED_MEANWHILE, str(error))
     except NotFound as error:
@@ -52,16 +52,6 @@ def take_step(step: Step, writer: Writer, paths: ResourcePaths) -> StepOutcome:
         return StepOutcome(step, Result.NOT_LEADING, str(error))
     except PlimsollError as error:
         return StepOutcome(step, Result.FAILED, str(error))
-
-
-def _take(step: Step, writer: Writer, paths: ResourcePaths) -> StepOutcome:
-    path = paths.scale_of(step.target)
-    for _ in range(_LOOKS - 1):
-        try:
-            return _look_and_write(step, path, writer)
-        except WriteConflict:
-            continue  # Whether anybody scaled, the next look tells.
-    return _look_and_write(step, path, writer)
 
 
 def _look_and_write(step: Step, path: str, writer: Writer) -> StepOutcome:

@@ -88,11 +88,11 @@ def test_a_plan_scales_and_tells_about_it() -> None:
     assert world.events() == [("Normal", "ScaleUp")]
 
 
-def test_a_status_is_applied_to_the_one_object_it_was_made_for() -> None:
+def test_a_status_is_applied_and_nothing_else() -> None:
     world = World()
     world.apply(a_plan(moving()))
     (body,) = world.server.written("APPLY", f"{CHAT_PATH}/status")
-    assert body["metadata"] == {"name": "chat", "uid": "uid-chat"}
+    assert body["metadata"] == {"name": "chat"}
     assert "spec" not in body
 
 

@@ -116,7 +116,7 @@ def test_a_changed_template_is_applied_with_the_replicas_and_version_just_seen()
     assert body["metadata"]["resourceVersion"] == version
 
 
-def test_a_scaling_in_between_makes_the_update_a_conflict_not_a_reset() -> None:
+def test_a_scaling_in_between_is_seen_by_the_next_look_and_not_undone() -> None:
     server, cache = a_world()
     bring(server, cache)
     told(server, cache)
@@ -127,9 +127,18 @@ def test_a_scaling_in_between_makes_the_update_a_conflict_not_a_reset() -> None:
     server.before_write = lambda: (
         None if len(server.writes) > 1 else _keep(server, live | {"spec": live["spec"] | {"replicas": 9}})
     )
+    assert bring(server, cache) == ()
+    assert server.objects[PATH]["spec"]["replicas"] == 9
+    assert server.objects[PATH]["spec"]["template"] == server.written("APPLY", PATH)[-1]["spec"]["template"]
+
+
+def test_a_deployment_that_never_rests_is_left_to_the_next_tick() -> None:
+    server, cache = a_world()
+    bring(server, cache)
+    server.objects[PATH]["metadata"]["annotations"] = {}
+    server.before_write = lambda: _keep(server, server.objects[PATH])
     (failure,) = bring(server, cache)
     assert "409" in failure.message
-    assert server.objects[PATH]["spec"]["replicas"] == 9
 
 
 def _keep(server: FakeApiServer, live: dict[str, Any]) -> None:
