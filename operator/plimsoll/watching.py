@@ -186,15 +186,16 @@ def kopf_settings() -> kopf.OperatorSettings:
 
 def _connection(cluster: ClusterSettings) -> kopf.ConnectionInfo:
     configuration = client_configuration(cluster)
-    header = configuration.get_api_key_with_prefix("BearerToken") or ""
+    # "Bearer x" from a kubeconfig, "bearer x" from a service account: the client writes both.
+    _, _, token = (configuration.get_api_key_with_prefix("BearerToken") or "").partition(" ")
     return kopf.ConnectionInfo(
         server=configuration.host,
         ca_path=configuration.ssl_ca_cert,
         insecure=not configuration.verify_ssl,
         username=configuration.username or None,
         password=configuration.password or None,
-        scheme="Bearer" if header else None,
-        token=header.removeprefix("Bearer ") or None,
+        scheme="Bearer" if token else None,
+        token=token or None,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
     )

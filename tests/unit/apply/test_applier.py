@@ -156,6 +156,14 @@ def test_ready_that_stays_false_for_another_reason_writes_an_event() -> None:
     assert world.events() == [("Warning", "WaitsForReady")]
 
 
+def test_ready_that_stays_false_for_the_same_reason_writes_no_event() -> None:
+    world = World()
+    world.apply(a_plan(a_deployment_plan(shortfall_rps=4.0)))
+    world.apply(at(a_plan(a_deployment_plan(shortfall_rps=4.0, variants=(a_variant_plan(target=4),))), 10.0))
+    assert f"{CHAT_PATH}/status" in world.statuses()
+    assert world.events() == []
+
+
 def test_a_status_that_could_not_be_written_is_tried_again_without_an_event_each_time() -> None:
     world = World()
     world.server.refuse("APPLY", f"{CHAT_PATH}/status", 503)
