@@ -1,0 +1,116 @@
+"""When do requests arrive, and how long are they?
+
+In: a rate that changes over time, a burstiness, a mix of lengths, a seeded generator. Out: requests in order of
+arrival. Intervals are Gamma distributed, stretched by the rate of the moment (coefficient of variation 1 is Poisson).
+"""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from plimsoll_testkit.engines.engine import Request
+
+CONVERSATION_TRACE = Path("traces/AzureLLMInferenceTrace_conv.csv")
+# Mean and standard deviation of the logarithm, of a log-normal law with the mean and median of the Azure conversation
+# hour (19,366 requests: prompts 1,155 and 1,020, outputs 211 and 129 tokens).
+GENERATED_PROMPT = (6.93, 0.50)
+GENERATED_OUTPUT = (4.86, 0.99)
+SAMPLE_SIZE = 20_000
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Lengths of requests to draw from, prompt and output together as they were seen."""
+
+    prompt_tokens: Sequence[int]
+    output_tokens: Sequence[int]
+    source: str
+
+
+def data_directory() -> Path | None:
+    """Where the public traces are, if they are there: PLIMSOLL_DATA_DIR, or shared/data beside the repository."""
+    named = os.environ.get("PLIMSOLL_DATA_DIR")
+    beside = Path(__file__).resolve().parents[4] / "shared" / "data"
+    for candidate in (Path(named) if named else None, beside):
+        if candidate is not None and (candidate / CONVERSATION_TRACE).is_file():
+            return candidate
+    return None
+
+
+def conversation_mix(rng: np.random.Generator, scale: float, max_tokens: int) -> Mix:
+    """The lengths of the Azure conversation hour where it is there, else drawn from laws of the same shape.
+
+    Args:
+        rng: for the generated ones.
+        scale: multiplies every length, for models with shorter prompts.
+        max_tokens: longest prompt or output kept.
+    """
+    directory = data_directory()
+    if directory is None:
+        prompts = rng.lognormal(*GENERATED_PROMPT, SAMPLE_SIZE)
+        outputs = rng.lognormal(*GENERATED_OUTPUT, SAMPLE_SIZE)
+        source = "generated in the shape of the Azure conversation trace"
+    else:
+        with (directory / CONVERSATION_TRACE).open(newline="") as file:
+            rows = [(float(row["ContextTokens"]), float(row["GeneratedTokens"])) for row in csv.DictReader(file)]
+        prompts, outputs = (np.array(column) for column in zip(*rows, strict=True))
+        source = "Azure LLM inference trace 2023, conversation"
+
+    def whole(lengths: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[int]:
+        return [int(length) for length in np.clip(np.round(lengths * scale), 1, max_tokens)]
+
+    return Mix(whole(prompts), whole(outputs), source)
+
+
+@dataclass
+class Traffic:
+    """The arrivals of one model. `rate_points` are (second, requests per second), joined by straight lines."""
+
+    rate_points: Sequence[tuple[float, float]]
+    mix: Mix
+    rng: np.random.Generator
+    interval_cv: float = 1.0
+    multiplier: float = 1.0
+    """Set at any moment; multiplies the rate from then on."""
+
+    def __post_init__(self) -> None:
+        self._now_s = 0.0
+        self._credit = self._next_work()
+
+    def rate_rps(self, at_s: float) -> float:
+        """Requests per second at that moment."""
+        points = self.rate_points
+        if at_s <= points[0][0]:
+            return points[0][1] * self.multiplier
+        for (t0, r0), (t1, r1) in pairwise(points):
+            if at_s <= t1:
+                return (r0 + (r1 - r0) * (at_s - t0) / (t1 - t0)) * self.multiplier
+        return points[-1][1] * self.multiplier
+
+    def until(self, until_s: float, step_s: float = 0.01) -> Iterator[Request]:
+        """The requests since the last call, up to that moment."""
+        # An interval of unit mean is used up at the rate of the moment: the usual time change for varying rates.
+        while self._now_s < until_s:
+            slice_s = min(step_s, until_s - self._now_s)
+            rate = self.rate_rps(self._now_s)
+            work, used_s = rate * slice_s, 0.0
+            while work >= self._credit:
+                used_s += self._credit / rate
+                work -= self._credit
+                yield self._request(self._now_s + used_s)
+                self._credit = self._next_work()
+            self._credit -= work
+            self._now_s += slice_s
+
+    def _next_work(self) -> float:
+        shape = 1.0 / self.interval_cv**2
+        return float(self.rng.gamma(shape, 1.0 / shape))
+
+    def _request(self, at_s: float) -> Request:
+        index = int(self.rng.integers(len(self.mix.prompt_tokens)))
+        return Request(at_s, self.mix.prompt_tokens[index], self.mix.output_tokens[index])
