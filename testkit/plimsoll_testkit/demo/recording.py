@@ -1,0 +1,91 @@
+"""What was seen during the play? One look every second, and what follows from all of them.
+
+In: looks at the stage. Out: what everything on the GPU pool would have cost, and the operator's steps by kind.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from plimsoll_testkit.demo.scenario import GPU_VARIANT
+
+CPU_VARIANTS = frozenset({"xeon"})
+
+
+@dataclass(frozen=True)
+class Look:
+    """The stage at one moment."""
+
+    at_s: float
+    deployments: Sequence[Mapping[str, Any]]
+    pools: Sequence[Mapping[str, Any]]
+    users: Mapping[str, Any]
+    last_step: str
+
+
+@dataclass
+class Recording:
+    """All looks of a play, condensed."""
+
+    gpu_only_node_seconds: float = 0.0
+    last_at_s: float | None = None
+    predicted: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """By model and variant the prediction last told while it served."""
+
+    def add(self, look: Look) -> None:
+        """Take a look into account."""
+        elapsed_s = 0.0 if self.last_at_s is None else look.at_s - self.last_at_s
+        self.last_at_s = look.at_s
+        for deployment in look.deployments:
+            status = deployment.get("status") or {}
+            self.gpu_only_node_seconds += elapsed_s * gpu_only_replicas(status)
+            for variant in status.get("variants") or ():
+                if variant.get("predicted"):
+                    self.predicted[deployment["metadata"]["name"], variant["name"]] = variant["predicted"]
+
+
+def gpu_only_replicas(status: Mapping[str, Any]) -> int:
+    """Replicas that this demand would need if all of it ran on the GPU pool: the same forecast, the same safe rate.
+
+    They appear at once and leave at once, without boot, and one GPU is one node: to the advantage of the comparison.
+    """
+    gpu = next((one for one in status.get("variants") or () if one["name"] == GPU_VARIANT), None)
+    if gpu is None or float(gpu["safeRate"]) <= 0.0:
+        return 1
+    return max(1, math.ceil(float(status["forecast"]["requiredRate"]) / float(gpu["safeRate"])))
+
+
+@dataclass(frozen=True)
+class StepCounts:
+    """The steps that the operator wrote."""
+
+    scale_ups: int
+    scale_downs: int
+    moves_to_gpu: int
+    moves_to_cpu: int
+
+
+def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
+    """Count from the operator's own log.
+
+    A move to the GPU is a CPU variant that leaves after a GPU variant of the same deployment grew since that CPU variant
+    last grew; a move to the CPU the other way round.
+    """
+    written = [line for line in log if line.get("result") == "Written"]
+    last_growth: dict[tuple[str, bool], int] = {}
+    moves = {True: 0, False: 0}
+    for number, line in enumerate(written):
+        on_cpu, deployment = line["variant"] in CPU_VARIANTS, line["deployment"]
+        if line["to"] > line["from"]:
+            last_growth[deployment, on_cpu] = number
+        elif last_growth.get((deployment, not on_cpu), -1) > last_growth.get((deployment, on_cpu), -1):
+            moves[not on_cpu] += 1
+            # One move, however many steps it takes to leave.
+            last_growth[deployment, on_cpu] = number
+    return StepCounts(
+        scale_ups=sum(line["to"] > line["from"] for line in written),
+        scale_downs=sum(line["to"] < line["from"] for line in written),
+        moves_to_gpu=moves[False],
+        moves_to_cpu=moves[True],
+    )

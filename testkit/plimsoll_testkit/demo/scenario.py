@@ -1,0 +1,129 @@
+"""What is played? Arrival rates over time, a stock-out, and the pools' node autoscaler, for `examples/demo/`.
+
+In: the length of the play. Out: the engines' configuration and the pools that the stand-in autoscaler keeps. Times are
+shares of the whole, so that a shorter play is the same play, faster.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from plimsoll_testkit.cluster_autoscaler import AutoscaledPool
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "demo"
+NAMESPACE = "demo"
+SEED = 7
+STOCKED_OUT_POOL = "gpu-l4"
+PAID_POOL = "cpu-amx"
+GPU_VARIANT = "h100"
+"""The variant of every model on the pool of the comparison, "everything on the GPU pool"."""
+GPU_POOL = "gpu-h100"
+MODELS = ("chat", "assist", "tags")
+
+_BUSY_FROM, _BUSY_FULL, _BUSY_UNTIL, _QUIET = 0.20, 0.32, 0.58, 0.62
+_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.26, 0.55
+
+
+@dataclass(frozen=True)
+class Play:
+    """How one model is asked: rates in requests per second, lengths as a share of the trace's."""
+
+    quiet_rps: float
+    busy_rps: float
+    prompt_scale: float
+
+
+PLAYS: Mapping[str, Play] = {
+    "chat": Play(quiet_rps=1.5, busy_rps=14.0, prompt_scale=0.5),
+    "assist": Play(quiet_rps=2.0, busy_rps=18.0, prompt_scale=0.25),
+    "tags": Play(quiet_rps=5.0, busy_rps=8.0, prompt_scale=0.25),
+}
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    """The manifests of one file of the example."""
+    return [one for one in yaml.safe_load_all((EXAMPLES / f"{name}.yaml").read_text()) if one]
+
+
+def stock_out_s(seconds: float) -> tuple[float, float]:
+    """When the L4 pool delivers nothing."""
+    return _STOCK_OUT_FROM * seconds, _STOCK_OUT_UNTIL * seconds
+
+
+def engines_configuration(seconds: float) -> dict[str, Any]:
+    """For the engines process: what the manifests say of models and profiles, and the play."""
+    profiles = {one["metadata"]["name"]: one["spec"] for one in documents("profiles")}
+    return {"seed": SEED, "models": [_model(one, profiles, seconds) for one in documents("models")]}
+
+
+def _model(manifest: Mapping[str, Any], profiles: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    name, spec = manifest["metadata"]["name"], manifest["spec"]
+    play = PLAYS[name]
+    points = [
+        (0.0, play.quiet_rps),
+        (_BUSY_FROM, play.quiet_rps),
+        (_BUSY_FULL, play.busy_rps),
+        (_BUSY_UNTIL, play.busy_rps),
+        (_QUIET, play.quiet_rps),
+    ]
+    return {
+        "namespace": NAMESPACE,
+        "deployment": name,
+        "model_name": spec["model"],
+        "slo": {"ttft_ms": _ms(spec["slo"]["ttft"]["p95"]), "tpot_ms": _ms(spec["slo"]["tpot"]["p95"])},
+        "traffic": {
+            "rate_points": [[share * seconds, rate] for share, rate in points],
+            "prompt_scale": play.prompt_scale,
+            "max_tokens": 3000,
+        },
+        "variants": [
+            {
+                "name": variant["name"],
+                "selector": {"app": variant["targetRef"]["name"]},
+                "hardware": _hardware(profiles[variant["profile"]]),
+            }
+            for variant in spec["variants"]
+        ],
+    }
+
+
+def _hardware(profile: Mapping[str, Any]) -> dict[str, Any]:
+    law = profile["coefficients"]
+    return {
+        **{f"{letter}_ms": law[letter] for letter in ("alpha", "beta", "pi", "kappa")},
+        "max_sequences": profile["maxSequences"],
+        "kv_cache_tokens": profile["kvCacheTokens"],
+    }
+
+
+def _ms(duration: str) -> float:
+    return float(duration.removesuffix("ms")) if duration.endswith("ms") else float(duration.removesuffix("s")) * 1000.0
+
+
+def autoscaled_pools() -> list[AutoscaledPool]:
+    """Every pool of the example, as the stand-in for a provider's autoscaler keeps it."""
+    return [
+        AutoscaledPool(
+            name=pool["metadata"]["name"],
+            node_labels=pool["spec"]["nodeSelector"],
+            allocatable=pool["spec"]["resources"],
+            boot_s=float(pool["spec"]["provisioningTime"].removesuffix("s")),
+            min_nodes=pool["spec"]["nodes"]["min"],
+            max_nodes=pool["spec"]["nodes"]["max"],
+            empty_removal_s=8.0,
+        )
+        for pool in documents("pools")
+    ]
+
+
+def prices_usd_per_hour() -> dict[str, float]:
+    """Price of one node by pool; of paid ones the amortised price."""
+    prices = {}
+    for pool in documents("pools"):
+        price = pool["spec"]["price"]
+        told = price.get("onDemandPerHour") or price.get("spotPerHour") or price["paid"]["amortisedPerHour"]
+        prices[pool["metadata"]["name"]] = float(told)
+    return prices
