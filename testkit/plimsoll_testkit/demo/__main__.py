@@ -70,9 +70,8 @@ def _last_step(stage: Stage) -> str:
     if not written:
         return "none yet"
     last = written[-1]
-    return (
-        f"{last['deployment']} {last['variant']} {last['from']} -> {last['to']} ({last['reason']}): {last['message']}"
-    )
+    change = f"{last['deployment']} {last['variant']} {last['from']} -> {last['to']}"
+    return f"{change} ({last['reason']}): {last['message']}"
 
 
 def _sum_up(stage: Stage, recording: Recording, steps: StepCounts) -> Summary:
@@ -122,9 +121,8 @@ def _ms(value: float | None) -> str:
 
 def _total(metrics: str, name: str) -> int:
     """The sum over all label values of one counter."""
-    return int(
-        sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", metrics, re.MULTILINE))
-    )
+    values = re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", metrics, re.MULTILINE)
+    return int(sum(float(value) for value in values))
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ class StepCounts:
 def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
     """Count from the operator's own log.
 
-    A move to the GPU is a CPU variant that leaves after a GPU variant of the same deployment grew since that CPU variant
-    last grew; a move to the CPU the other way round.
+    A move to the GPU is a CPU variant that leaves after a GPU variant of the same deployment grew since that CPU
+    variant last grew; a move to the CPU the other way round.
     """
     written = [line for line in log if line.get("result") == "Written"]
     last_growth: dict[tuple[str, bool], int] = {}

@@ -23,8 +23,8 @@ GPU_VARIANT = "h100"
 GPU_POOL = "gpu-h100"
 MODELS = ("chat", "assist", "tags")
 
-_BUSY_FROM, _BUSY_FULL, _BUSY_UNTIL, _QUIET = 0.20, 0.32, 0.58, 0.62
-_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.26, 0.55
+_BUSY_FROM, _BUSY_FULL, _PEAK_FROM, _PEAK, _BUSY_UNTIL, _QUIET = 0.12, 0.32, 0.40, 0.44, 0.60, 0.63
+_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.36, 0.62
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,14 @@ class Play:
 
     quiet_rps: float
     busy_rps: float
+    peak_rps: float
     prompt_scale: float
 
 
 PLAYS: Mapping[str, Play] = {
-    "chat": Play(quiet_rps=1.5, busy_rps=14.0, prompt_scale=0.5),
-    "assist": Play(quiet_rps=2.0, busy_rps=18.0, prompt_scale=0.25),
-    "tags": Play(quiet_rps=5.0, busy_rps=8.0, prompt_scale=0.25),
+    "chat": Play(quiet_rps=1.5, busy_rps=14.0, peak_rps=14.0, prompt_scale=0.5),
+    "assist": Play(quiet_rps=2.0, busy_rps=16.0, peak_rps=26.0, prompt_scale=0.25),
+    "tags": Play(quiet_rps=4.0, busy_rps=8.0, peak_rps=8.0, prompt_scale=0.25),
 }
 
 
@@ -66,7 +67,9 @@ def _model(manifest: Mapping[str, Any], profiles: Mapping[str, Any], seconds: fl
         (0.0, play.quiet_rps),
         (_BUSY_FROM, play.quiet_rps),
         (_BUSY_FULL, play.busy_rps),
-        (_BUSY_UNTIL, play.busy_rps),
+        (_PEAK_FROM, play.busy_rps),
+        (_PEAK, play.peak_rps),
+        (_BUSY_UNTIL, play.peak_rps),
         (_QUIET, play.quiet_rps),
     ]
     return {

@@ -90,6 +90,7 @@ def put_up(seconds: float, say: Any) -> Iterator[Stage]:
         paid = [pool for pool in autoscaled_pools() if pool.min_nodes]
         for pool in paid:
             wait_until(lambda pool=pool: _nodes(api, pool.name) >= pool.min_nodes, f"nodes of {pool.name}", 30.0)  # type: ignore[misc]
+        wait_until(lambda: _all_ready(api), "the replicas that ran before Plimsoll", 60.0)
         directory = control_plane.directory
         engines_port, operator_port = free_port(), free_port()
         engines = _engines(control_plane, seconds, engines_port)
@@ -159,6 +160,12 @@ def _is_established(api: ApiClient, path: str) -> bool:
 
 def _nodes(api: ApiClient, pool: str) -> int:
     return len(items(api, "/api/v1/nodes", {"labelSelector": f"demo/pool={pool}"}))
+
+
+def _all_ready(api: ApiClient) -> bool:
+    """Every replica that the workloads begin with is ready."""
+    workloads = items(api, f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")
+    return all(one.get("status", {}).get("readyReplicas", 0) == one["spec"]["replicas"] for one in workloads)
 
 
 def _get(url: str) -> str:

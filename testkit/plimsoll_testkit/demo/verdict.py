@@ -83,12 +83,13 @@ def sentences(summary: Summary) -> list[str]:
     """The summary for people."""
     saved = 1.0 - summary.usd / summary.gpu_only_usd
     lines = [
-        f"{summary.requests} requests ({summary.mix}, seed {summary.seed}); {summary.slo_attainment:.1%} within every SLO",
-        f"cost: ${summary.usd:.3f}, ${summary.usd_per_million_tokens:.3f} per million tokens; everything on {GPU_POOL}: "
-        f"${summary.gpu_only_usd:.3f}, ${summary.gpu_only_usd_per_million_tokens:.3f} per million tokens "
-        f"({saved:.0%} saved)",
-        "  The comparison takes the same forecasts and safe rates, gets its replicas at once and without boot, one GPU a "
-        "node; the paid CPU nodes count at their amortised price in both.",
+        f"{summary.requests} requests ({summary.mix}, seed {summary.seed})",
+        f"{summary.slo_attainment:.1%} within every SLO",
+        f"cost: ${summary.usd:.3f}, ${summary.usd_per_million_tokens:.3f} per million tokens",
+        f"everything on {GPU_POOL}: ${summary.gpu_only_usd:.3f}, "
+        f"${summary.gpu_only_usd_per_million_tokens:.3f} per million tokens ({saved:.0%} saved)",
+        "  (same forecasts, same safe rates, one GPU a node, replicas there at once and without boot; the paid CPU "
+        "nodes count at their amortised price in both)",
         f"steps: {summary.scale_ups} up, {summary.scale_downs} down, {summary.moves_to_gpu} moves to GPU, "
         f"{summary.moves_to_cpu} to CPU; {summary.api_writes} API writes in {summary.ticks} ticks",
     ]

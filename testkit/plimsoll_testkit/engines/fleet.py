@@ -1,8 +1,8 @@
 """How do all replicas serve all models, as time goes on?
 
 In: which replicas are there, the time. Out: replicas with their metrics, and what the users of each model saw. A
-request goes to the ready replica with the least work for its size; where there is none it waits in front. A replica that
-drains gets nothing new; the requests of one that is gone start again elsewhere, with the arrival time they had.
+request goes to the ready replica with the least work for its size; where there is none it waits in front. A replica
+that drains gets nothing new; the requests of one that is gone start again elsewhere, with the arrival time they had.
 """
 
 import threading
