@@ -77,6 +77,8 @@ class Traffic:
     interval_cv: float = 1.0
     multiplier: float = 1.0
     """Set at any moment; multiplies the rate from then on."""
+    constant_rps: float | None = None
+    """Set at any moment; from then on the rate, in place of the points and the multiplier."""
 
     def __post_init__(self) -> None:
         self._now_s = 0.0
@@ -84,6 +86,8 @@ class Traffic:
 
     def rate_rps(self, at_s: float) -> float:
         """Requests per second at that moment."""
+        if self.constant_rps is not None:
+            return self.constant_rps
         points = self.rate_points
         if at_s <= points[0][0]:
             return points[0][1] * self.multiplier

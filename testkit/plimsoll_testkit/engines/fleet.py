@@ -6,7 +6,7 @@ that drains gets nothing new; the requests of one that is gone start again elsew
 """
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from plimsoll_testkit.engines.arrivals import Traffic, conversation_mix
 from plimsoll_testkit.engines.configuration import Configuration, ModelConfig
 from plimsoll_testkit.engines.engine import Engine, Request
 from plimsoll_testkit.engines.exposition import EngineMetrics
+from plimsoll_testkit.engines.gateway_exposition import GatewayMetrics
 
 RECENT_S = 30.0
 
@@ -51,6 +52,7 @@ class Model:
 
     config: ModelConfig
     traffic: Traffic
+    gateway: GatewayMetrics = field(default_factory=GatewayMetrics)
     replicas: dict[str, Replica] = field(default_factory=dict)
     backlog: deque[Request] = field(default_factory=deque)
     ended: list[tuple[str, Request]] = field(default_factory=list)
@@ -86,11 +88,20 @@ class Model:
             replica = self._least_loaded()
             if replica is None:
                 break
-            replica.engine.take(self.backlog.popleft())
+            request = self.backlog.popleft()
+            if not request.retries:
+                self.gateway.hand_out(self.config.model_name)
+            replica.engine.take(request)
         for replica in self.replicas.values():
             for request in replica.engine.advance(now_s):
                 replica.metrics.count(request)
+                self.gateway.count(self.config.model_name, request)
                 self.ended.append((replica.variant, request))
+
+    @property
+    def held_back(self) -> int:
+        """Requests that no replica has had yet; one that starts again has been counted as handed out."""
+        return sum(not request.retries for request in self.backlog)
 
     def _least_loaded(self) -> Replica | None:
         open_ones = [replica for replica in self.replicas.values() if replica.takes_new]
@@ -120,12 +131,13 @@ class Fleet:
     def __init__(self, configuration: Configuration) -> None:
         self.lock = threading.Lock()
         self.now_s = 0.0
+        self.gateway = GatewayMetrics()
         self.models: dict[tuple[str, str], Model] = {}
         for number, config in enumerate(configuration.models):
             rng = np.random.default_rng([configuration.seed, number])
             mix = conversation_mix(rng, config.prompt_scale, config.max_tokens)
             traffic = Traffic(config.rate_points, mix, rng, config.interval_cv)
-            self.models[config.namespace, config.deployment] = Model(config, traffic)
+            self.models[config.namespace, config.deployment] = Model(config, traffic, self.gateway)
 
     def advance(self, now_s: float) -> None:
         """Serve up to that moment."""
@@ -158,12 +170,20 @@ class Fleet:
                     return replica.metrics.text(replica.engine)
         return None
 
-    def control(self, deployment: str, rate_multiplier: float) -> bool:
-        """Multiply the arrival rate of a deployment from now on."""
+    def gateway_page(self) -> bytes:
+        """The metrics of the gateway in front of all models."""
+        with self.lock:
+            queued: Counter[str] = Counter()
+            for model in self.models.values():
+                queued[model.config.model_name] += model.held_back
+            return self.gateway.text(queued)
+
+    def control(self, deployment: str, rate_multiplier: float = 1.0, rate_rps: float | None = None) -> bool:
+        """From now on a constant rate, or where none is given the configured one, multiplied; False if unknown."""
         with self.lock:
             found = [model for (_, name), model in self.models.items() if name == deployment]
             for model in found:
-                model.traffic.multiplier = rate_multiplier
+                model.traffic.multiplier, model.traffic.constant_rps = rate_multiplier, rate_rps
         return bool(found)
 
     def summary(self) -> dict[str, object]:

@@ -23,9 +23,9 @@ def test_three_requests_are_served_as_computed_by_hand() -> None:
     # Step 4: prefill 10 -> 10 + 1 + 0.1 = 11.1 ms; ends at 66.14 ms with its only token.
     assert first.first_token_s == pytest.approx(0.021)
     assert second.first_token_s == pytest.approx(0.03951)
-    assert (first.end_s, second.end_s) == (pytest.approx(0.05504), pytest.approx(0.05504))
+    assert [first.end_s, second.end_s] == pytest.approx([0.05504, 0.05504])
     assert first.tpot_s == pytest.approx(0.01702)
-    assert (third.first_token_s, third.end_s) == (pytest.approx(0.06614), pytest.approx(0.06614))
+    assert [third.first_token_s, third.end_s] == pytest.approx([0.06614, 0.06614])
     assert third.tpot_s is None
     assert engine.running == 0
     assert engine.kv_use_ratio == 0.0
