@@ -21,7 +21,7 @@ import kopf
 from plimsoll import __version__
 from plimsoll.api_server import ApiServer, connect
 from plimsoll.apply import Applier
-from plimsoll.errors import PlimsollError
+from plimsoll.errors import InvalidSettings, PlimsollError
 from plimsoll.leader import Elector
 from plimsoll.observe import (
     ClusterCache,
@@ -131,7 +131,11 @@ def _put_together(
 def _prometheus(settings: ObserveSettings) -> PrometheusSettings:
     headers = {}
     if settings.bearer_token_file is not None:
-        headers["Authorization"] = f"Bearer {settings.bearer_token_file.read_text().strip()}"
+        try:
+            token = settings.bearer_token_file.read_text().strip()
+        except OSError as error:
+            raise InvalidSettings(f"observe.bearer_token_file cannot be read: {error}") from error
+        headers["Authorization"] = f"Bearer {token}"
     return PrometheusSettings(
         url=settings.prometheus_url,
         labels=Labels(namespace=settings.namespace_label, pod=settings.pod_label),

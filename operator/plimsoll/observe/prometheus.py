@@ -213,7 +213,11 @@ def translated(error: Exception, url: str) -> PlimsollError:
     if isinstance(error, requests.Timeout):
         return MetricsUnavailable(f"Prometheus at {url} did not answer in time: {said}")
     if isinstance(error, requests.ConnectionError):
-        return MetricsUnavailable(f"Prometheus at {url} cannot be reached: {said}")
+        # requests wraps the cause in a text with the whole query: what counts stands at the very end.
+        cause = text.rsplit("Caused by ", 1)[-1].rsplit(": ", 1)[-1].strip("()'\" ")
+        return MetricsUnavailable(
+            f"Prometheus at {url} cannot be reached ({cause}): check the address, and that it runs"
+        )
     if status:
         return MetricsUnavailable(f"Prometheus at {url} answered with an error: {said}")
     return MetricsUnavailable(f"What answered at {url} does not look like Prometheus ({type(error).__name__}): {said}")
