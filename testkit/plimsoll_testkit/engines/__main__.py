@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -20,14 +21,18 @@ STEP_S = 0.05
 LOOK_S = 0.5
 
 
-def main() -> None:
-    """Run until told to stop."""
+def main() -> int:
+    """Run until told to stop; not 0 when the pods can no longer be seen."""
     parser = argparse.ArgumentParser(prog="python -m plimsoll_testkit.engines", description=__doc__)
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--config", type=Path, required=True, help="what is simulated; see configuration.py")
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
     configuration = load(arguments.config)
+    api_configuration = Configuration()
+    kube_config.load_kube_config(  # type: ignore[no-untyped-call]
+        str(arguments.kubeconfig), client_configuration=api_configuration
+    )
     fleet = Fleet(configuration)
     server = serve(fleet, arguments.port)
     print(f"listening on http://127.0.0.1:{server.server_address[1]}", flush=True)
@@ -36,22 +41,29 @@ def main() -> None:
         signal.signal(number, lambda *_: stopping.set())
     started_s = time.monotonic()
     looking = threading.Thread(
-        target=_look, args=(fleet, configuration, arguments.kubeconfig, started_s, stopping), daemon=True
+        target=_look, args=(fleet, configuration, api_configuration, started_s, stopping), daemon=True
     )
     looking.start()
     while not stopping.wait(STEP_S):
+        if not looking.is_alive():
+            # Serving on with the pods of the past would look like a cluster in which nothing scales.
+            print("the search for pods has ended, see the error above; the engines end too", flush=True)
+            return 1
         fleet.advance(time.monotonic() - started_s)
     looking.join(timeout=5.0)
     server.shutdown()
+    return 0
 
 
 def _look(
-    fleet: Fleet, configuration: FleetConfiguration, kubeconfig: Path, started_s: float, stopping: threading.Event
+    fleet: Fleet,
+    configuration: FleetConfiguration,
+    api_configuration: Configuration,
+    started_s: float,
+    stopping: threading.Event,
 ) -> None:
-    client_configuration = Configuration()
-    kube_config.load_kube_config(str(kubeconfig), client_configuration=client_configuration)  # type: ignore[no-untyped-call]
     namespaces = sorted({model.namespace for model in configuration.models})
-    with ApiClient(client_configuration) as api:
+    with ApiClient(api_configuration) as api:
         while not stopping.is_set():
             try:
                 pods = [pod for namespace in namespaces for pod in _pods(api, namespace)]
@@ -80,4 +92,4 @@ def _pods(api: ApiClient, namespace: str) -> list[SeenPod]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
