@@ -32,8 +32,9 @@ class Metrics:
     """All metrics of the process, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        registry = self.registry
+        registry = self._registry = CollectorRegistry()
+        # Whoever scales by plimsoll_desired_replicas must never scrape a page that is half replaced: absent reads as zero.
+        self._replacing = threading.Lock()
         info = Gauge(
             "plimsoll_build_info", "Version of the running operator; always 1.", ["version"], registry=registry
         )
@@ -74,8 +75,17 @@ class Metrics:
         """One successful write."""
         self.writes.labels(kind, verb).inc()
 
+    def page(self) -> bytes:
+        """All metrics as text; the plan in it is a whole one."""
+        with self._replacing:
+            return generate_latest(self._registry)
+
     def show(self, plan: Plan) -> None:
         """Replace everything that describes the plan by the plan of this tick."""
+        with self._replacing:
+            self._replace(plan)
+
+    def _replace(self, plan: Plan) -> None:
         self.solver_gap.set(plan.solver.gap_ratio)
         self.solver_seconds.set(plan.solver.seconds)
         for gauge in (*self._deployment_gauges.values(), *self._variant_gauges.values(), *self._pool_gauges.values()):
@@ -172,7 +182,7 @@ class HttpServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path.split("?")[0] == "/metrics":
-                    self._answer(HTTPStatus.OK, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
+                    self._answer(HTTPStatus.OK, metrics.page(), CONTENT_TYPE_LATEST)
                 elif self.path == "/healthz":
                     self._probe(probes.not_alive())
                 elif self.path == "/readyz":

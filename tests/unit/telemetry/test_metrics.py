@@ -1,0 +1,112 @@
+"""Metrics describe the plan of the last tick, wholly, and nothing that is gone."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from plimsoll import __version__
+from plimsoll.domain import Demand, DemandState, DeploymentPlan, LatencyMetric, LatencyObservation, VariantPlan
+from plimsoll.telemetry import Metrics
+from unit.builders import NOW_S
+from unit.explain.plans import a_deployment_plan, a_plan, a_pool_plan, a_variant_plan
+
+CHAT = {"namespace": "team-a", "deployment": "chat"}
+CHAT_H100 = {**CHAT, "variant": "h100", "pool": "gpu-h100"}
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """The value of one series; None where the page does not have it."""
+    for family in text_string_to_metric_families(metrics.page().decode()):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return float(sample.value)
+    return None
+
+
+def shown(*variants: VariantPlan, **overrides: Any) -> Metrics:
+    metrics = Metrics()
+    if variants:
+        overrides["variants"] = variants
+    metrics.show(a_plan(a_deployment_plan(**overrides), pools=(a_pool_plan(),)))
+    return metrics
+
+
+def test_the_version_is_told() -> None:
+    assert value(Metrics(), "plimsoll_build_info", version=__version__) == 1.0
+
+
+def test_replicas_are_told_as_planned_as_asked_for_and_as_ready() -> None:
+    metrics = shown(a_variant_plan(target=4, current=3, ready=2, safe_rate_rps=5.5))
+    told = [value(metrics, f"plimsoll_{name}_replicas", **CHAT_H100) for name in ("desired", "current", "ready")]
+    assert told == [4.0, 3.0, 2.0]
+    assert value(metrics, "plimsoll_safe_rate_requests_per_second", **CHAT_H100) == 5.5
+
+
+def test_latencies_are_told_in_seconds_with_their_source() -> None:
+    metrics = shown(
+        a_variant_plan(
+            predicted=(LatencyObservation(LatencyMetric.TTFT, 0.95, 250.0),),
+            observed=(LatencyObservation(LatencyMetric.TTFT, 0.95, 400.0),),
+        )
+    )
+    labels = {**CHAT_H100, "latency": "ttft", "quantile": "0.95"}
+    assert value(metrics, "plimsoll_latency_seconds", **labels, source="predicted") == 0.25
+    assert value(metrics, "plimsoll_latency_seconds", **labels, source="observed") == 0.4
+
+
+def test_unknown_demand_is_no_arrival_rate_rather_than_zero() -> None:
+    metrics = shown(demand=Demand(DemandState.STALE, "no scrape", sees_zero_replicas=False))
+    assert value(metrics, "plimsoll_demand_known", **CHAT) == 0.0
+    assert value(metrics, "plimsoll_arrival_rate_requests_per_second", **CHAT) is None
+    assert value(metrics, "plimsoll_desired_replicas", **CHAT_H100) is not None
+
+
+def test_a_deployment_that_is_gone_takes_its_series_with_it() -> None:
+    metrics = shown()
+    assert value(metrics, "plimsoll_cost_usd_per_hour", **CHAT) is not None
+    metrics.show(a_plan(pools=()))
+    page = metrics.page().decode()
+    assert 'deployment="chat"' not in page
+    assert 'pool="gpu-h100"' not in page
+
+
+def test_a_stock_out_is_told_until_it_ends() -> None:
+    metrics = Metrics()
+    metrics.show(a_plan(pools=(a_pool_plan(stocked_out_until_s=NOW_S + 60.0),)))
+    assert value(metrics, "plimsoll_pool_stocked_out", pool="gpu-h100") == 1.0
+    metrics.show(a_plan(pools=(a_pool_plan(),)))
+    assert value(metrics, "plimsoll_pool_stocked_out", pool="gpu-h100") == 0.0
+
+
+def test_writes_are_counted_by_kind_and_verb() -> None:
+    metrics = Metrics()
+    metrics.count_write("Deployment/scale", "patch")
+    metrics.count_write("Deployment/scale", "patch")
+    assert value(metrics, "plimsoll_api_writes_total", kind="Deployment/scale", verb="patch") == 2.0
+
+
+class _Scraped(tuple[DeploymentPlan, ...]):
+    """Deployments in the middle of whose listing somebody scrapes."""
+
+    __slots__ = ()
+    scrape: ClassVar[threading.Thread]
+
+    def __iter__(self) -> Iterator[DeploymentPlan]:
+        self.scrape.start()
+        # Long enough for a scrape that nothing holds back: it takes about a millisecond.
+        self.scrape.join(timeout=0.2)
+        return super().__iter__()
+
+
+def test_a_scrape_in_the_middle_of_a_change_waits_for_the_whole_plan() -> None:
+    metrics, seen = shown(), list[float | None]()
+    _Scraped.scrape = threading.Thread(
+        target=lambda: seen.append(value(metrics, "plimsoll_desired_replicas", **CHAT_H100))
+    )
+    deployments = _Scraped((a_deployment_plan(variants=(a_variant_plan(target=7),)),))
+    metrics.show(replace(a_plan(), deployments=deployments))
+    _Scraped.scrape.join(timeout=1.0)
+    assert seen == [7.0]
