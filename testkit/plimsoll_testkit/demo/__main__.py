@@ -99,7 +99,7 @@ def _sum_up(stage: Stage, recording: Recording, steps: StepCounts) -> Summary:
         latencies=_latencies(users, recording),
         moves_to_gpu=steps.moves_to_gpu,
         moves_to_cpu=steps.moves_to_cpu,
-        seed=SEED,
+        seeds=(SEED,),
         mix=next(iter(users.values()))["mix"],
     )
 

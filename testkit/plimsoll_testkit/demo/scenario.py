@@ -76,7 +76,7 @@ def _model(manifest: Mapping[str, Any], profiles: Mapping[str, Any], seconds: fl
         "namespace": NAMESPACE,
         "deployment": name,
         "model_name": spec["model"],
-        "slo": {"ttft_ms": _ms(spec["slo"]["ttft"]["p95"]), "tpot_ms": _ms(spec["slo"]["tpot"]["p95"])},
+        "slo": {"ttft_ms": in_ms(spec["slo"]["ttft"]["p95"]), "tpot_ms": in_ms(spec["slo"]["tpot"]["p95"])},
         "traffic": {
             "rate_points": [[share * seconds, rate] for share, rate in points],
             "prompt_scale": play.prompt_scale,
@@ -102,7 +102,8 @@ def _hardware(profile: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ms(duration: str) -> float:
+def in_ms(duration: str) -> float:
+    """A duration such as ``800ms`` or ``1.5s`` as the API writes it."""
     return float(duration.removesuffix("ms")) if duration.endswith("ms") else float(duration.removesuffix("s")) * 1000.0
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll_testkit.demo.recording import Look
+from plimsoll_testkit.demo.scenario import in_ms
 
 LINE_EVERY_S = 10.0
 
@@ -61,7 +62,8 @@ def _pools(pools: Sequence[Mapping[str, Any]]) -> Table:
 
 def _models(look: Look) -> Table:
     table = Table(
-        "model", "req/s", "for", "variant", "ready/want", "TTFT p95 pred/seen", "TPOT p95", "$/M tok", "in SLO",
+        "model", "req/s", "for", "variant", "ready/\nwanted", "TTFT p95, ms\npred / seen", "TPOT p95, ms\npred / seen",
+        "$/M\ntokens", "in SLO",
         box=None, padding=(0, 2, 0, 0),
     )  # fmt: skip
     for deployment in look.deployments:
@@ -83,8 +85,8 @@ def _models(look: Look) -> Table:
 
 
 def _pair(variant: Mapping[str, Any], metric: str) -> str:
-    told = [((variant.get(source) or {}).get(metric) or {}).get("p95", "-") for source in ("predicted", "observed")]
-    return " / ".join(told)
+    told = [((variant.get(source) or {}).get(metric) or {}).get("p95") for source in ("predicted", "observed")]
+    return " / ".join("-" if one is None else f"{in_ms(one):.{0 if in_ms(one) >= 100.0 else 1}f}" for one in told)
 
 
 def _share(users: Mapping[str, Any]) -> str:

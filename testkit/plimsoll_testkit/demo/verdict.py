@@ -37,7 +37,7 @@ class Summary:
     latencies: Mapping[str, Any]
     moves_to_gpu: int
     moves_to_cpu: int
-    seed: int
+    seeds: tuple[int, ...]
     mix: str
 
     def to_json(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def sentences(summary: Summary) -> list[str]:
     """The summary for people."""
     saved = 1.0 - summary.usd / summary.gpu_only_usd
     lines = [
-        f"{summary.requests} requests ({summary.mix}, seed {summary.seed})",
+        f"{summary.requests} requests ({summary.mix}, seed {summary.seeds[0]})",
         f"{summary.slo_attainment:.1%} within every SLO",
         f"cost: ${summary.usd:.3f}, ${summary.usd_per_million_tokens:.3f} per million tokens",
         f"everything on {GPU_POOL}: ${summary.gpu_only_usd:.3f}, "

@@ -1,0 +1,36 @@
+"""The demo counts as a move only what left one kind of hardware after the other kind had grown."""
+
+from typing import Any
+
+from plimsoll_testkit.demo.recording import StepCounts, count_steps
+
+
+def a_step(
+    variant: str, before: int, after: int, deployment: str = "assist", result: str = "Written"
+) -> dict[str, Any]:
+    return {"result": result, "deployment": deployment, "variant": variant, "from": before, "to": after}
+
+
+def test_growth_on_gpu_then_leaving_cpu_is_one_move_to_gpu_however_many_steps_it_takes() -> None:
+    steps = [a_step("l4", 0, 1), a_step("xeon", 4, 2), a_step("xeon", 2, 0)]
+    assert count_steps(steps) == StepCounts(scale_ups=1, scale_downs=2, moves_to_gpu=1, moves_to_cpu=0)
+
+
+def test_there_and_back_is_one_move_each_way() -> None:
+    steps = [a_step("l4", 0, 1), a_step("xeon", 2, 0), a_step("xeon", 0, 2), a_step("l4", 1, 0)]
+    assert count_steps(steps) == StepCounts(scale_ups=2, scale_downs=2, moves_to_gpu=1, moves_to_cpu=1)
+
+
+def test_growing_and_shrinking_on_one_kind_is_no_move() -> None:
+    steps = [a_step("xeon", 1, 3), a_step("xeon", 3, 1), a_step("h100", 0, 1), a_step("l4", 2, 0)]
+    assert count_steps(steps) == StepCounts(scale_ups=2, scale_downs=2, moves_to_gpu=0, moves_to_cpu=0)
+
+
+def test_growth_of_another_deployment_makes_no_move() -> None:
+    steps = [a_step("l4", 0, 1, deployment="chat"), a_step("xeon", 2, 0)]
+    assert count_steps(steps).moves_to_gpu == 0
+
+
+def test_a_step_that_was_not_written_does_not_count() -> None:
+    steps = [a_step("l4", 0, 1, result="Dropped"), {"event": "tick"}]
+    assert count_steps(steps) == StepCounts(0, 0, 0, 0)

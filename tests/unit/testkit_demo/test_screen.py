@@ -1,0 +1,61 @@
+"""The picture fits 100 columns and says what runs where and why."""
+
+import io
+
+from rich.console import Console
+
+from plimsoll_testkit.demo.recording import Look
+from plimsoll_testkit.demo.screen import Screen
+
+LOOK = Look(
+    at_s=61.0,
+    deployments=[
+        {
+            "metadata": {"name": "assist"},
+            "status": {
+                "demand": {"arrivalRate": "11.304"},
+                "forecast": {"requiredRate": "17.25"},
+                "cost": {"perMillionTokens": "0.1234"},
+                "variants": [
+                    {
+                        "name": "xeon",
+                        "ready": 4,
+                        "current": 4,
+                        "target": 0,
+                        "predicted": {"ttft": {"p95": "1210.4ms"}, "tpot": {"p95": "87.2ms"}},
+                        "observed": {"ttft": {"p95": "1130.1ms"}, "tpot": {"p95": "85.7ms"}},
+                    },
+                    {"name": "h100", "ready": 0, "current": 0, "target": 0},
+                ],
+            },
+        }
+    ],
+    pools=[{"metadata": {"name": "gpu-l4"}, "status": {"nodes": 3, "ready": 2, "stockedOutUntil": "soon"}}],
+    users={"assist": {"ended": 200, "late_in_flight": 0, "within_slo": 199}},
+    last_step="assist xeon 4 -> 0 (Replace): l4 is cheaper from 9 requests per second on; one replica is ready there",
+)
+
+
+def shown(terminal: bool) -> str:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=100, height=40, color_system=None)
+    with Screen(console, 250.0) as screen:
+        screen.show(LOOK)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_table_shows_whole_words_at_100_columns() -> None:
+    picture = shown(terminal=True)
+    for told in ("11.304", "17.25", "1210 / 1130", "87.2 / 85.7", "0.1234", "99.5%", "out of stock"):
+        assert told in picture
+    assert "…" not in picture
+
+
+def test_a_variant_that_neither_runs_nor_shall_run_takes_no_row() -> None:
+    assert "h100" not in shown(terminal=True)
+
+
+def test_a_pipe_gets_one_plain_line() -> None:
+    (line,) = shown(terminal=False).splitlines()
+    assert line.startswith("  61 s  assist 11.304 req/s on 4/0 xeon, 99.5% in SLO")
+    assert "3 gpu-l4" in line
