@@ -18,6 +18,7 @@ from plimsoll_testkit.engines.engine import Request
 CONVERSATION_TRACE = Path("traces/AzureLLMInferenceTrace_conv.csv")
 # Mean and standard deviation of the logarithm, of a log-normal law with the mean and median of the Azure conversation
 # hour (19,366 requests: prompts 1,155 and 1,020, outputs 211 and 129 tokens).
+# Its tails differ: p95 of the hour are 4,083 and 451 tokens, of these laws about 2,330 and 660.
 GENERATED_PROMPT = (6.93, 0.50)
 GENERATED_OUTPUT = (4.86, 0.99)
 SAMPLE_SIZE = 20_000
