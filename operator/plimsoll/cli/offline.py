@@ -27,8 +27,8 @@ from plimsoll.explain import ConditionType, group_by_deployment, verdicts
 from plimsoll.observe import ClusterCache, resolve, with_demand
 from plimsoll.observe.cluster_cache import Contents
 from plimsoll.observe.demand import Observed
-from plimsoll.observe.pod_index import Selector
 from plimsoll.observe.targets import Scale, identity, targets_to_look_up
+from plimsoll.observe.views import Selector
 
 _NOW_S = 0.0
 """No decision on objects without a past depends on the time; a fixed one gives the same output for the same input."""
