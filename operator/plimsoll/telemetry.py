@@ -33,7 +33,7 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        # Whoever scales by plimsoll_desired_replicas must never scrape a page that is half replaced: absent reads as zero.
+        # Whoever scales by plimsoll_desired_replicas must not scrape a page half replaced: absent reads as zero.
         self._replacing = threading.Lock()
         info = Gauge(
             "plimsoll_build_info", "Version of the running operator; always 1.", ["version"], registry=registry

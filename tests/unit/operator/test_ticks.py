@@ -1,0 +1,163 @@
+"""One tick observes, decides and applies; what fails is counted and tried again, and only the leader writes."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from plimsoll.apply import Applied, Applier, Present, Result, StepOutcome
+from plimsoll.domain import Plan, Snapshot
+from plimsoll.errors import ClusterUnavailable
+from plimsoll.observe import ClusterCache, Observer
+from plimsoll.telemetry import Metrics
+from plimsoll.tick import Ticker
+from unit.builders import NOW_S, a_deployment, a_pool, a_snapshot
+from unit.explain.plans import a_step
+
+
+class _Sights(Observer):
+    """Sees what the test says, one thing a tick; an error is raised, the last sight stays."""
+
+    def __init__(self, *sights: Snapshot | Exception) -> None:
+        self._sights = list(sights)
+
+    async def snapshot(self, now_s: float) -> Snapshot:
+        sight = self._sights.pop(0) if len(self._sights) > 1 else self._sights[0]
+        if isinstance(sight, Exception):
+            raise sight
+        return sight
+
+
+class _Pen(Applier):
+    """Remembers the plans it was handed."""
+
+    def __init__(self, applied: Applied = Applied()) -> None:  # noqa: B008 - frozen
+        self.plans: list[Plan] = []
+        self._applied = applied
+
+    def apply(self, plan: Plan, present: Present) -> Applied:
+        self.plans.append(plan)
+        return self._applied
+
+
+def a_sight() -> Snapshot:
+    return a_snapshot([a_deployment()], pools=(a_pool(nodes=1),))
+
+
+class Office:
+    """A ticker with its metrics and its pen."""
+
+    def __init__(
+        self,
+        *sights: Snapshot | Exception,
+        may_write: Callable[[], bool] = lambda: True,
+        applied: Applied = Applied(),  # noqa: B008 - frozen
+        interval_s: float = 60.0,
+    ) -> None:
+        self.metrics, self.pen = Metrics(), _Pen(applied)
+        observer = _Sights(*(sights or (a_sight(),)))
+        self.ticker = Ticker(
+            ClusterCache(), observer, self.pen, may_write, self.metrics, interval_s, now_s=lambda: NOW_S
+        )
+
+    def tick(self, times: int = 1) -> None:
+        async def run() -> None:
+            for _ in range(times):
+                await self.ticker.tick()
+
+        asyncio.run(run())
+
+    def value(self, name: str, **labels: str) -> float | None:
+        for family in text_string_to_metric_families(self.metrics.page().decode()):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return float(sample.value)
+        return None
+
+
+def test_a_tick_applies_the_plan_of_what_it_saw() -> None:
+    office = Office()
+    office.tick()
+    (plan,) = office.pen.plans
+    assert [str(one.key) for one in plan.deployments] == ["team-a/chat"]
+    assert office.value("plimsoll_ticks_total", outcome="ok") == 1.0
+    assert office.value("plimsoll_last_success_timestamp_seconds") == NOW_S
+    assert office.value("plimsoll_leader") == 1.0
+
+
+def test_a_standby_decides_and_tells_but_writes_nothing() -> None:
+    office = Office(may_write=lambda: False)
+    office.tick()
+    assert office.pen.plans == []
+    assert office.value("plimsoll_leader") == 0.0
+    assert office.value("plimsoll_demand_known", namespace="team-a", deployment="chat") == 1.0
+    assert office.value("plimsoll_ticks_total", outcome="ok") == 1.0
+
+
+def test_a_failed_tick_is_counted_and_logged_and_the_next_one_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    office = Office(ClusterUnavailable("no answer"), a_sight())
+    with caplog.at_level(logging.ERROR, logger="plimsoll.tick"):
+        office.tick(times=2)
+    assert office.value("plimsoll_ticks_total", outcome="failed") == 1.0
+    assert office.value("plimsoll_ticks_total", outcome="ok") == 1.0
+    assert len(office.pen.plans) == 1
+    (record,) = caplog.records
+    assert record.exc_info is not None
+
+
+def test_a_bug_in_a_station_does_not_end_the_operator() -> None:
+    office = Office(ZeroDivisionError("a bug"))
+    office.tick()
+    assert office.value("plimsoll_ticks_total", outcome="failed") == 1.0
+
+
+def test_the_metrics_of_the_last_good_plan_stand_when_a_tick_fails() -> None:
+    office = Office(a_sight(), ClusterUnavailable("no answer"))
+    office.tick(times=2)
+    assert office.value("plimsoll_ticks_total", outcome="failed") == 1.0
+    assert office.value("plimsoll_demand_known", namespace="team-a", deployment="chat") == 1.0
+
+
+def test_a_step_that_was_written_is_one_line_with_its_reason_and_price(caplog: pytest.LogCaptureFixture) -> None:
+    office = Office(applied=Applied((StepOutcome(a_step(), Result.WRITTEN),)))
+    with caplog.at_level(logging.INFO, logger="plimsoll.tick"):
+        office.tick()
+    (record,) = caplog.records
+    told = vars(record)
+    assert (told["deployment"], told["variant"], told["from"], told["to"]) == ("team-a/chat", "h100", 2, 3)
+    assert (told["reason"], told["result"]) == ("ScaleUp", "Written")
+    assert isinstance(told["usd_per_hour"], float)
+    assert record.levelno == logging.INFO
+    assert office.value("plimsoll_steps_total", result="Written") == 1.0
+
+
+def test_a_step_that_is_done_already_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    office = Office(applied=Applied((StepOutcome(a_step(), Result.ALREADY_THERE),)))
+    with caplog.at_level(logging.INFO, logger="plimsoll.tick"):
+        office.tick()
+    assert caplog.records == []
+
+
+def test_a_step_that_no_longer_holds_warns_in_its_own_words(caplog: pytest.LogCaptureFixture) -> None:
+    office = Office(applied=Applied((StepOutcome(a_step(), Result.CHANGED_MEANWHILE, "asks for 5 by now"),)))
+    with caplog.at_level(logging.INFO, logger="plimsoll.tick"):
+        office.tick()
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.WARNING, "asks for 5 by now")
+
+
+def test_the_loop_ends_at_once_when_told_to_stop_in_its_pause() -> None:
+    office = Office(interval_s=60.0)
+
+    async def run() -> None:
+        stopping = asyncio.Event()
+        running = asyncio.create_task(office.ticker.run(stopping))
+        while not office.pen.plans:
+            await asyncio.sleep(0.01)
+        stopping.set()
+        await asyncio.wait_for(running, timeout=1.0)
+
+    asyncio.run(run())
+    assert len(office.pen.plans) == 1
