@@ -88,12 +88,18 @@ def sentences(summary: Summary) -> list[str]:
         f"cost: ${summary.usd:.3f}, ${summary.usd_per_million_tokens:.3f} per million tokens",
         f"everything on {GPU_POOL}: ${summary.gpu_only_usd:.3f}, "
         f"${summary.gpu_only_usd_per_million_tokens:.3f} per million tokens ({saved:.0%} saved)",
-        "  (same forecasts, same safe rates, one GPU a node, replicas there at once and without boot; the paid CPU "
-        "nodes count at their amortised price in both)",
+        "  (same forecasts, same safe rates, one GPU a node and at least one a model, replicas there at once and "
+        "without boot; the paid CPU nodes count at their amortised price in both)",
         f"steps: {summary.scale_ups} up, {summary.scale_downs} down, {summary.moves_to_gpu} moves to GPU, "
-        f"{summary.moves_to_cpu} to CPU; {summary.api_writes} API writes in {summary.ticks} ticks",
+        f"{summary.moves_to_cpu} to CPU, {summary.retried} requests begun again elsewhere; "
+        f"{summary.api_writes} API writes in {summary.ticks} ticks",
     ]
+    lines.append("95th percentiles, predicted (as last told while it served) and seen by users (the whole play):")
     for name, variants in summary.latencies.items():
         for variant, told in variants.items():
-            lines.append(f"  {name} on {variant}: predicted {told['predicted']}, observed {told['observed']}")
+            figures = [
+                f"{metric.upper()} {told['predicted'].get(metric) or '-'} / {told['observed'][metric]}"
+                for metric in ("ttft", "tpot")
+            ]
+            lines.append(f"  {name} on {variant}: {', '.join(figures)}")
     return lines

@@ -104,3 +104,9 @@ def test_the_summary_says_how_the_comparison_was_made() -> None:
     told = "\n".join(sentences(GOOD))
     assert "75% saved" in told
     assert "count at their amortised price in both" in told
+
+
+def test_predicted_and_observed_latencies_stand_side_by_side() -> None:
+    chat = {"predicted": {"ttft": "83.5ms", "tpot": "10.4ms"}, "observed": {"ttft": "59.6ms", "tpot": "-"}}
+    told = sentences(replace(GOOD, latencies={"chat": {"h100": chat}}))
+    assert told[-1] == "  chat on h100: TTFT 83.5ms / 59.6ms, TPOT 10.4ms / -"
