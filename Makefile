@@ -48,9 +48,6 @@ generate: setup ## Write everything that is generated from the models
 	$(BIN)/plimsoll crds --output-dir crds
 	rm -rf charts/plimsoll/files && mkdir -p charts/plimsoll/files
 	cp -r crds policies charts/plimsoll/files/
-	@mkdir -p charts/plimsoll/files/crds charts/plimsoll/files/policies
-	cp crds/*.yaml charts/plimsoll/files/crds/
-	cp policies/*.yaml charts/plimsoll/files/policies/
 
 bench: setup ## Run every benchmark; each ends with one line of JSON
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script --json || exit 1; done
