@@ -7,6 +7,7 @@ import typer
 from plimsoll.cli.cluster_options import Context, Kubeconfig, Namespace, deployment_path, server_for
 from plimsoll.domain import Mode
 
+_GIT_MAY_REVERT = "Where Git owns spec.mode, its tool sets it back: change it there too."
 Name = Annotated[str, typer.Argument(help="Name of the InferenceDeployment.")]
 
 
@@ -22,7 +23,7 @@ def pause(name: Name, namespace: Namespace = None, kubeconfig: Kubeconfig = None
     Sets spec.mode to Paused. Where Git owns that field, its tool sets it back: change it in Git instead.
     """
     _set_mode(Mode.PAUSED, deployment_path(name, namespace, kubeconfig, context), kubeconfig, context)
-    typer.echo(f"{name} is paused: its replicas stay as they are until `plimsoll resume {name}`")
+    typer.echo(f"{name} is paused: its replicas stay as they are until `plimsoll resume {name}`. {_GIT_MAY_REVERT}")
 
 
 def resume(name: Name, namespace: Namespace = None, kubeconfig: Kubeconfig = None, context: Context = None) -> None:
@@ -31,7 +32,7 @@ def resume(name: Name, namespace: Namespace = None, kubeconfig: Kubeconfig = Non
     Sets spec.mode to Auto. Where Git owns that field, its tool sets it back: change it in Git instead.
     """
     _set_mode(Mode.AUTO, deployment_path(name, namespace, kubeconfig, context), kubeconfig, context)
-    typer.echo(f"{name} is in mode Auto: the next tick scales it")
+    typer.echo(f"{name} is in mode Auto: the next tick scales it. {_GIT_MAY_REVERT}")
 
 
 def _set_mode(mode: Mode, path: str, kubeconfig: Kubeconfig, context: Context) -> None:
