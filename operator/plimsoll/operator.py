@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ _LOOK_AGAIN_S = 300.0
 _TRY_AGAIN_S = 5.0
 _KOPF_EXIT_S = 1.5
 _TICK_EXIT_S = 2.5
+_EXIT_WITHIN_S = 4.5
 _STUCK_AFTER_TICKS = 6.0
 
 
@@ -84,6 +86,7 @@ async def run_operator(settings: Settings) -> int:
     )
     broken = not stopping.is_set()
     stopping.set()
+    _leave_in_time(1 if broken else 0)
     await _finish(ticking, _TICK_EXIT_S)
     if electing is not None and parts.elector is not None:
         await _cancelled(electing)
@@ -215,6 +218,18 @@ def _not_alive(ticker: Ticker, sync: WatchSync, interval_s: float) -> str | None
     if sync.complete and silent_s > max(60.0, _STUCK_AFTER_TICKS * interval_s):
         return f"no tick has ended for {silent_s:.0f}s"
     return None
+
+
+def _leave_in_time(exit_code: int) -> None:
+    """End the process even where a worker thread hangs in a request or a solve: Python would wait for it at exit."""
+
+    def leave() -> None:
+        log.warning("a request or a solve did not end within %gs: it is left behind", _EXIT_WITHIN_S)
+        os._exit(exit_code)
+
+    deadline = threading.Timer(_EXIT_WITHIN_S, leave)
+    deadline.daemon = True
+    deadline.start()
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:
