@@ -8,6 +8,7 @@ from kubernetes.config import ConfigException, list_kube_config_contexts
 
 from plimsoll.api import API_VERSION
 from plimsoll.api_server import ApiServer, connect
+from plimsoll.errors import InvalidSettings
 from plimsoll.settings import ClusterSettings
 
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Namespace; default: the context's own.")]
@@ -17,6 +18,8 @@ Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
 
 def server_for(kubeconfig: Path | None, context: str | None) -> ApiServer:
     """The cluster of the options."""
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise InvalidSettings(f"--kubeconfig {kubeconfig} is not there: name the file that kubectl uses")
     settings = ClusterSettings(kubeconfig=kubeconfig, context=context)
     return ApiServer(connect(settings), settings.timeout_s)
 

@@ -1,0 +1,79 @@
+"""Do the commands that talk to a cluster tell and change the right thing, as a person types them?"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from integration.world import MUCH_RPS, UP_WITHIN_S, World
+from plimsoll_testkit.control_plane import ControlPlane
+
+PLIMSOLL = Path(sys.executable).with_name("plimsoll")
+
+
+def plimsoll(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The installed command, in a pipe."""
+    return subprocess.run(
+        [PLIMSOLL, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "NO_COLOR": "1"},
+        check=False,
+    )
+
+
+def test_explain_tells_where_it_runs_what_it_costs_and_what_lost(world: World, control_plane: ControlPlane) -> None:
+    world.add_model()
+    world.set_demand(MUCH_RPS)
+    world.start_operator()
+    world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
+    world.wait(lambda: world.condition("Ready").get("status") == "True", "chat to be Ready", UP_WITHIN_S)
+    told = plimsoll("explain", "chat", *where(world, control_plane))
+    assert told.returncode == 0, told.stderr
+    assert "Ready True" in told.stdout
+    assert "cost: $" in told.stdout
+    assert "not taken" in told.stdout
+    assert "\x1b[" not in told.stdout
+    as_json = plimsoll("explain", "chat", "-o", "json", *where(world, control_plane))
+    assert json.loads(as_json.stdout)["targetReplicas"] >= 1
+
+
+def test_explain_of_a_deployment_nobody_planned_says_so_and_ends_with_1(
+    world: World, control_plane: ControlPlane
+) -> None:
+    world.add_model()
+    told = plimsoll("explain", "chat", *where(world, control_plane))
+    assert told.returncode == 1
+    assert "no status yet" in told.stdout
+
+
+def test_pause_and_resume_set_the_mode_and_warn_of_git(world: World, control_plane: ControlPlane) -> None:
+    world.add_model()
+    paused = plimsoll("pause", "chat", *where(world, control_plane))
+    assert paused.returncode == 0, paused.stderr
+    assert "Git" in paused.stdout
+    assert world.model()["spec"]["mode"] == "Paused"
+    resumed = plimsoll("resume", "chat", *where(world, control_plane))
+    assert resumed.returncode == 0, resumed.stderr
+    assert world.model()["spec"]["mode"] == "Auto"
+
+
+def test_a_name_that_is_not_there_is_one_sentence_and_2(control_plane: ControlPlane, namespace: str) -> None:
+    told = plimsoll("explain", "nobody", "-n", namespace, "--kubeconfig", str(control_plane.kubeconfig))
+    assert told.returncode == 2
+    assert told.stdout == ""
+    assert told.stderr.startswith("plimsoll: ")
+    assert "Traceback" not in told.stderr
+
+
+def test_a_kubeconfig_that_is_not_there_is_named_in_one_sentence_and_2(tmp_path: Path) -> None:
+    told = plimsoll("explain", "chat", "--kubeconfig", str(tmp_path / "no-such-file"))
+    assert told.returncode == 2
+    assert "Traceback" not in told.stderr
+    assert "no-such-file" in told.stderr
+
+
+def where(world: World, control_plane: ControlPlane) -> tuple[str, ...]:
+    return "-n", world.namespace, "--kubeconfig", str(control_plane.kubeconfig)
