@@ -1,13 +1,15 @@
 """When do requests arrive, and how long are they?
 
-In: a rate that changes over time, a burstiness, a mix of lengths, a seeded generator. Out: requests in order of
-arrival. Intervals are Gamma distributed, stretched by the rate of the moment (coefficient of variation 1 is Poisson).
+In: a rate that changes over time, a trace or a burstiness and a mix of lengths, a seeded generator. Out: requests in
+order of arrival. A trace is replayed request by request, its intervals stretched by the rate of the moment; without one
+they are Gamma distributed (coefficient of variation 1 is Poisson).
 """
 
 import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,11 +28,13 @@ SAMPLE_SIZE = 20_000
 
 @dataclass(frozen=True)
 class Mix:
-    """Lengths of requests to draw from, prompt and output together as they were seen."""
+    """Requests to replay or draw from: prompt and output lengths together as they were seen."""
 
     prompt_tokens: Sequence[int]
     output_tokens: Sequence[int]
     source: str
+    intervals: Sequence[float] = ()
+    """Time from each request to the next, of mean 1; then the requests are replayed in their order. Empty: drawn."""
 
 
 def data_directory() -> Path | None:
@@ -44,28 +48,33 @@ def data_directory() -> Path | None:
 
 
 def conversation_mix(rng: np.random.Generator, scale: float, max_tokens: int) -> Mix:
-    """The lengths of the Azure conversation hour where it is there, else drawn from laws of the same shape.
+    """The requests of the Azure conversation hour where it is there, else lengths from laws of the same shape.
 
     Args:
         rng: for the generated ones.
         scale: multiplies every length, for models with shorter prompts.
         max_tokens: longest prompt or output kept.
     """
-    directory = data_directory()
+    directory, intervals = data_directory(), list[float]()
     if directory is None:
         prompts = rng.lognormal(*GENERATED_PROMPT, SAMPLE_SIZE)
         outputs = rng.lognormal(*GENERATED_OUTPUT, SAMPLE_SIZE)
         source = "generated in the shape of the Azure conversation trace"
     else:
         with (directory / CONVERSATION_TRACE).open(newline="") as file:
-            rows = [(float(row["ContextTokens"]), float(row["GeneratedTokens"])) for row in csv.DictReader(file)]
-        prompts, outputs = (np.array(column) for column in zip(*rows, strict=True))
+            rows = list(csv.DictReader(file))
+        prompts = np.array([float(row["ContextTokens"]) for row in rows])
+        outputs = np.array([float(row["GeneratedTokens"]) for row in rows])
+        # Seven digits of a second: one more than datetime reads.
+        times_s = np.array([datetime.fromisoformat(row["TIMESTAMP"][:26]).timestamp() for row in rows])
+        gaps = np.diff(times_s, append=times_s[-1])
+        intervals = [float(gap) for gap in gaps / gaps.mean()]
         source = "Azure LLM inference trace 2023, conversation"
 
     def whole(lengths: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[int]:
         return [int(length) for length in np.clip(np.round(lengths * scale), 1, max_tokens)]
 
-    return Mix(whole(prompts), whole(outputs), source)
+    return Mix(whole(prompts), whole(outputs), source, intervals)
 
 
 @dataclass
@@ -83,6 +92,7 @@ class Traffic:
 
     def __post_init__(self) -> None:
         self._now_s = 0.0
+        self._row = int(self.rng.integers(len(self.mix.prompt_tokens)))
         self._credit = self._next_work()
 
     def rate_rps(self, at_s: float) -> float:
@@ -113,9 +123,13 @@ class Traffic:
             self._now_s += slice_s
 
     def _next_work(self) -> float:
+        if self.mix.intervals:
+            return self.mix.intervals[self._row]
         shape = 1.0 / self.interval_cv**2
         return float(self.rng.gamma(shape, 1.0 / shape))
 
     def _request(self, at_s: float) -> Request:
-        index = int(self.rng.integers(len(self.mix.prompt_tokens)))
-        return Request(at_s, self.mix.prompt_tokens[index], self.mix.output_tokens[index])
+        count = len(self.mix.prompt_tokens)
+        # A trace begins again where it ends.
+        self._row = (self._row + 1) % count if self.mix.intervals else int(self.rng.integers(count))
+        return Request(at_s, self.mix.prompt_tokens[self._row], self.mix.output_tokens[self._row])

@@ -70,6 +70,18 @@ def test_arrivals_come_at_the_rate_of_the_moment() -> None:
     assert times == sorted(times)
 
 
+def test_a_trace_is_replayed_in_its_order_at_the_rate_of_the_moment() -> None:
+    mix = Mix([10, 20, 30], [1, 2, 3], "three rows", intervals=[0.5, 1.0, 1.5])
+    requests = list(Traffic([(0.0, 2.0)], mix, np.random.default_rng(5)).until(30.0))
+    start = requests[0].output_tokens - 1
+    order = [(start + number) % 3 for number in range(len(requests))]
+    assert [request.prompt_tokens for request in requests] == [mix.prompt_tokens[row] for row in order]
+    gaps = np.diff([request.arrival_s for request in requests])
+    # At 2 requests a second an interval of mean 1 takes half a second.
+    assert gaps == pytest.approx([mix.intervals[row] / 2.0 for row in order[:-1]])
+    assert len(requests) == pytest.approx(60, abs=1)
+
+
 def test_requests_of_a_pod_that_is_gone_start_again_elsewhere_and_count_from_their_arrival() -> None:
     model = a_model(rate_rps=20.0)
     model.set_pods([a_pod("a")], 0.0)
