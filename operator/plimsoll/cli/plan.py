@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from plimsoll.apply.status import deployment_status
 from plimsoll.cli.manifests import load
@@ -119,7 +119,9 @@ def _about(plan: DeploymentPlan, demand: Demand | None) -> Iterator[str]:
 
 
 def _variants(plan: DeploymentPlan, made: OfflinePlan) -> Table:
-    table = Table("variant", "pool", "replicas", "safe req/s", "USD/h each", "predicted", "why", box=None)
+    table = Table(
+        "variant", "pool", "replicas", "safe req/s", "USD/h each", "predicted", Column("why", overflow="fold"), box=None
+    )
     for one in plan.variants:
         table.add_row(
             one.key.variant,
