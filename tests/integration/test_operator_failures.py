@@ -94,7 +94,7 @@ def test_a_standby_takes_over_at_once_when_the_leader_leaves_in_order(world: Wor
     world.wait(lambda: lease_holder(world) != "", "a successor", 5.0)
 
 
-def test_a_stock_out_is_marked_answered_elsewhere_and_tried_again(
+def test_a_stock_out_is_marked_and_answered_on_another_pool(
     world: World, control_plane: ControlPlane, api: ApiClient
 ) -> None:
     scarce = f"{world.namespace}-scarce"
