@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 from kubernetes.client import ApiClient
 
@@ -9,11 +10,12 @@ from integration.world import DOWN_WITHIN_S, LITTLE_RPS, MUCH_RPS, TICK_S, UP_WI
 from plimsoll.api import API_VERSION
 from plimsoll_testkit.cluster_autoscaler import AutoscaledPool, ClusterAutoscaler
 from plimsoll_testkit.control_plane import ControlPlane
-from plimsoll_testkit.json_api import request
+from plimsoll_testkit.json_api import MERGE_PATCH, request
 
 SILENCE_S = 120.0
 SUCCESSION_S = 20.0
 GRACEFUL_EXIT_S = 5.0
+MARK_ENDS_IN_S = 12.0
 
 
 def test_two_minutes_without_prometheus_at_high_load_scale_nothing_down(world: World) -> None:
@@ -94,7 +96,7 @@ def test_a_standby_takes_over_at_once_when_the_leader_leaves_in_order(world: Wor
     world.wait(lambda: lease_holder(world) != "", "a successor", 5.0)
 
 
-def test_a_stock_out_is_marked_and_answered_on_another_pool(
+def test_a_stock_out_is_marked_answered_on_another_pool_and_tried_again_when_the_mark_ends(
     world: World, control_plane: ControlPlane, api: ApiClient
 ) -> None:
     scarce = f"{world.namespace}-scarce"
@@ -116,14 +118,28 @@ def test_a_stock_out_is_marked_and_answered_on_another_pool(
     with ClusterAutoscaler(control_plane.api_client, [pool]) as autoscaler:
         autoscaler.set_out_of_stock(scarce, True)
         world.set_demand(MUCH_RPS)
-        world.start_operator()
+        operator = world.start_operator("first")
         world.wait(lambda: world.replicas("chat-scarce") >= 1, "the cheaper pool to be tried", UP_WITHIN_S)
         world.wait_for_ready({"chat-gpu": 1}, 90.0)
-        status = request(api, "GET", f"/apis/{API_VERSION}/computepools/{scarce}")["status"]
+        path = f"/apis/{API_VERSION}/computepools/{scarce}"
+        status = request(api, "GET", path)["status"]
         assert status["stockedOutUntil"]
         ready = next(one for one in status["conditions"] if one["type"] == "Ready")
         assert (ready["status"], ready["reason"]) == ("False", "StockOut")
         world.wait(lambda: world.replicas("chat-scarce") == 0, "the pending pod to be withdrawn", UP_WITHIN_S)
+
+        # The mark stands for five minutes and survives a restart in the pool's status: the test lets it end sooner.
+        operator.stop()
+        autoscaler.set_out_of_stock(scarce, False)
+        soon = datetime.fromtimestamp(time.time() + MARK_ENDS_IN_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        request(api, "PATCH", f"{path}/status", {"status": {"stockedOutUntil": soon}}, content_type=MERGE_PATCH)
+        world.start_operator("second")
+        until_s = time.monotonic() + MARK_ENDS_IN_S - 4.0
+        while time.monotonic() < until_s:
+            assert world.replicas("chat-scarce") == 0, "the mark has not ended yet"
+            time.sleep(TICK_S)
+        world.wait_for_ready({"chat-scarce": 1}, UP_WITHIN_S)
+        world.wait_for_ready({"chat-scarce": 1, "chat-gpu": 0}, DOWN_WITHIN_S)
 
 
 def _writes_in_log(text: str) -> list[dict[str, object]]:
