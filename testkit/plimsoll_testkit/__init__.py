@@ -8,4 +8,6 @@ json_api            the API server in plain dicts
 kwok                nodes that cost nothing, and how long a pod on them takes to become ready
 cluster_autoscaler  a small stand-in that boots and removes such nodes (node_fitting counts them)
 prometheus_server   a real Prometheus that finds its targets through http_sd
+engines             simulated engines for the pods that are ready, in a process of their own
+demo                three models on CPU and GPU pools of all that, live
 """
