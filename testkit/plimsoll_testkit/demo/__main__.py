@@ -12,14 +12,22 @@ from rich.console import Console
 
 from plimsoll_testkit.binaries import BinaryMissing
 from plimsoll_testkit.demo.recording import Look, Recording, StepCounts, count_steps
-from plimsoll_testkit.demo.scenario import SEED, STOCKED_OUT_POOL, autoscaled_pools, prices_usd_per_hour, stock_out_s
+from plimsoll_testkit.demo.scenario import (
+    SEED,
+    STOCKED_OUT_POOL,
+    autoscaled_pools,
+    prices_usd_per_hour,
+    scales,
+    stock_out_s,
+)
 from plimsoll_testkit.demo.screen import Screen
 from plimsoll_testkit.demo.stage import Stage, put_up
 from plimsoll_testkit.demo.verdict import Summary, attainment, costs_usd, failures, sentences
 from plimsoll_testkit.processes import ProcessFailed
 
-PLAY_S = 250.0
+PLAY_S = 270.0
 LOOK_S = 1.0
+SHORTEST_S = 20.0
 
 
 def main() -> int:
@@ -28,12 +36,14 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write the summary there")
     parser.add_argument("--seconds", type=float, default=PLAY_S, help="length of the play")
     arguments = parser.parse_args()
+    if arguments.seconds < SHORTEST_S:
+        parser.error(f"--seconds is {arguments.seconds:g}: give {SHORTEST_S:g} or more, so that requests end in it")
     console = Console()
     try:
         with put_up(arguments.seconds, lambda text: console.print(text, highlight=False)) as stage:
             recording = _play(stage, arguments.seconds, console)
             steps = count_steps(stage.operator_log())
-            summary = _sum_up(stage, recording, steps)
+            summary = _sum_up(stage, recording, steps, arguments.seconds)
     except (BinaryMissing, ProcessFailed) as error:
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
@@ -43,10 +53,10 @@ def main() -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(summary.to_json(), indent=2) + "\n")
     for line in sentences(summary):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)
     found = failures(summary, steps)
     for line in found:
-        console.print(f"NOT SHOWN: {line}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"NOT SHOWN: {line}", soft_wrap=not console.is_terminal, highlight=False, markup=False)
     return 1 if found else 0
 
 
@@ -74,7 +84,7 @@ def _last_step(stage: Stage) -> str:
     return f"{change} ({last['reason']}): {last['message']}"
 
 
-def _sum_up(stage: Stage, recording: Recording, steps: StepCounts) -> Summary:
+def _sum_up(stage: Stage, recording: Recording, steps: StepCounts, seconds: float) -> Summary:
     users, metrics = stage.users(), stage.operator_metrics()
     node_seconds = {pool.name: stage.autoscaler.node_seconds(pool.name) for pool in autoscaled_pools()}
     usd, gpu_only_usd = costs_usd(node_seconds, prices_usd_per_hour(), recording.gpu_only_node_seconds)
@@ -100,7 +110,9 @@ def _sum_up(stage: Stage, recording: Recording, steps: StepCounts) -> Summary:
         moves_to_gpu=steps.moves_to_gpu,
         moves_to_cpu=steps.moves_to_cpu,
         seeds=(SEED,),
-        mix=next(iter(users.values()))["mix"],
+        mix=f"{next(iter(users.values()))['mix']}; {scales()}",
+        stock_out_s=stock_out_s(seconds),
+        stock_out_noticed_s=recording.stock_out_noticed_s,
     )
 
 

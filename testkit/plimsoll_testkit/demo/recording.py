@@ -32,17 +32,26 @@ class Recording:
     last_at_s: float | None = None
     predicted: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     """By model and variant the prediction last told while it served."""
+    stock_out_noticed_s: float | None = None
+    """When the operator first marked the pool that ran out; None if it never waited for it long enough."""
 
     def add(self, look: Look) -> None:
         """Take a look into account."""
         elapsed_s = 0.0 if self.last_at_s is None else look.at_s - self.last_at_s
         self.last_at_s = look.at_s
+        if self.stock_out_noticed_s is None and any(is_marked(pool) for pool in look.pools):
+            self.stock_out_noticed_s = look.at_s
         for deployment in look.deployments:
             status = deployment.get("status") or {}
             self.gpu_only_node_seconds += elapsed_s * gpu_only_replicas(status)
             for variant in status.get("variants") or ():
                 if variant.get("predicted"):
                     self.predicted[deployment["metadata"]["name"], variant["name"]] = variant["predicted"]
+
+
+def is_marked(pool: Mapping[str, Any]) -> bool:
+    """Whether the operator holds the pool for out of stock."""
+    return bool((pool.get("status") or {}).get("stockedOutUntil"))
 
 
 def gpu_only_replicas(status: Mapping[str, Any]) -> int:

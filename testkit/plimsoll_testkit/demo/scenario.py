@@ -23,8 +23,8 @@ GPU_VARIANT = "h100"
 GPU_POOL = "gpu-h100"
 MODELS = ("chat", "assist", "tags")
 
-_BUSY_FROM, _BUSY_FULL, _PEAK_FROM, _PEAK, _BUSY_UNTIL, _QUIET = 0.12, 0.32, 0.40, 0.44, 0.60, 0.63
-_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.36, 0.62
+_BUSY_FROM, _BUSY_FULL, _PEAK_FROM, _PEAK, _BUSY_UNTIL, _QUIET = 0.10, 0.34, 0.40, 0.44, 0.62, 0.65
+_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.36, 0.64
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Play:
 
 
 PLAYS: Mapping[str, Play] = {
-    "chat": Play(quiet_rps=1.5, busy_rps=14.0, peak_rps=14.0, prompt_scale=0.5),
-    "assist": Play(quiet_rps=2.0, busy_rps=16.0, peak_rps=26.0, prompt_scale=0.25),
+    "chat": Play(quiet_rps=3.0, busy_rps=12.0, peak_rps=12.0, prompt_scale=0.5),
+    "assist": Play(quiet_rps=2.0, busy_rps=16.0, peak_rps=32.0, prompt_scale=0.25),
     "tags": Play(quiet_rps=4.0, busy_rps=8.0, peak_rps=8.0, prompt_scale=0.25),
 }
 
@@ -47,6 +47,11 @@ PLAYS: Mapping[str, Play] = {
 def documents(name: str) -> list[dict[str, Any]]:
     """The manifests of one file of the example."""
     return [one for one in yaml.safe_load_all((EXAMPLES / f"{name}.yaml").read_text()) if one]
+
+
+def scales() -> str:
+    """How the trace's lengths are scaled, in words."""
+    return "lengths " + ", ".join(f"x {play.prompt_scale:g} for {name}" for name, play in PLAYS.items())
 
 
 def stock_out_s(seconds: float) -> tuple[float, float]:
@@ -79,6 +84,8 @@ def _model(manifest: Mapping[str, Any], profiles: Mapping[str, Any], seconds: fl
         "slo": {"ttft_ms": in_ms(spec["slo"]["ttft"]["p95"]), "tpot_ms": in_ms(spec["slo"]["tpot"]["p95"])},
         "traffic": {
             "rate_points": [[share * seconds, rate] for share, rate in points],
+            # Of the Azure conversation hour (1.09); where that trace is there, its own intervals are replayed.
+            "interval_cv": 1.1,
             "prompt_scale": play.prompt_scale,
             "max_tokens": 3000,
         },

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from plimsoll_testkit.demo.recording import Look
+from plimsoll_testkit.demo.recording import Look, is_marked
 from plimsoll_testkit.demo.scenario import in_ms
 
 LINE_EVERY_S = 10.0
@@ -54,7 +54,7 @@ def _pools(pools: Sequence[Mapping[str, Any]]) -> Table:
     table = Table("pool", "nodes", "ready", "wanted", "packed", "$/h", "", box=None, padding=(0, 2, 0, 0))
     for pool in sorted(pools, key=lambda one: str(one["metadata"]["name"])):
         status = pool.get("status") or {}
-        note = "out of stock" if status.get("stockedOutUntil") else ""
+        note = "out of stock" if is_marked(pool) else ""
         figures = [status.get(name, "-") for name in ("nodes", "ready", "target", "packing", "costPerHour")]
         table.add_row(pool["metadata"]["name"], *(str(one) for one in figures), Text(note, style="red"))
     return table
@@ -105,5 +105,8 @@ def _line(look: Look) -> str:
         )
         rate = (status.get("demand") or {}).get("arrivalRate", "?")
         models.append(f"{name} {rate} req/s on {running or 'nothing'}, {_share(look.users.get(name, {}))} in SLO")
-    nodes = ", ".join(f"{(one.get('status') or {}).get('nodes', 0)} {one['metadata']['name']}" for one in look.pools)
+    nodes = ", ".join(
+        f"{(one.get('status') or {}).get('nodes', 0)} {one['metadata']['name']}{' (out of stock)' * is_marked(one)}"
+        for one in look.pools
+    )
     return f"{look.at_s:4.0f} s  {'; '.join(models)}; nodes: {nodes}"

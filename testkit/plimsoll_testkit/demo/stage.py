@@ -18,6 +18,7 @@ from kubernetes.client import ApiClient
 
 from plimsoll_testkit.cluster_autoscaler import ClusterAutoscaler
 from plimsoll_testkit.control_plane import ControlPlane
+from plimsoll_testkit.demo.live_figures import with_live_figures
 from plimsoll_testkit.demo.scenario import NAMESPACE, autoscaled_pools, documents, engines_configuration
 from plimsoll_testkit.json_api import SERVER_SIDE_APPLY, items, request
 from plimsoll_testkit.processes import Process, free_port, wait_until
@@ -51,8 +52,13 @@ class Stage:
     operator_url: str
 
     def deployments(self) -> list[dict[str, Any]]:
-        """The InferenceDeployments as they are."""
-        return items(self.api, f"/apis/plimsoll.dev/v1alpha1/namespaces/{NAMESPACE}/inferencedeployments")
+        """The InferenceDeployments as they are, with the figures of the operator's last tick."""
+        present = items(self.api, f"/apis/plimsoll.dev/v1alpha1/namespaces/{NAMESPACE}/inferencedeployments")
+        try:
+            return with_live_figures(present, self.operator_metrics())
+        except OSError:
+            # The page did not come in time; a look with the figures of the status is better than none.
+            return present
 
     def pools(self) -> list[dict[str, Any]]:
         """The ComputePools as they are."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from plimsoll_testkit.demo.recording import StepCounts
-from plimsoll_testkit.demo.scenario import GPU_POOL, PAID_POOL
+from plimsoll_testkit.demo.scenario import GPU_POOL, PAID_POOL, STOCKED_OUT_POOL
 
 ATTAINMENT_FLOOR = 0.95
 """Share of all requests within every SLO, below which the demo counts as failed: the SLOs are 95th percentiles."""
@@ -39,6 +39,9 @@ class Summary:
     moves_to_cpu: int
     seeds: tuple[int, ...]
     mix: str
+    stock_out_s: tuple[float, float]
+    """When the L4 pool delivered nothing."""
+    stock_out_noticed_s: float | None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -82,6 +85,12 @@ def failures(summary: Summary, steps: StepCounts) -> list[str]:
 def sentences(summary: Summary) -> list[str]:
     """The summary for people."""
     saved = 1.0 - summary.usd / summary.gpu_only_usd
+    (from_s, until_s), noticed_s = summary.stock_out_s, summary.stock_out_noticed_s
+    noticed = (
+        "the operator never waited for it long enough to mark it"
+        if noticed_s is None
+        else f"the operator marked it at {noticed_s:.0f} s"
+    )
     lines = [
         f"{summary.requests} requests ({summary.mix}, seed {summary.seeds[0]})",
         f"{summary.slo_attainment:.1%} within every SLO",
@@ -93,6 +102,7 @@ def sentences(summary: Summary) -> list[str]:
         f"steps: {summary.scale_ups} up, {summary.scale_downs} down, {summary.moves_to_gpu} moves to GPU, "
         f"{summary.moves_to_cpu} to CPU, {summary.retried} requests begun again elsewhere; "
         f"{summary.api_writes} API writes in {summary.ticks} ticks",
+        f"{STOCKED_OUT_POOL} was out of stock from {from_s:.0f} to {until_s:.0f} s: {noticed}",
     ]
     lines.append("95th percentiles, predicted (as last told while it served) and seen by users (the whole play):")
     for name, variants in summary.latencies.items():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plimsoll_testkit.engines.arrivals import Traffic, conversation_mix
+from plimsoll_testkit.engines.arrivals import Traffic, conversation_mix, data_directory
 from plimsoll_testkit.engines.configuration import Configuration, ModelConfig
 from plimsoll_testkit.engines.engine import Engine, Request
 from plimsoll_testkit.engines.exposition import EngineMetrics
@@ -135,7 +135,7 @@ class Fleet:
         self.models: dict[tuple[str, str], Model] = {}
         for number, config in enumerate(configuration.models):
             rng = np.random.default_rng([configuration.seed, number])
-            mix = conversation_mix(rng, config.prompt_scale, config.max_tokens)
+            mix = conversation_mix(rng, config.prompt_scale, config.max_tokens, data_directory())
             traffic = Traffic(config.rate_points, mix, rng, config.interval_cv)
             self.models[config.namespace, config.deployment] = Model(config, traffic, self.gateway)
 

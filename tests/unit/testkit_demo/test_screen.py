@@ -58,4 +58,4 @@ def test_a_variant_that_neither_runs_nor_shall_run_takes_no_row() -> None:
 def test_a_pipe_gets_one_plain_line() -> None:
     (line,) = shown(terminal=False).splitlines()
     assert line.startswith("  61 s  assist 11.304 req/s on 4/0 xeon, 99.5% in SLO")
-    assert "3 gpu-l4" in line
+    assert "3 gpu-l4 (out of stock)" in line

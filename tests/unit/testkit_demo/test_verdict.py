@@ -29,6 +29,8 @@ GOOD = Summary(
     moves_to_cpu=1,
     seeds=(7,),
     mix="generated",
+    stock_out_s=(90.0, 155.0),
+    stock_out_noticed_s=104.2,
 )
 
 
@@ -104,6 +106,21 @@ def test_the_summary_says_how_the_comparison_was_made() -> None:
     told = "\n".join(sentences(GOOD))
     assert "75% saved" in told
     assert "count at their amortised price in both" in told
+
+
+def test_the_summary_says_when_the_stock_out_was_noticed() -> None:
+    assert "gpu-l4 was out of stock from 90 to 155 s: the operator marked it at 104 s" in sentences(GOOD)
+    unnoticed = sentences(replace(GOOD, stock_out_noticed_s=None))
+    assert (
+        "gpu-l4 was out of stock from 90 to 155 s: the operator never waited for it long enough to mark it" in unnoticed
+    )
+
+
+def test_the_first_look_with_the_mark_dates_the_stock_out() -> None:
+    recording = Recording()
+    for at_s, status in ((1.0, {}), (2.0, {"stockedOutUntil": "soon"}), (3.0, {"stockedOutUntil": "soon"})):
+        recording.add(Look(at_s, [], [{"metadata": {"name": "gpu-l4"}, "status": status}], {}, ""))
+    assert recording.stock_out_noticed_s == 2.0
 
 
 def test_predicted_and_observed_latencies_stand_side_by_side() -> None:
