@@ -98,6 +98,9 @@ def _line(look: Look) -> str:
     models = []
     for deployment in look.deployments:
         name, status = deployment["metadata"]["name"], deployment.get("status") or {}
+        if not status.get("variants"):
+            models.append(f"{name} not planned yet")
+            continue
         running = ", ".join(
             f"{one['ready']}/{one['target']} {one['name']}"
             for one in status.get("variants") or ()
@@ -106,7 +109,7 @@ def _line(look: Look) -> str:
         rate = (status.get("demand") or {}).get("arrivalRate", "?")
         models.append(f"{name} {rate} req/s on {running or 'nothing'}, {_share(look.users.get(name, {}))} in SLO")
     nodes = ", ".join(
-        f"{(one.get('status') or {}).get('nodes', 0)} {one['metadata']['name']}{' (out of stock)' * is_marked(one)}"
+        f"{(one.get('status') or {}).get('nodes', '?')} {one['metadata']['name']}{' (out of stock)' * is_marked(one)}"
         for one in look.pools
     )
     return f"{look.at_s:4.0f} s  {'; '.join(models)}; nodes: {nodes}"

@@ -36,10 +36,19 @@ LOOK = Look(
 )
 
 
-def shown(terminal: bool) -> str:
+BEFORE_THE_FIRST_TICK = Look(
+    at_s=0.0,
+    deployments=[{"metadata": {"name": "assist"}}],
+    pools=[{"metadata": {"name": "cpu-amx"}}],
+    users={},
+    last_step="none yet",
+)
+
+
+def shown(terminal: bool, look: Look = LOOK) -> str:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100, height=40, color_system=None)
     with Screen(console, 250.0) as screen:
-        screen.show(LOOK)
+        screen.show(look)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -59,3 +68,8 @@ def test_a_pipe_gets_one_plain_line() -> None:
     (line,) = shown(terminal=False).splitlines()
     assert line.startswith("  61 s  assist 11.304 req/s on 4/0 xeon, 99.5% in SLO")
     assert "3 gpu-l4 (out of stock)" in line
+
+
+def test_before_the_first_tick_nothing_is_said_to_be_zero() -> None:
+    (line,) = shown(terminal=False, look=BEFORE_THE_FIRST_TICK).splitlines()
+    assert line == "   0 s  assist not planned yet; nodes: ? cpu-amx"
