@@ -63,7 +63,7 @@ def _pools(pools: Sequence[Mapping[str, Any]]) -> Table:
 def _models(look: Look) -> Table:
     table = Table(
         "model", "req/s", "for", "variant", "ready/\nwanted", "TTFT p95, ms\npred / seen", "TPOT p95, ms\npred / seen",
-        "$/M\ntokens", "in SLO",
+        "marginal\n$/M tokens", "in SLO",
         box=None, padding=(0, 2, 0, 0),
     )  # fmt: skip
     for deployment in look.deployments:
