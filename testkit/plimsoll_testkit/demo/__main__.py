@@ -105,6 +105,7 @@ def _sum_up(stage: Stage, recording: Recording, steps: StepCounts, seconds: floa
         retried=sum(one["retried"] for one in users.values()),
         usd=usd,
         gpu_only_usd=gpu_only_usd,
+        gpu_only_mean_nodes=recording.gpu_only_mean_nodes,
         attainment_by_model={name: attainment(one) for name, one in users.items()},
         latencies=_latencies(users, recording),
         moves_to_gpu=steps.moves_to_gpu,

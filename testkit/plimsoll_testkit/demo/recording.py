@@ -29,16 +29,23 @@ class Recording:
     """All looks of a play, condensed."""
 
     gpu_only_node_seconds: float = 0.0
+    watched_s: float = 0.0
     last_at_s: float | None = None
     predicted: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     """By model and variant the prediction last told while it served."""
     stock_out_noticed_s: float | None = None
     """When the operator first marked the pool that ran out; None if it never waited for it long enough."""
 
+    @property
+    def gpu_only_mean_nodes(self) -> float:
+        """Nodes that everything on the GPU pool would have kept, on average."""
+        return self.gpu_only_node_seconds / self.watched_s if self.watched_s else 0.0
+
     def add(self, look: Look) -> None:
         """Take a look into account."""
         elapsed_s = 0.0 if self.last_at_s is None else look.at_s - self.last_at_s
         self.last_at_s = look.at_s
+        self.watched_s += elapsed_s
         if self.stock_out_noticed_s is None and any(is_marked(pool) for pool in look.pools):
             self.stock_out_noticed_s = look.at_s
         for deployment in look.deployments:

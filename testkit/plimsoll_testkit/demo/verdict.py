@@ -33,6 +33,7 @@ class Summary:
     retried: int
     usd: float
     gpu_only_usd: float
+    gpu_only_mean_nodes: float
     attainment_by_model: Mapping[str, float]
     latencies: Mapping[str, Any]
     moves_to_gpu: int
@@ -97,8 +98,8 @@ def sentences(summary: Summary) -> list[str]:
         f"cost: ${summary.usd:.3f}, ${summary.usd_per_million_tokens:.3f} per million tokens",
         f"everything on {GPU_POOL}: ${summary.gpu_only_usd:.3f}, "
         f"${summary.gpu_only_usd_per_million_tokens:.3f} per million tokens ({saved:.0%} saved)",
-        "  (same forecasts, same safe rates, one GPU a node and at least one a model, replicas there at once and "
-        "without boot; the paid CPU nodes count at their amortised price in both)",
+        f"  ({_gpu_only_nodes(summary)}; same forecasts, same safe rates, replicas there at once and without boot; "
+        "the paid CPU nodes count at their amortised price in both)",
         f"steps: {summary.scale_ups} up, {summary.scale_downs} down, {summary.moves_to_gpu} moves to GPU, "
         f"{summary.moves_to_cpu} to CPU, {summary.retried} requests begun again elsewhere; "
         f"{summary.api_writes} API writes in {summary.ticks} ticks",
@@ -113,3 +114,12 @@ def sentences(summary: Summary) -> list[str]:
             ]
             lines.append(f"  {name} on {variant}: {', '.join(figures)}")
     return lines
+
+
+def _gpu_only_nodes(summary: Summary) -> str:
+    """How many nodes the comparison keeps, and whether demand or the number of models decides it."""
+    told = f"{summary.gpu_only_mean_nodes:.1f} nodes on average, at least one a model since a GPU is not shared"
+    # A look before the operator's first tick counts one a model too, so the floor is met to the digit.
+    if summary.gpu_only_mean_nodes <= len(summary.attainment_by_model) + 0.005:
+        return f"{told}, and no model needed a second: the saving is that of not keeping a GPU for each"
+    return told

@@ -23,6 +23,7 @@ GOOD = Summary(
     retried=0,
     usd=0.25,
     gpu_only_usd=1.0,
+    gpu_only_mean_nodes=2.6,
     attainment_by_model={"chat": 0.97, "tags": 0.99},
     latencies={},
     moves_to_gpu=1,
@@ -92,6 +93,7 @@ def test_gpu_only_node_seconds_add_up_between_looks() -> None:
         recording.add(Look(at_s, [chat], [], {}, ""))
     # Two replicas for the three seconds since the first look.
     assert recording.gpu_only_node_seconds == pytest.approx(6.0)
+    assert recording.gpu_only_mean_nodes == pytest.approx(2.0)
 
 
 def test_the_file_has_every_figure_that_was_promised() -> None:
@@ -106,6 +108,13 @@ def test_the_summary_says_how_the_comparison_was_made() -> None:
     told = "\n".join(sentences(GOOD))
     assert "75% saved" in told
     assert "count at their amortised price in both" in told
+
+
+def test_the_summary_says_whether_demand_or_the_number_of_models_decides_the_comparison() -> None:
+    by_demand, by_models = ("\n".join(sentences(replace(GOOD, gpu_only_mean_nodes=nodes))) for nodes in (2.6, 2.0))
+    assert "2.6 nodes on average" in by_demand
+    assert "no model needed a second" not in by_demand
+    assert "no model needed a second" in by_models
 
 
 def test_the_summary_says_when_the_stock_out_was_noticed() -> None:
