@@ -12,7 +12,8 @@ The map, in the order in which data flows (design: one direction, no way back):
 - ``decide``: composes the four above; the operator and the simulator run this very function.
 - ``explain``: a finished plan in, conditions and sentences out.
 - ``apply``: steps and explanations in, writes to the cluster out.
-- ``operator``, ``leader``, ``settings``, ``telemetry``: the process around it.
+- ``operator``, ``tick``, ``watching``, ``leader``, ``settings``, ``telemetry``: the process around it.
+- ``api_server``, ``resource_paths``: the one way to the API server, for observe, apply and the process.
 - ``cli``: the commands.
 """
 

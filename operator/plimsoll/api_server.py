@@ -17,7 +17,15 @@ from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 from yaml import YAMLError
 
-from plimsoll.errors import ClusterUnavailable, InvalidSettings, NotFound, PlimsollError, WriteConflict, WriteRefused
+from plimsoll.errors import (
+    ClusterUnavailable,
+    Forbidden,
+    InvalidSettings,
+    NotFound,
+    PlimsollError,
+    WriteConflict,
+    WriteRefused,
+)
 from plimsoll.settings import ClusterSettings
 
 FIELD_MANAGER = "plimsoll"
@@ -135,7 +143,7 @@ def translated(status: int, message: str, what: str) -> PlimsollError:
     if status == 401:
         return WriteRefused(f"{text}. Check the operator's credentials: its service account, or the kubeconfig")
     if status == 403:
-        return WriteRefused(f"{text}. Check the operator's role")
+        return Forbidden(f"{text}. Check the operator's role")
     return WriteRefused(text)
 
 

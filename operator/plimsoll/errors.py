@@ -8,7 +8,8 @@
     |   +-- NotLeading              another replica writes now, or this one is stopping
     +-- Refuse              this one object cannot be worked with until somebody changes it
     |   +-- InvalidObject           a spec that the models do not accept
-    |   +-- WriteRefused            the API server says no (RBAC, admission)
+    |   +-- WriteRefused            the API server says no
+    |   |   +-- Forbidden                   the operator's role does not allow it
     |   +-- NotFound                the object, or its kind, is not there
     +-- InvalidSettings     the process is set up wrongly; it must not start
 
@@ -54,6 +55,10 @@ class InvalidObject(Refuse):
 
 class WriteRefused(Refuse):
     """The API server refuses a request for good: missing permission or admission."""
+
+
+class Forbidden(WriteRefused):
+    """The operator's role does not allow the request; an admission policy may answer like this as well."""
 
 
 class NotFound(Refuse):

@@ -31,7 +31,6 @@ from plimsoll.observe import (
     Observer,
     PrometheusSettings,
     ScaleReader,
-    requests_through,
 )
 from plimsoll.settings import ObserveSettings, Settings
 from plimsoll.telemetry import HttpServer, Metrics, Probes
@@ -115,11 +114,10 @@ def _put_together(
     def may_write() -> bool:
         return not stopping.is_set() and (elector is None or elector.is_leader())
 
-    client = connect(settings.cluster)
     observer = Observer(
         cache,
         MetricsReader(_prometheus(settings.observe)),
-        ScaleReader(requests_through(client), settings.cluster.timeout_s),
+        ScaleReader(server.get, settings.cluster.timeout_s),
     )
     applier = Applier(server, may_write, metrics.count_write, identity, _micro_time)
     ticker = Ticker(cache, observer, applier, may_write, metrics, settings.loop.interval_s)

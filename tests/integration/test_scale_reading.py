@@ -4,15 +4,16 @@ import asyncio
 
 from kubernetes.client import ApiClient
 
+from plimsoll.api_server import ApiServer
 from plimsoll.domain import Reason, Target
-from plimsoll.observe import ScaleReader, requests_through
+from plimsoll.observe import ScaleReader
 from plimsoll.observe.targets import Scale, Unavailable, identity
 from plimsoll.observe.views import Selector
 from plimsoll_testkit.json_api import request
 
 
 def read(api: ApiClient, target: Target) -> Scale | Unavailable:
-    reader = ScaleReader(requests_through(api))
+    reader = ScaleReader(ApiServer(api, timeout_s=4.0).get)
     try:
         return asyncio.run(reader.read([target]))[identity(target)]
     finally:

@@ -18,7 +18,6 @@ from integration.world import install_crds
 from plimsoll.api_server import ApiServer
 from plimsoll.apply import Applier, Present, Result
 from plimsoll.apply.owned import bring_up_to_date
-from plimsoll.apply.resource_paths import ResourcePaths
 from plimsoll.apply.steps import StepOutcome, take_step
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import (
@@ -34,6 +33,7 @@ from plimsoll.domain import (
 )
 from plimsoll.leader import Elector
 from plimsoll.observe import ClusterCache
+from plimsoll.resource_paths import ResourcePaths
 from plimsoll.settings import LeaderSettings
 from plimsoll_testkit.json_api import delete, items, request
 from unit.explain.plans import (

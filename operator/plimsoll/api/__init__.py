@@ -30,6 +30,7 @@ from plimsoll.api.inference_deployment_status import (
 )
 from plimsoll.api.labels import (
     API_VERSION,
+    DELETION_COST_ANNOTATION,
     DEPLOYMENT_LABEL,
     GROUP,
     MANAGED_BY,
@@ -46,6 +47,7 @@ from plimsoll.api.wire import Condition, Kind, ObjectMeta
 
 __all__ = [
     "API_VERSION",
+    "DELETION_COST_ANNOTATION",
     "DEPLOYMENT_LABEL",
     "GROUP",
     "KINDS",

@@ -12,6 +12,8 @@ DEPLOYMENT_LABEL = f"{GROUP}/deployment"
 """On owned Deployments and their pods: the name of the InferenceDeployment."""
 VARIANT_LABEL = f"{GROUP}/variant"
 """On owned Deployments and their pods: the name of the variant."""
+DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
+"""On pods, read by Kubernetes' own controllers: of pods that may go, the lowest goes first."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "plimsoll"
 

@@ -13,7 +13,6 @@ from plimsoll.api_server import ApiServer, Patch
 from plimsoll.apply.events import EventRecorder, Happening
 from plimsoll.apply.owned import OwnedFailure, bring_up_to_date
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
-from plimsoll.apply.resource_paths import ResourcePaths
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.apply.steps import Result, StepOutcome, take_step
 from plimsoll.apply.writer import OnWrite, Writer
@@ -21,6 +20,7 @@ from plimsoll.domain import Finding, ObjectKey, Plan, Reason
 from plimsoll.errors import InvalidObject, NotFound, NotLeading, PlimsollError
 from plimsoll.explain import ConditionType, Verdict, group_by_deployment, verdicts, verdicts_without_plan
 from plimsoll.observe import Contents
+from plimsoll.resource_paths import ResourcePaths
 
 Raw = Mapping[str, Any]
 

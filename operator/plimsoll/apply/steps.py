@@ -9,13 +9,13 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from plimsoll.api import DELETION_COST_ANNOTATION
 from plimsoll.apply.look_again import look_again
-from plimsoll.apply.resource_paths import ResourcePaths
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import Step
 from plimsoll.errors import NotFound, NotLeading, PlimsollError, WriteConflict
+from plimsoll.resource_paths import ResourcePaths
 
-DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 _GOES_FIRST = "-100"
 
 

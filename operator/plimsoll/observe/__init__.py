@@ -14,7 +14,7 @@ from plimsoll.observe.observer import Observer
 from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings
 from plimsoll.observe.queries import Labels
 from plimsoll.observe.resolve import Cluster, resolve, with_demand
-from plimsoll.observe.scales import ScaleReader, requests_through
+from plimsoll.observe.scales import ScaleReader
 
 __all__ = [
     "Cluster",
@@ -27,7 +27,6 @@ __all__ = [
     "Observer",
     "PrometheusSettings",
     "ScaleReader",
-    "requests_through",
     "resolve",
     "with_demand",
 ]

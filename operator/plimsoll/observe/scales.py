@@ -5,52 +5,29 @@ scale subresource for each, in worker threads under one deadline. The only reads
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from kubernetes.client import ApiClient, ApiException
-from urllib3.exceptions import HTTPError
-
 from plimsoll.domain import Reason, Target
-from plimsoll.errors import ClusterUnavailable
+from plimsoll.errors import Forbidden, NotFound, PlimsollError
 from plimsoll.observe.targets import Identity, Scale, Scales, Unavailable, identity
 from plimsoll.observe.views import Requirement, Selector
+from plimsoll.resource_paths import ResourcePaths
 
 _WORKERS = 4
 _SET_BASED = re.compile(r"^(?P<key>\S+)\s+(?P<operator>in|notin)\s+\((?P<values>[^)]*)\)$")
 _OUTSIDE_PARENTHESES = re.compile(r",\s*(?![^(]*\))")
 
-Request = Callable[[str, float], Mapping[str, Any]]
-"""GET of a path with a time-out in seconds: the decoded answer, or ApiException."""
-
-
-def requests_through(client: ApiClient) -> Request:
-    """Requests through the kubernetes client."""
-
-    def get(path: str, timeout_s: float) -> Mapping[str, Any]:
-        method, url, headers, _, _ = client.param_serialize(
-            "GET", path, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
-        )
-        response = client.call_api(method, url, headers, _request_timeout=timeout_s)
-        text = response.read()  # type: ignore[no-untyped-call]
-        if not 200 <= response.status <= 299:
-            raise ApiException(status=response.status, reason=response.reason)
-        answer: Mapping[str, Any] = json.loads(text)
-        return answer
-
-    return get
-
 
 class ScaleReader:
-    """Reads scales; remembers the plural names of kinds, and the last scale for when the API server does not answer."""
+    """Reads scales by `get` of a path; keeps the last one for when the API server does not answer."""
 
-    def __init__(self, get: Request, timeout_s: float = 4.0) -> None:
+    def __init__(self, get: Callable[[str], Any], timeout_s: float = 4.0) -> None:
         self._get = get
         self._timeout_s = timeout_s
-        self._plurals: dict[tuple[str, str], str] = {}
+        self._paths = ResourcePaths(get)
         self._last: dict[Identity, Scale] = {}
         self._threads = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="scales")
 
@@ -77,7 +54,7 @@ class ScaleReader:
             reading.cancel()
             return self._kept(target, f"the API server did not answer within {self._timeout_s:g}s")
         error = reading.exception()
-        if isinstance(error, ClusterUnavailable):
+        if isinstance(error, PlimsollError):
             return self._kept(target, str(error))
         return reading.result()
 
@@ -87,52 +64,28 @@ class ScaleReader:
 
     def _read(self, target: Target) -> Scale | Unavailable:
         try:
-            plural = self._plural(target)
-            if plural is None:
-                return Unavailable(
-                    Reason.TARGET_MISSING,
-                    f"the API server knows no kind {target.kind} in {target.api_version}: install its "
-                    "CustomResourceDefinition, or correct targetRef",
-                )
-            base = f"{_root(target.api_version)}/namespaces/{target.namespace}/{plural}/{target.name}"
-            try:
-                return _scale(self._get(f"{base}/scale", self._timeout_s))
-            except ApiException as error:
-                return self._refused(target, base, error)
-        except ApiException as error:
-            raise ClusterUnavailable(f"reading {target}: {error.status} {error.reason}") from error
-        except HTTPError as error:
-            raise ClusterUnavailable(f"reading {target}: {error}") from error
-
-    def _plural(self, target: Target) -> str | None:
-        key = (target.api_version, target.kind)
-        if key not in self._plurals:
-            try:
-                listed = self._get(_root(target.api_version), self._timeout_s)
-            except ApiException as error:
-                if error.status == 404:
-                    return None
-                raise
-            served = {one["kind"]: one["name"] for one in listed["resources"] if "/" not in one["name"]}
-            if target.kind not in served:
-                return None
-            self._plurals[key] = served[target.kind]
-        return self._plurals[key]
-
-    def _refused(self, target: Target, base: str, error: ApiException) -> Unavailable:
-        if error.status == 403:
+            path = self._paths.of(target)
+        except NotFound:
+            return Unavailable(
+                Reason.TARGET_MISSING,
+                f"the API server knows no kind {target.kind} in {target.api_version}: install its "
+                "CustomResourceDefinition, or correct targetRef",
+            )
+        try:
+            return _scale(self._get(f"{path}/scale"))
+        except Forbidden:
             return Unavailable(
                 Reason.TARGET_NOT_SCALABLE,
                 f"Plimsoll may not read the scale of {target}: its role needs get and patch of that scale subresource",
             )
-        if error.status != 404:
-            raise error
+        except NotFound:
+            return self._without_scale(target, path)
+
+    def _without_scale(self, target: Target, path: str) -> Unavailable:
         # 404 is the answer for a missing object as well as for a kind without scale: the object itself tells which.
         try:
-            self._get(base, self._timeout_s)
-        except ApiException as missing:
-            if missing.status not in (403, 404):
-                raise
+            self._get(path)
+        except (Forbidden, NotFound):
             return Unavailable(
                 Reason.TARGET_MISSING,
                 f"{target} is not there in namespace {target.namespace}: create it, or correct targetRef",
@@ -142,10 +95,6 @@ class ScaleReader:
             f"{target} has no scale subresource, so its replicas cannot be set: enable subresources.scale in its "
             "CustomResourceDefinition, or name the workload behind it",
         )
-
-
-def _root(api_version: str) -> str:
-    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 def _scale(raw: Mapping[str, Any]) -> Scale:

@@ -11,11 +11,11 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
+from plimsoll.api import DELETION_COST_ANNOTATION
 from plimsoll.domain import ObjectKey, Pod, Resources, Target
 
 Raw = Mapping[str, Any]
 
-DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 _BLOCKING_EFFECTS = frozenset({"NoSchedule", "NoExecute"})
 _TRANSIENT_TAINTS = "node.kubernetes.io/"
 """Taints that Kubernetes itself sets for a node in trouble (not-ready, unreachable, disk-pressure, unschedulable). All

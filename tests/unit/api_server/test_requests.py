@@ -12,7 +12,15 @@ import pytest
 from kubernetes.client import ApiClient
 
 from plimsoll.api_server import ApiServer, Patch, connect, translated
-from plimsoll.errors import ClusterUnavailable, InvalidSettings, NotFound, PlimsollError, WriteConflict, WriteRefused
+from plimsoll.errors import (
+    ClusterUnavailable,
+    Forbidden,
+    InvalidSettings,
+    NotFound,
+    PlimsollError,
+    WriteConflict,
+    WriteRefused,
+)
 from plimsoll.settings import ClusterSettings
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/x/leases/plimsoll"
@@ -189,7 +197,7 @@ def test_a_failed_request_is_not_repeated_behind_our_back(server: ApiServer, end
         (0, ClusterUnavailable),
         (400, WriteRefused),
         (401, WriteRefused),
-        (403, WriteRefused),
+        (403, Forbidden),
         (404, NotFound),
         (408, ClusterUnavailable),
         (409, WriteConflict),

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from plimsoll.apply.resource_paths import ResourcePaths
 from plimsoll.apply.steps import Result, StepOutcome, log_fields, take_step
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import Reason, Step, Target, VariantKey
+from plimsoll.resource_paths import ResourcePaths
 from unit.apply.fake_api_server import FakeApiServer
 
 SCALE = "/apis/apps/v1/namespaces/team-a/deployments/chat-h100/scale"

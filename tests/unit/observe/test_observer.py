@@ -49,7 +49,7 @@ class Prometheus:
         ]
 
 
-def refuse(path: str, timeout_s: float) -> Mapping[str, Any]:
+def refuse(path: str) -> Mapping[str, Any]:
     raise AssertionError(f"nobody asked for {path}")
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from kubernetes.client import ApiException
-from urllib3.exceptions import MaxRetryError
 
+from plimsoll.api_server import translated
 from plimsoll.domain import Reason, Target
+from plimsoll.errors import ClusterUnavailable
 from plimsoll.observe.scales import ScaleReader, parse_selector
 from plimsoll.observe.targets import Scale, Unavailable, identity
 from plimsoll.observe.views import Requirement, Selector
@@ -28,11 +28,11 @@ class FakeServer:
         self.answers = dict(answers)
         self.asked: list[str] = []
 
-    def get(self, path: str, timeout_s: float) -> Mapping[str, Any]:
+    def get(self, path: str) -> Mapping[str, Any]:
         self.asked.append(path)
         answer = self.answers.get(path, 404)
         if isinstance(answer, int):
-            raise ApiException(status=answer, reason="Refused")
+            raise translated(answer, "Refused", path)
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, threading.Event):
@@ -46,8 +46,8 @@ def read(*servers: FakeServer, timeout_s: float = 1.0) -> Scale | Unavailable:
     """The scale as the last of the servers, asked one after the other by one reader, leaves it."""
     remaining = list(servers)
 
-    def get(path: str, left_s: float) -> Mapping[str, Any]:
-        return remaining[0].get(path, left_s)
+    def get(path: str) -> Mapping[str, Any]:
+        return remaining[0].get(path)
 
     reader = ScaleReader(get, timeout_s)
     for _ in servers:
@@ -102,7 +102,7 @@ def test_a_missing_permission_says_which() -> None:
     assert "its role needs get and patch" in found.message
 
 
-@pytest.mark.parametrize("fault", [500, 429, MaxRetryError(None, PATH)], ids=["500", "429", "no connection"])  # type: ignore[arg-type]
+@pytest.mark.parametrize("fault", [500, 429, ClusterUnavailable(PATH)], ids=["500", "429", "no connection"])
 def test_a_silent_api_server_leaves_the_scale_last_read(fault: Any) -> None:
     good = FakeServer({ROOT: KINDS, f"{PATH}/scale": SCALE})
     bad = FakeServer({ROOT: KINDS, f"{PATH}/scale": fault})
