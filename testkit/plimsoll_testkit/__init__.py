@@ -5,6 +5,7 @@ processes           starts children and surely ends them, also when the one who 
 control_plane       etcd, API server, controllers, scheduler and KWOK as one context manager
                     (certificates, kubeconfig and scratch_directory are its own needs)
 json_api            the API server in plain dicts
+definitions         custom resource definitions, served before the first object comes
 kwok                nodes that cost nothing, and how long a pod on them takes to become ready
 cluster_autoscaler  a small stand-in that boots and removes such nodes (node_fitting counts them)
 prometheus_server   a real Prometheus that finds its targets through http_sd

@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from kubernetes.watch import Watch
 from integration.small_exporter import Exporter, Page
 from plimsoll.api import API_VERSION, render_crds
 from plimsoll_testkit.control_plane import ControlPlane
+from plimsoll_testkit.definitions import install_definitions
 from plimsoll_testkit.json_api import MERGE_PATCH, SERVER_SIDE_APPLY, delete, exists, items, request
 from plimsoll_testkit.kwok import STARTUP_ANNOTATION, FixedPools
 from plimsoll_testkit.processes import Process, wait_until
@@ -42,16 +42,7 @@ DOWN_WITHIN_S = 130.0
 
 def install_crds(api: ApiClient) -> None:
     """The four kinds are served."""
-    for text in render_crds().values():
-        crd = yaml.safe_load(text)
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"
-        apply(api, path, crd)
-        wait_until(partial(_established, api, path), f"{path} to be served", 20.0)
-
-
-def _established(api: ApiClient, path: str) -> bool:
-    conditions = (request(api, "GET", path).get("status") or {}).get("conditions") or ()
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+    install_definitions(api, [yaml.safe_load(text) for text in render_crds().values()], manager="user")
 
 
 def apply(api: ApiClient, path: str, manifest: Mapping[str, Any], manager: str = "user") -> dict[str, Any]:

@@ -18,6 +18,7 @@ from kubernetes.client import ApiClient
 
 from plimsoll_testkit.cluster_autoscaler import ClusterAutoscaler
 from plimsoll_testkit.control_plane import ControlPlane
+from plimsoll_testkit.definitions import install_definitions
 from plimsoll_testkit.demo.live_figures import with_live_figures
 from plimsoll_testkit.demo.scenario import NAMESPACE, autoscaled_pools, documents, engines_configuration
 from plimsoll_testkit.json_api import SERVER_SIDE_APPLY, items, request
@@ -27,11 +28,11 @@ from plimsoll_testkit.prometheus_server import PrometheusServer
 TICK_S = 2.0
 SCRAPE_S = 1.0
 WINDOW_S = 8.0
+FIELD_MANAGER = "demo"
 LEASE_NAMESPACE = "plimsoll-system"
 REPOSITORY = Path(__file__).resolve().parents[3]
 _PLURALS = {
     "Namespace": "/api/v1/namespaces/{name}",
-    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}",
     "ComputePool": "/apis/plimsoll.dev/v1alpha1/computepools/{name}",
     "ServingProfile": "/apis/plimsoll.dev/v1alpha1/servingprofiles/{name}",
     "ScalingPolicy": "/apis/plimsoll.dev/v1alpha1/scalingpolicies/{name}",
@@ -140,10 +141,7 @@ def _apply_everything(api: ApiClient) -> None:
     namespaces = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, LEASE_NAMESPACE)
     ]
-    _apply(api, crds)
-    for crd in crds:
-        path = _path(crd)
-        wait_until(lambda path=path: _is_established(api, path), f"{path} to be served", 20.0)  # type: ignore[misc]
+    install_definitions(api, crds, manager=FIELD_MANAGER)
     _apply(api, namespaces)
     for name in ("pools", "profiles", "policy", "workloads", "models"):
         _apply(api, documents(name))
@@ -151,17 +149,12 @@ def _apply_everything(api: ApiClient) -> None:
 
 def _apply(api: ApiClient, manifests: list[dict[str, Any]]) -> None:
     for manifest in manifests:
-        request(api, "PATCH", _path(manifest), manifest, {"fieldManager": "demo"}, SERVER_SIDE_APPLY)
+        request(api, "PATCH", _path(manifest), manifest, {"fieldManager": FIELD_MANAGER}, SERVER_SIDE_APPLY)
 
 
 def _path(manifest: dict[str, Any]) -> str:
     metadata = manifest["metadata"]
     return _PLURALS[manifest["kind"]].format(name=metadata["name"], namespace=metadata.get("namespace", ""))
-
-
-def _is_established(api: ApiClient, path: str) -> bool:
-    conditions = (request(api, "GET", path).get("status") or {}).get("conditions") or ()
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
 def _nodes(api: ApiClient, pool: str) -> int:
