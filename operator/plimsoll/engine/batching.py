@@ -1,13 +1,13 @@
 """What does every single request see: continuous batching with chunked prefill, step by step.
 
-In: replicas as arrays, requests in order of arrival. Out: for each request the moment of its first token and of its last
-one. Compiled, single-threaded, deterministic. The plain, slow twin in the tests agrees with it request by request.
+In: replicas as arrays, requests in order of arrival. Out: for each request the moment of its first token and of its
+last one. Compiled, single-threaded, deterministic. The plain, slow twin in the tests agrees request by request.
 
-The engine: a step takes ``alpha + beta n + pi p + kappa C`` ms, with n sequences that decode, p prefill tokens (at most
-the chunk budget, first come first served over the admitted sequences) and C tokens resident in the KV cache when the
-step starts. A request is admitted, in order of arrival, when a step starts with a slot free and room in the KV cache for
-its prompt and its whole output. The step that ends its prefill gives its first token, every later step one more. Steps
-without prefill change nothing but C until somebody arrives or is done: they are summed up, not played.
+The engine: a step takes ``alpha + beta n + pi p + kappa C`` ms, with n sequences that decode, p prefill tokens (at
+most the chunk budget, first come first served over the admitted sequences) and C tokens resident in the KV cache when
+the step starts. A request is admitted, in order of arrival, when a step starts with a slot free and room in the KV
+cache for its prompt and its whole output. The step that ends its prefill gives its first token, every later step one
+more. Steps without prefill change nothing but C until somebody arrives or is done: they are summed up, not played.
 """
 
 import math
@@ -221,7 +221,7 @@ def _advance(
         # Nobody is linked to any more: the next one starts a new chain.
         whole_rc[r, _TAIL] = _NOBODY
         real_rc[r, _CHANGES_MS] = _IDLE
-    elif prefill != _NOBODY or waiting != _NOBODY and admitted < slots:
+    elif prefill != _NOBODY or (waiting != _NOBODY and admitted < slots):
         real_rc[r, _CHANGES_MS] = clock_ms
     else:
         count = ends_n[0] - steps

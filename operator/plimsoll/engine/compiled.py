@@ -1,7 +1,7 @@
 """How are the hot loops compiled? To machine code by numba, once, and kept for the next start.
 
-In: a function of numbers and arrays. Out: the same function, compiled. No fast-math and no threads: the same input gives
-the same output on every machine.
+In: a function of numbers and arrays. Out: the same function, compiled. No fast-math and no threads: the same input
+gives the same output on every machine.
 """
 
 from collections.abc import Callable

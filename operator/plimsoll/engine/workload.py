@@ -111,4 +111,5 @@ class Timeline:
         passed_k = np.concatenate(([0.0], np.cumsum(self.pace_k))) * (rate_per_ms * self.window_ms)
         rounds_i, rest_i = np.divmod(self.spaced_i, passed_k[-1])
         edges_k = np.arange(passed_k.size) * self.window_ms
-        return rounds_i * edges_k[-1] + np.interp(rest_i, passed_k, edges_k)
+        arrivals_i: Floats = rounds_i * edges_k[-1] + np.interp(rest_i, passed_k, edges_k)
+        return arrivals_i
