@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from plimsoll.engine.batching import Floats, Ints
 
@@ -41,8 +42,11 @@ class Lengths:
         return self.mean * np.exp(sigma * normal_i - sigma**2 / 2.0)
 
     def drawn(self, count: int, rng: np.random.Generator, longest: int) -> Ints:
-        """So many lengths of at least one token and at most `longest`, as whole numbers around the mean."""
-        whole_i = np.rint(self.at(rng.standard_normal(count)))
+        """So many lengths of at least one token and at most `longest`, as whole numbers around the mean.
+
+        One from each of `count` equally likely strata, in random order: few of them have the moments of many.
+        """
+        whole_i = np.rint(self.at(ndtri((rng.permutation(count) + 0.5) / count)))
         return np.clip(whole_i, 1, longest).astype(np.int64)
 
 
@@ -97,6 +101,8 @@ class Timeline:
         else:
             shape = 1.0 / interval_cv**2
             spaced_i = np.cumsum(rng.gamma(shape, 1.0 / shape, count))
+        # Exactly the rate asked for: few of them have the load of many.
+        spaced_i *= count / spaced_i[-1]
         pace_k = np.empty(0)
         if burstiness.rate_cv2 > 0.0:
             shape = 1.0 / burstiness.rate_cv2
