@@ -20,9 +20,15 @@ from plimsoll.fitting.sanity import check
 from plimsoll.fitting.telling_apart import tell_apart
 
 CHUNK_TOKENS = 2048
-"""Prefill tokens of one step where nobody says otherwise: vLLM's default for online serving on most hardware."""
+"""Prefill tokens of one step where nobody says otherwise: vLLM's default on most hardware."""
 _FOLDS = 64
-"""Up to so many observations each is left out alone, more in so many groups: enough for a stable mean, within a second."""
+"""Up to so many observations each is left out alone, more in so many groups: enough for a stable mean."""
+
+
+_SWALLOWED = (
+    "pi (ms per prompt token) came out as 0, which no hardware does; it is taken to be the same as beta: add time to"
+    " first token at a short and at a long prompt"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Fit:
     """Of a first token outside the engine's steps: HTTP, tokenising. 0 where no time to first token was measured."""
     errors: Mapping[Figure, Errors]
     """By leave-one-out; only kinds that were measured."""
+    assumed: bool
+    """Whether beta and pi are one value, because the data show only one of them."""
     notes: tuple[str, ...]
     """What the data cannot tell, each with what to measure."""
     validity: ValidityRange
@@ -58,22 +66,30 @@ class Fit:
         return sum(one.mean_ratio * one.count for one in kinds) / sum(one.count for one in kinds)
 
 
-def fit(observations: Sequence[Observation], chunk_tokens: float = CHUNK_TOKENS) -> Fit:
+def fit(
+    observations: Sequence[Observation], chunk_tokens: float = CHUNK_TOKENS, max_sequences: int | None = None
+) -> Fit:
     """The law that fits best, with its leave-one-out errors.
 
     Args:
         observations: of one model build on one engine and hardware.
         chunk_tokens: prefill tokens that one step took at most when it was measured.
+        max_sequences: that ran at once at most, where known; more is refused.
 
     Raises:
         UnusableMeasurements: they cannot be true, are too few, or leave no time for a step that holds nothing.
     """
-    check(observations)
+    check(observations, max_sequences)
     groups = [observation.equations(chunk_tokens) for observation in observations]
     equations = [equation for group in groups for equation in group]
     used_t, notes = tell_apart(equations)
     terms_t = solve(equations, used_t)
     alpha, beta, pi, kappa, overhead = (float(term) for term in terms_t)
+    if beta == pi == 0.0:
+        raise UnusableMeasurements(
+            f"{equations[0].where} and the others do not show what a further sequence or prompt token costs (beta and"
+            " pi are 0): add measurements with more sequences, and with two prompt lengths"
+        )
     if alpha <= 0.0:
         raise UnusableMeasurements(
             f"{equations[0].where} and the others leave no fixed time of a step (alpha is 0), which every engine has:"
@@ -83,10 +99,18 @@ def fit(observations: Sequence[Observation], chunk_tokens: float = CHUNK_TOKENS)
         step_time=StepTime(alpha, beta, pi, kappa),
         ttft_overhead_ms=overhead,
         errors=_left_out_errors(groups, used_t),
-        notes=notes,
+        assumed=beta == pi,
+        notes=(*notes, _SWALLOWED) if _swallowed(terms_t, used_t) else notes,
         validity=_validity(observations),
         observations=len(observations),
     )
+
+
+def _swallowed(terms_t: Floats, used_t: NDArray[np.bool_]) -> bool:
+    """Whether prompts came out as free although the data could have told."""
+    _, beta_used, pi_used, _, _ = used_t
+    _, beta, pi, _, _ = terms_t
+    return bool(beta_used and pi_used and beta == pi)
 
 
 def _left_out_errors(groups: Sequence[tuple[Equation, ...]], used_t: NDArray[np.bool_]) -> Mapping[Figure, Errors]:

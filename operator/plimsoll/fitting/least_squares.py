@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from plimsoll.fitting.observations import Equation, Figure
+from plimsoll.fitting.observations import Equation, Figure, Term
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +24,7 @@ _LEAST_SCATTER = 0.01
 """Measurements repeat no better than to a percent: guess; it keeps one kind from taking all the weight."""
 _FEW = 8
 """Below so many equations a kind has no scatter of its own to speak of, and takes that of all: guess."""
+_BETA, _PI = list(Term).index(Term.BETA), list(Term).index(Term.PI)
 _ROUNDS = 30
 """Of reweighting; it converges in 5 to 15 on the data sets tried."""
 
@@ -39,8 +40,23 @@ def measured(equations: Sequence[Equation]) -> Floats:
 
 
 def solve(equations: Sequence[Equation], used_t: NDArray[np.bool_]) -> Floats:
-    """The terms, ms each, in the order of `Term`; 0 for those not used."""
-    rows_et = relative(equations)[:, used_t]
+    """The terms, ms each, in the order of `Term`; 0 for those not used, but beta and pi are one where one is unused."""
+    if used_t[_BETA] and used_t[_PI]:
+        terms_t = _solve(relative(equations), equations, used_t)
+        if terms_t[_PI] > 0.0 or terms_t[_BETA] <= 0.0:
+            return terms_t
+        # No prompt is free: scatter in other terms has swallowed it.
+    rows_et = relative(equations)
+    rows_et[:, _BETA] += rows_et[:, _PI]
+    one_t = used_t.copy()
+    one_t[_BETA], one_t[_PI] = True, False
+    terms_t = _solve(rows_et, equations, one_t)
+    terms_t[_PI] = terms_t[_BETA]
+    return terms_t
+
+
+def _solve(all_et: Floats, equations: Sequence[Equation], used_t: NDArray[np.bool_]) -> Floats:
+    rows_et = all_et[:, used_t]
     kinds_e = np.array([list(Figure).index(equation.figure) for equation in equations])
     weight_e = np.ones(len(equations))
     found_t = np.zeros(int(used_t.sum()))

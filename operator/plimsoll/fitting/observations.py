@@ -53,7 +53,8 @@ class DecodeStep:
 
     @property
     def prompt_tokens(self) -> float | None:
-        return None
+        """As far as the context went."""
+        return self.context_tokens
 
     @property
     def output_tokens(self) -> float | None:

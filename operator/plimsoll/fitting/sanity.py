@@ -10,30 +10,59 @@ from plimsoll.errors import UnusableMeasurements
 from plimsoll.fitting.observations import DecodeStep, LoadPoint, Observation, PromptPass
 
 _LEAST = 3
-"""Observations; two are met by any line."""
+"""Different figures; two are met by any line."""
+_SLACK = 1.05
+"""Little's law from rounded figures is right within a few percent."""
 _FASTEST_STEP_MS = 0.2
 """No engine takes a step faster than this: the fastest published steps of a model take about a millisecond."""
 _SLOWEST_STEP_MS = 60_000.0
 """A minute a token: nobody serves like that, but microseconds read as milliseconds look like it."""
 
 
-def check(observations: Sequence[Observation]) -> None:
+def check(observations: Sequence[Observation], max_sequences: int | None = None) -> None:
     """Nothing, if they can be worked with.
+
+    Args:
+        observations: as read.
+        max_sequences: that the engine runs at once, where known.
 
     Raises:
         UnusableMeasurements: one of them cannot be true, or there are too few.
     """
     for observation in observations:
         _check_one(observation)
-    if len(observations) < _LEAST:
+        _check_slots(observation, max_sequences)
+    _check_enough(observations)
+
+
+def _check_enough(observations: Sequence[Observation]) -> None:
+    if len(observations) > 1 and len({replace(observation, where="") for observation in observations}) == 1:
         raise UnusableMeasurements(
-            f"{len(observations)} measurements are too few, at least {_LEAST} are needed: measure at several loads or"
-            " batch sizes, and at two prompt lengths"
+            f"{observations[0].where} and all others are the same measurement, repeated: measure at several loads or"
+            " batch sizes"
         )
-    if len({replace(observation, where="") for observation in observations}) < _LEAST:
+    figures = len({(type(one), figure) for one in observations for figure in _figures(one)})
+    if figures < _LEAST:
         raise UnusableMeasurements(
-            f"{observations[0].where}: all measurements are the same one, repeated: measure at several loads or batch"
-            " sizes"
+            f"{figures} figures are too few, at least {_LEAST} are needed: measure at several loads or batch sizes, and"
+            " at two prompt lengths"
+        )
+
+
+def _figures(observation: Observation) -> tuple[object, ...]:
+    """What it says: a load point two things, if it has a time to first token."""
+    bare = replace(observation, where="")
+    if isinstance(bare, LoadPoint) and bare.ttft_ms is not None:
+        return replace(bare, ttft_ms=None), bare
+    return (bare,)
+
+
+def _check_slots(observation: Observation, max_sequences: int | None) -> None:
+    if isinstance(observation, LoadPoint) and max_sequences and observation.running > _SLACK * max_sequences:
+        raise UnusableMeasurements(
+            f"{observation.where}: {observation.running:.0f} sequences ran at once (rate x output tokens x time per"
+            f" output token), more than the {max_sequences} of --max-sequences: give the engine's own limit, or check"
+            " the units"
         )
 
 
@@ -55,16 +84,16 @@ def _check_step(where: str, step_ms: float) -> None:
         )
     if step_ms > _SLOWEST_STEP_MS:
         raise UnusableMeasurements(
-            f"{where}: {step_ms:g} ms per output token is over a minute: if the figure is in microseconds or nanoseconds,"
-            " convert it to milliseconds"
+            f"{where}: {step_ms:g} ms per output token is over a minute: if it is in microseconds or nanoseconds,"
+            " convert it"
         )
 
 
 def _check_first_token(point: LoadPoint) -> None:
     if point.ttft_ms is not None and point.ttft_ms < point.itl_ms and not _only_slow_on_average(point):
         raise UnusableMeasurements(
-            f"{point.where}: the first token took {point.ttft_ms:g} ms, less than one step ({point.itl_ms:g} ms), though"
-            " it needs a step of its own: check the units (milliseconds), and whether prompts were cached from an"
+            f"{point.where}: the first token took {point.ttft_ms:g} ms, less than one step ({point.itl_ms:g} ms),"
+            " though it needs a step of its own: check the units (milliseconds), and whether prompts were cached from an"
             " earlier run (switch prefix caching off to measure)"
         )
     for name, typical, high in (

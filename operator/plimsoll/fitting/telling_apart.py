@@ -2,6 +2,8 @@
 
 In: equations. Out: the terms that can be solved for, and a sentence for each that cannot, with what to measure. Two
 terms are one where their counts rise and fall together in every equation: then the one that matters less is left out.
+A token costs its arithmetic whether it is read or written, so beta and pi stand in for each other: neither may be 0
+just because nobody measured it, that would promise what the hardware cannot hold.
 
 Array names end in their axes: e for equations, t for terms.
 """
@@ -35,6 +37,13 @@ _MEASURE = {
     Term.PI: "add prompt speed or time to first token, at two prompt lengths",
     Term.KAPPA: "add output speed at the same number of sequences with a short and with a long context",
     Term.OVERHEAD: "add the time to first token of a short prompt on an idle server",
+}
+_INSTEAD = {
+    Term.ALPHA: "it is taken as 0",
+    Term.BETA: "it is taken to be the same as pi",
+    Term.PI: "it is taken to be the same as beta",
+    Term.KAPPA: "it is taken as 0",
+    Term.OVERHEAD: "it is taken as 0",
 }
 _NO_MATTER = frozenset({Term.OVERHEAD})
 """Terms that nobody misses where no measurement has them: static batches see no HTTP."""
@@ -76,14 +85,14 @@ def _least_fixed(directions: Floats, terms: int) -> Floats:
 
 
 def _absent(term: Term) -> str:
-    return f"{_MEANING[term]} is unknown and taken as 0, no measurement depends on it: {_MEASURE[term]}"
+    return f"{_MEANING[term]} is unknown, no measurement depends on it; {_INSTEAD[term]}: {_MEASURE[term]}"
 
 
 def _mixed(out: Term, others: Sequence[Term]) -> str:
     with_whom = " and ".join(_MEANING[term] for term in others)
     return (
-        f"{_MEANING[out]} cannot be told apart from {with_whom}, and is taken as 0: the others hold its share,"
-        f" right only for loads like those measured: {_MEASURE[out]}"
+        f"{_MEANING[out]} cannot be told apart from {with_whom}; {_INSTEAD[out]}, and the result holds only for loads"
+        f" like those measured: {_MEASURE[out]}"
     )
 
 
