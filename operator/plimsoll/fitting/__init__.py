@@ -15,7 +15,7 @@ In: the text of measurement files, and a few facts that no file holds. Out: a `F
 from plimsoll.fitting.crossvalidation import Accuracy, crossvalidate
 from plimsoll.fitting.formats import FORMATS, Given, read
 from plimsoll.fitting.law import CHUNK_TOKENS, Fit, fit
-from plimsoll.fitting.observations import DecodeStep, LoadPoint, Observation, PromptPass
+from plimsoll.fitting.observations import DecodeStep, LoadPoint, Observation, PromptPass, saturated
 
 __all__ = [
     "CHUNK_TOKENS",
@@ -30,4 +30,5 @@ __all__ = [
     "crossvalidate",
     "fit",
     "read",
+    "saturated",
 ]

@@ -157,6 +157,12 @@ class LoadPoint:
         return decode, Equation(self.where, Figure.TTFT, self.ttft_ms, first)
 
 
+def saturated(where: str, rate_rps: float, prompt_tokens: float, output_tokens: float, sequences: float) -> LoadPoint:
+    """All of so many slots full, all the time: the speed gives the step."""
+    itl_ms = 1000.0 * sequences / (rate_rps * output_tokens)
+    return LoadPoint(where, rate_rps, prompt_tokens, output_tokens, itl_ms, concurrency=sequences)
+
+
 Observation = DecodeStep | PromptPass | LoadPoint
 
 

@@ -93,8 +93,8 @@ def _check_first_token(point: LoadPoint) -> None:
     if point.ttft_ms is not None and point.ttft_ms < point.itl_ms and not _only_slow_on_average(point):
         raise UnusableMeasurements(
             f"{point.where}: the first token took {point.ttft_ms:g} ms, less than one step ({point.itl_ms:g} ms),"
-            " though it needs a step of its own: check the units (milliseconds), and whether prompts were cached from an"
-            " earlier run (switch prefix caching off to measure)"
+            " though it needs a step of its own: check the units (milliseconds), and whether prompts were cached from"
+            " an earlier run (switch prefix caching off to measure)"
         )
     for name, typical, high in (
         ("ttft", point.ttft_ms, point.ttft_p95_ms),

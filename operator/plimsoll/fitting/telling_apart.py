@@ -20,6 +20,8 @@ _TERMS = tuple(Term)
 _COLLINEAR = 100.0
 """Condition number, columns of equal length, beyond which errors of a percent become errors of the term itself
 (Belsley, Kuh and Welsch 1980 call 30 to 100 moderate to strong)."""
+_VARY = 1.5
+"""The most sequences over the fewest, from where on they count as different: guess, well above rounding."""
 _TAKES_PART = 0.3
 """Share of a term in the direction that the equations do not fix, from where on it is named."""
 _LEFT_OUT_FIRST = (Term.KAPPA, Term.OVERHEAD, Term.BETA, Term.PI)
@@ -54,6 +56,7 @@ def tell_apart(equations: Sequence[Equation]) -> tuple[NDArray[np.bool_], tuple[
     rows_et = relative(equations)
     length_t = np.linalg.norm(rows_et, axis=0)
     used_t = length_t > 0.0
+    used_t[_place(Term.BETA)] &= _sequences_vary(rows_et)
     notes = [_absent(term) for term in _LEFT_OUT_FIRST if not used_t[_place(term)] and term not in _NO_MATTER]
     while used_t.sum() > 1:
         together = _inseparable(rows_et[:, used_t] / length_t[used_t])
@@ -64,6 +67,14 @@ def tell_apart(equations: Sequence[Equation]) -> tuple[NDArray[np.bool_], tuple[
         used_t[_place(out)] = False
         notes.append(_mixed(out, [term for term in mixed if term is not out]))
     return used_t, tuple(notes)
+
+
+def _sequences_vary(rows_et: Floats) -> bool:
+    """Whether outputs were measured at different numbers of sequences; one number against the none of a lone prompt only
+    shows how decoding differs from prefill."""
+    sequences_e = rows_et[:, _place(Term.BETA)] / rows_et[:, _place(Term.ALPHA)]
+    some_e = sequences_e[sequences_e > 0.0]
+    return bool(some_e.size) and bool(some_e.max() > _VARY * some_e.min())
 
 
 def _inseparable(columns_et: Floats) -> Floats | None:
@@ -85,7 +96,7 @@ def _least_fixed(directions: Floats, terms: int) -> Floats:
 
 
 def _absent(term: Term) -> str:
-    return f"{_MEANING[term]} is unknown, no measurement depends on it; {_INSTEAD[term]}: {_MEASURE[term]}"
+    return f"{_MEANING[term]} is unknown, the measurements do not depend on it; {_INSTEAD[term]}: {_MEASURE[term]}"
 
 
 def _mixed(out: Term, others: Sequence[Term]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from plimsoll.errors import UnusableMeasurements
 from plimsoll.fitting.formats.given import Given
 from plimsoll.fitting.formats.table import Row, columns, rows
-from plimsoll.fitting.observations import LoadPoint
+from plimsoll.fitting.observations import LoadPoint, saturated
 
 NAME = "mlperf"
 
@@ -111,6 +111,4 @@ def _offline(row: Row, rate_rps: float, output: float, given: Given) -> LoadPoin
         raise UnusableMeasurements(
             f"{row.where} is an Offline run, where all slots are full: say how many with --max-sequences"
         )
-    itl = 1000.0 * given.sequences / (rate_rps * output)
-    prompt = given.needed_prompt_tokens(row.where)
-    return LoadPoint(row.where, rate_rps, prompt, output, itl, concurrency=float(given.sequences))
+    return saturated(row.where, rate_rps, given.needed_prompt_tokens(row.where), output, given.sequences)
