@@ -70,8 +70,8 @@ def tell_apart(equations: Sequence[Equation]) -> tuple[NDArray[np.bool_], tuple[
 
 
 def _sequences_vary(rows_et: Floats) -> bool:
-    """Whether outputs were measured at different numbers of sequences; one number against the none of a lone prompt only
-    shows how decoding differs from prefill."""
+    """Whether outputs were measured at different numbers of sequences; one number against the none of a lone prompt
+    only shows how decoding differs from prefill."""
     sequences_e = rows_et[:, _place(Term.BETA)] / rows_et[:, _place(Term.ALPHA)]
     some_e = sequences_e[sequences_e > 0.0]
     return bool(some_e.size) and bool(some_e.max() > _VARY * some_e.min())

@@ -20,10 +20,14 @@ def test_a_true_law_predicts_the_loads_it_never_saw() -> None:
 
 def test_a_group_that_disagrees_with_the_others_is_predicted_badly() -> None:
     """It cannot be otherwise if it really was left out."""
+
+    def is_odd(point: LoadPoint) -> bool:
+        return (point.prompt_tokens, point.output_tokens) == (2048, 64)
+
     points = [a_load_point(*one) for one in SWEEPS]
-    odd = [replace(one, itl_ms=1.5 * one.itl_ms) if one.prompt_tokens == 2048 else one for one in points]
+    odd = [replace(one, itl_ms=1.5 * one.itl_ms) if is_odd(one) else one for one in points]
     deviations = crossvalidate(odd).deviations
-    of_the_odd = [one.itl for one in deviations if one.point.prompt_tokens == 2048]
+    of_the_odd = [one.itl for one in deviations if is_odd(one.point)]
     assert all(error < -0.2 for error in of_the_odd)
 
 
