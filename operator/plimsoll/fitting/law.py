@@ -25,6 +25,10 @@ _FOLDS = 64
 """Up to so many observations each is left out alone, more in so many groups: enough for a stable mean."""
 
 
+_EXACT = (
+    "{equations} figures are hardly more than the terms fitted: the fit is nearly exact and its error hardly known: add"
+    " measurements"
+)
 _SWALLOWED = (
     "pi (ms per prompt token) came out as 0, which no hardware does; it is taken to be the same as beta: add time to"
     " first token at a short and at a long prompt"
@@ -100,10 +104,16 @@ def fit(
         ttft_overhead_ms=overhead,
         errors=_left_out_errors(groups, used_t),
         assumed=beta == pi,
-        notes=(*notes, _SWALLOWED) if _swallowed(terms_t, used_t) else notes,
+        notes=(*notes, *_remarks(len(equations), terms_t, used_t)),
         validity=_validity(observations),
         observations=len(observations),
     )
+
+
+def _remarks(equations: int, terms_t: Floats, used_t: NDArray[np.bool_]) -> tuple[str, ...]:
+    swallowed = (_SWALLOWED,) if _swallowed(terms_t, used_t) else ()
+    exact = (_EXACT.format(equations=equations),) if equations <= used_t.sum() + 1 else ()
+    return swallowed + exact
 
 
 def _swallowed(terms_t: Floats, used_t: NDArray[np.bool_]) -> bool:

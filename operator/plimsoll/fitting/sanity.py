@@ -9,8 +9,8 @@ from dataclasses import replace
 from plimsoll.errors import UnusableMeasurements
 from plimsoll.fitting.observations import DecodeStep, LoadPoint, Observation, PromptPass
 
-_LEAST = 3
-"""Different figures; two are met by any line."""
+_LEAST = 2
+"""Different figures: a fixed time and one that grows."""
 _SLACK = 1.05
 """Little's law from rounded figures is right within a few percent."""
 _FASTEST_STEP_MS = 0.2
@@ -44,7 +44,7 @@ def _check_enough(observations: Sequence[Observation]) -> None:
     figures = len({(type(one), figure) for one in observations for figure in _figures(one)})
     if figures < _LEAST:
         raise UnusableMeasurements(
-            f"{figures} figures are too few, at least {_LEAST} are needed: measure at several loads or batch sizes, and"
+            f"{figures} figure is too few, at least {_LEAST} are needed: measure at several loads or batch sizes, and"
             " at two prompt lengths"
         )
 

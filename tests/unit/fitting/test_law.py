@@ -129,3 +129,8 @@ def test_measurements_without_a_fixed_time_are_refused() -> None:
     steps = [DecodeStep(f"line {n}", 1.0 * n, n, 100) for n in (1, 2, 4, 8)]
     with pytest.raises(UnusableMeasurements, match=r"alpha is 0.*single sequence"):
         fit(steps)
+
+
+def test_as_many_figures_as_terms_is_said_to_prove_nothing() -> None:
+    fitted = fit([a_decode_step(1, 100), a_decode_step(8, 100)])
+    assert any("2 figures are hardly more than the terms" in note for note in fitted.notes)

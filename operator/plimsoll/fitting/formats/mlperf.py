@@ -1,6 +1,7 @@
 """MLPerf Inference results: LoadGen's mlperf_log_summary.txt, or a CSV table of many.
 
-Server runs are load points (rate, time to first token, time per output token); Offline runs keep all slots full, so
+Server runs are load points (rate, time per output token); they run at the limit of what the rules allow, where the time
+to first token is mostly waiting and says nothing of prompts. Offline runs keep all slots full, so
 their speed gives the step at that many sequences (--max-sequences). MLPerf files do not tell the lengths: the prompt
 comes from --prompt-tokens, the output from tokens per second over samples per second. One result hardly ever suffices:
 give Server and Offline, or several submissions of the same machine.
@@ -27,7 +28,6 @@ _SUMMARY_KEYS = {
     "completed tokens per second": ("out_tok_per_s", 1.0),
     "tokens per second": ("out_tok_per_s", 1.0),
     "mean latency (ns)": ("lat_mean_s", _NS_PER_S),
-    "mean first token latency (ns)": ("ttft_mean_ms", _NS_PER_MS),
     "mean time per output token (ns)": ("tpot_mean_ms", _NS_PER_MS),
     "mean time to output token (ns)": ("tpot_mean_ms", _NS_PER_MS),
 }
@@ -95,7 +95,6 @@ def _output_tokens(row: Row, tokens_per_s: float | None, given: Given) -> float:
 
 
 def _server(row: Row, rate_rps: float, output: float, given: Given) -> LoadPoint:
-    ttft = row.maybe(("ttft_mean_ms",))
     itl = row.maybe(("tpot_mean_ms",))
     latency_s = row.maybe(("lat_mean_s",))
     if itl is None and latency_s is not None:
@@ -103,7 +102,7 @@ def _server(row: Row, rate_rps: float, output: float, given: Given) -> LoadPoint
         itl = 1000.0 * latency_s / output
     if itl is None:
         raise UnusableMeasurements(f"{row.where} has no time per output token and no mean latency: leave it out")
-    return LoadPoint(row.where, rate_rps, given.needed_prompt_tokens(row.where), output, itl, ttft)
+    return LoadPoint(row.where, rate_rps, given.needed_prompt_tokens(row.where), output, itl)
 
 
 def _offline(row: Row, rate_rps: float, output: float, given: Given) -> LoadPoint:
