@@ -14,6 +14,8 @@ VARIANT_LABEL = f"{GROUP}/variant"
 """On owned Deployments and their pods: the name of the variant."""
 DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 """On pods, read by Kubernetes' own controllers: of pods that may go, the lowest goes first."""
+TTFT_OVERHEAD_ANNOTATION = f"{GROUP}/ttft-overhead"
+"""On a ServingProfile that was fitted: what a first token takes outside the engine's steps, as a duration."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "plimsoll"
 
