@@ -40,6 +40,9 @@ DOWN_WITHIN_S = 130.0
 """The forecast looks back over at least a minute before demand counts as gone; the rest is for a busy machine."""
 
 
+_KIND = "InferenceDeployment"
+
+
 def install_crds(api: ApiClient) -> None:
     """The four kinds are served."""
     install_definitions(api, [yaml.safe_load(text) for text in render_crds().values()], manager="user")
@@ -138,7 +141,7 @@ class World:
         }
         manifest = {
             "apiVersion": API_VERSION,
-            "kind": "InferenceDeployment",
+            "kind": _KIND,
             "metadata": {"name": name, "namespace": self.namespace},
             "spec": spec,
         }
@@ -267,6 +270,12 @@ class World:
         self._followers.append(threading.Thread(target=follow, name="capacity"))
         self._followers[-1].start()
         return record
+
+    def events_about(self, name: str) -> list[tuple[str, str]]:
+        """Reasons and notes of the Events on an InferenceDeployment."""
+        told = items(self.api, f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
+        own = [one for one in told if (one["regarding"].get("kind"), one["regarding"].get("name")) == (_KIND, name)]
+        return [(one["reason"], one.get("note", "")) for one in own]
 
     def objects(self) -> dict[str, Any]:
         """Everything of the namespace that an operator could write, by kind and name, without the lease."""

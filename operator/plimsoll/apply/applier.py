@@ -16,7 +16,7 @@ from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplann
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.apply.steps import Result, StepOutcome, take_step
 from plimsoll.apply.writer import OnWrite, Writer
-from plimsoll.domain import Finding, ObjectKey, Plan, Reason
+from plimsoll.domain import Finding, Mode, ObjectKey, Plan, Reason
 from plimsoll.errors import InvalidObject, NotFound, NotLeading, PlimsollError
 from plimsoll.explain import ConditionType, Verdict, group_by_deployment, verdicts, verdicts_without_plan
 from plimsoll.observe import Contents
@@ -74,7 +74,9 @@ class Applier:
     def apply(self, plan: Plan, present: Present) -> Applied:
         """Write what the plan asks for and what there is to tell."""
         owned_failures = bring_up_to_date(present.contents, self._writer)
-        outcomes = tuple(take_step(step, self._writer, self._paths) for step in plan.steps_to_apply)
+        # Whoever paused or deleted it since the plan was made must not see one more step.
+        steps = [one for one in plan.steps_to_apply if _is_auto(present.deployments.get(one.key.deployment_key))]
+        outcomes = tuple(take_step(step, self._writer, self._paths) for step in steps)
         for outcome in outcomes:
             self._tell_step(outcome, present, plan.now_s)
         self._forget_absent(present)
@@ -133,7 +135,9 @@ class Applier:
         return verdicts_without_plan(findings[key]) if findings.get(key) else ()
 
     def _tell_ready(self, key: ObjectKey, raw: Raw, told: tuple[Verdict, ...], old: Raw | None, now_s: float) -> None:
-        """An Event when Ready turns, or stays False for another reason."""
+        """An Event when Ready turns, or stays False for another reason; other modes than Auto promise to write none."""
+        if not _is_auto(raw):
+            return
         ready = next(one for one in told if one.type is ConditionType.READY)
         before = next((one for one in (old or {}).get("conditions") or () if one["type"] == "Ready"), None)
         was_ready = before is None or before["status"] == "True"
@@ -189,6 +193,13 @@ class Applier:
             return False
         self._written[metadata["uid"]] = _Written(status, now_s)
         return True
+
+
+def _is_auto(raw: Raw | None) -> bool:
+    """True for an InferenceDeployment that is there to stay and wants more than a status."""
+    if raw is None or raw["metadata"].get("deletionTimestamp"):
+        return False
+    return (raw.get("spec") or {}).get("mode", Mode.AUTO) == Mode.AUTO
 
 
 def _why_unplanned(pool: Kind | InvalidObject | None) -> str:

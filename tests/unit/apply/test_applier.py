@@ -5,6 +5,8 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from plimsoll.apply import Applied, Applier, Present, Result
 from plimsoll.domain import DeploymentPlan, Finding, Mode, ObjectKey, Phase, Plan, Reason
 from unit.apply.fake_api_server import FakeApiServer
@@ -53,6 +55,12 @@ class World:
         cache = a_cache(("InferenceDeployment", chat), ("InferenceDeployment", talk), ("ComputePool", pool))
         present = Present(cache.contents(), dict(cache.deployments.raw), dict(cache.pools.raw))
         return self.applier.apply(plan, present)
+
+    def set_mode(self, path: str, mode: Mode) -> None:
+        """The user sets spec.mode, and the watch tells."""
+        live = self.server.objects[path]
+        self.server.keep(path, live | {"spec": live["spec"] | {"mode": mode.value}})
+        self.watches_catch_up()
 
     def statuses(self) -> list[str]:
         return [write.path for write in self.server.writes if write.path.endswith("/status")]
@@ -209,6 +217,34 @@ def test_recommend_writes_its_status_and_scales_nothing() -> None:
     assert f"{CHAT_PATH}/status" in world.statuses()
     assert world.status_of(CHAT_PATH)["plan"]["steps"][0]["to"] == 3
     assert world.events() == []
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_a_mode_that_does_not_scale_writes_no_event_when_ready_turns(mode: Mode) -> None:
+    world = World()
+    world.set_mode(CHAT_PATH, mode)
+    world.apply(a_plan(a_deployment_plan(mode=mode)))
+    for seconds, told in ((10.0, a_deployment_plan(mode=mode, shortfall_rps=4.0)), (20.0, a_deployment_plan(mode=mode))):
+        world.apply(at(a_plan(told), seconds))
+        assert f"{CHAT_PATH}/status" in world.statuses()
+        assert world.events() == []
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_a_mode_that_does_not_scale_writes_no_event_about_what_could_not_be_planned(mode: Mode) -> None:
+    world = World()
+    world.set_mode(CHAT_PATH, mode)
+    world.apply(a_plan(findings=(Finding(CHAT, Reason.POOL_MISSING, "pool gpu-h100 is missing: create it"),)))
+    assert f"{CHAT_PATH}/status" in world.statuses()
+    assert world.events() == []
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_a_pause_that_the_plan_does_not_know_of_yet_stops_its_steps(mode: Mode) -> None:
+    world = World()
+    world.set_mode(CHAT_PATH, mode)
+    assert world.apply(a_plan(moving())).steps == ()
+    assert world.server.objects[SCALE]["spec"]["replicas"] == 2
 
 
 def test_a_replica_that_does_not_lead_writes_nothing_and_complains_of_nothing() -> None:
