@@ -17,7 +17,7 @@ from kubernetes.client import ApiClient
 from integration.world import install_crds
 from plimsoll.api_server import ApiServer
 from plimsoll.apply import Applier, Present, Result
-from plimsoll.apply.owned import bring_up_to_date
+from plimsoll.apply.owned import OwnedDeployments
 from plimsoll.apply.steps import StepOutcome, take_step
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import (
@@ -286,7 +286,7 @@ def change_template(place: Place, owner: dict[str, Any], **container: Any) -> No
 
 def test_an_owned_deployment_is_created_without_replicas_and_names_its_owner(place: Place) -> None:
     owner = an_owner(place)
-    assert bring_up_to_date(place.cache.contents(), place.writer()) == ()
+    assert OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents()) == ()
     made = place.workload()
     assert made["spec"]["replicas"] == 0
     assert made["metadata"]["ownerReferences"][0]["uid"] == owner["metadata"]["uid"]
@@ -295,11 +295,11 @@ def test_an_owned_deployment_is_created_without_replicas_and_names_its_owner(pla
 
 def test_a_changed_template_keeps_the_replicas_and_loses_what_it_no_longer_says(place: Place) -> None:
     owner = an_owner(place, args=["--old"])
-    bring_up_to_date(place.cache.contents(), place.writer())
+    OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents())
     place.scale(3)
     place.follow("chat-h100")
     change_template(place, owner, command=["serve"])
-    assert bring_up_to_date(place.cache.contents(), place.writer()) == ()
+    assert OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents()) == ()
     made = place.workload()
     (container,) = made["spec"]["template"]["spec"]["containers"]
     assert made["spec"]["replicas"] == 3
@@ -309,10 +309,10 @@ def test_a_changed_template_keeps_the_replicas_and_loses_what_it_no_longer_says(
 
 def test_a_scaling_during_an_update_is_not_undone(place: Place) -> None:
     owner = an_owner(place)
-    bring_up_to_date(place.cache.contents(), place.writer())
+    OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents())
     place.follow("chat-h100")
     change_template(place, owner, command=["serve"])
-    assert bring_up_to_date(place.cache.contents(), place.writer(lambda: place.scale(5))) == ()
+    assert OwnedDeployments(place.writer(lambda: place.scale(5))).bring_up_to_date(place.cache.contents()) == ()
     made = place.workload()
     assert made["spec"]["replicas"] == 5
     assert made["spec"]["template"]["spec"]["containers"][0]["command"] == ["serve"]
@@ -320,9 +320,52 @@ def test_a_scaling_during_an_update_is_not_undone(place: Place) -> None:
 
 def test_an_owned_deployment_is_scaled_by_steps_after_an_apply(place: Place) -> None:
     an_owner(place)
-    bring_up_to_date(place.cache.contents(), place.writer())
+    OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents())
     assert place.take(place.step(0, 2)).result is Result.WRITTEN
     assert place.workload()["spec"]["replicas"] == 2
+
+
+def an_edited_workload(place: Place, spec: dict[str, Any], manager: str = "kubectl-edit") -> None:
+    """A person changes the Deployment itself, and the watch tells."""
+    body = {"spec": spec}
+    path = f"{place.workloads}/chat-h100"
+    request(place.api, "PATCH", path, body, {"fieldManager": manager}, "application/strategic-merge-patch+json")
+    place.follow("chat-h100")
+
+
+def test_what_a_person_changed_of_an_owned_deployment_is_put_back_but_for_replicas(place: Place) -> None:
+    an_owner(place)
+    owned = OwnedDeployments(place.writer())
+    owned.bring_up_to_date(place.cache.contents())
+    container = {"name": "engine", "image": "elsewhere:1"}
+    template = {"spec": {"containers": [container]}}
+    an_edited_workload(place, {"template": template, "strategy": {"$retainKeys": ["type"], "type": "Recreate"}})
+    place.scale(3)
+    assert place.workload()["spec"]["strategy"] == {"type": "Recreate"}
+    assert owned.bring_up_to_date(place.cache.contents()) == ()
+    spec = place.workload()["spec"]
+    assert spec["template"]["spec"]["containers"][0]["image"] == "engine"
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    assert spec["replicas"] == 3
+
+
+def test_what_others_add_to_an_owned_deployment_stays_and_costs_no_write(place: Place) -> None:
+    an_owner(place)
+    writes: list[str] = []
+    owned = OwnedDeployments(Writer(place.server, lambda: True, lambda kind, _verb: writes.append(kind)))
+    owned.bring_up_to_date(place.cache.contents())
+    annotations = {"kubectl.kubernetes.io/restartedAt": "2026-11-01T12:00:00Z"}
+    an_edited_workload(place, {"template": {"metadata": {"annotations": annotations}}}, "kubectl-rollout")
+    edited = place.workload()
+    owned.bring_up_to_date(place.cache.contents())
+    assert place.workload()["spec"] == edited["spec"]
+    place.follow("chat-h100")
+    writes.clear()
+    for replicas in (2, 5):
+        place.scale(replicas)
+        place.follow("chat-h100")
+        owned.bring_up_to_date(place.cache.contents())
+    assert writes == []
 
 
 # --- The lease -------------------------------------------------------------------------------------------------------

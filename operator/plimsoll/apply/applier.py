@@ -11,7 +11,7 @@ from typing import Any
 from plimsoll.api import API_VERSION, ComputePool, Kind
 from plimsoll.api_server import ApiServer, Patch
 from plimsoll.apply.events import EventRecorder, Happening
-from plimsoll.apply.owned import OwnedFailure, bring_up_to_date
+from plimsoll.apply.owned import OwnedDeployments, OwnedFailure
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.apply.steps import Result, StepOutcome, take_step
@@ -68,12 +68,13 @@ class Applier:
     ) -> None:
         self._writer = Writer(server, may_write, on_write)
         self._paths = ResourcePaths(server.get)
+        self._owned = OwnedDeployments(self._writer)
         self._events = EventRecorder(self._writer, identity, micro_time)
         self._written: dict[str, _Written] = {}
 
     def apply(self, plan: Plan, present: Present) -> Applied:
         """Write what the plan asks for and what there is to tell."""
-        owned_failures = bring_up_to_date(present.contents, self._writer)
+        owned_failures = self._owned.bring_up_to_date(present.contents)
         # Whoever paused or deleted it since the plan was made must not see one more step.
         steps = [one for one in plan.steps_to_apply if _is_auto(present.deployments.get(one.key.deployment_key))]
         outcomes = tuple(take_step(step, self._writer, self._paths) for step in steps)

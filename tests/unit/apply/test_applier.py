@@ -224,7 +224,10 @@ def test_a_mode_that_does_not_scale_writes_no_event_when_ready_turns(mode: Mode)
     world = World()
     world.set_mode(CHAT_PATH, mode)
     world.apply(a_plan(a_deployment_plan(mode=mode)))
-    for seconds, told in ((10.0, a_deployment_plan(mode=mode, shortfall_rps=4.0)), (20.0, a_deployment_plan(mode=mode))):
+    for seconds, told in (
+        (10.0, a_deployment_plan(mode=mode, shortfall_rps=4.0)),
+        (20.0, a_deployment_plan(mode=mode)),
+    ):
         world.apply(at(a_plan(told), seconds))
         assert f"{CHAT_PATH}/status" in world.statuses()
         assert world.events() == []
