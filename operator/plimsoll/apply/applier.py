@@ -13,13 +13,14 @@ from plimsoll.api_server import ApiServer, Patch
 from plimsoll.apply.events import EventRecorder, Happening
 from plimsoll.apply.owned import OwnedDeployments, OwnedFailure
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
+from plimsoll.apply.retirement import retire
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.apply.steps import Result, StepOutcome, take_step
 from plimsoll.apply.writer import OnWrite, Writer
 from plimsoll.domain import Finding, Mode, ObjectKey, Plan, Reason
 from plimsoll.errors import InvalidObject, NotFound, NotLeading, PlimsollError
 from plimsoll.explain import ConditionType, Verdict, group_by_deployment, verdicts, verdicts_without_plan
-from plimsoll.observe import Contents
+from plimsoll.observe import Contents, Retired
 from plimsoll.resource_paths import ResourcePaths
 
 Raw = Mapping[str, Any]
@@ -78,11 +79,15 @@ class Applier:
         # Whoever paused or deleted it since the plan was made must not see one more step.
         steps = [one for one in plan.steps_to_apply if _is_auto(present.deployments.get(one.key.deployment_key))]
         outcomes = tuple(take_step(step, self._writer, self._paths) for step in steps)
+        retirement = retire(plan, present.contents, self._writer, self._paths)
+        outcomes = (*outcomes, *retirement.outcomes)
         for outcome in outcomes:
             self._tell_step(outcome, present, plan.now_s)
+        for one in retirement.deleted:
+            self._tell_deletion(one, present, plan.now_s)
         self._forget_absent(present)
         failures = [*self._tell_deployments(plan, present), *self._tell_pools(plan, present)]
-        return Applied(outcomes, owned_failures, tuple(failures))
+        return Applied(outcomes, (*owned_failures, *retirement.failures), tuple(failures))
 
     def _tell_step(self, outcome: StepOutcome, present: Present, now_s: float) -> None:
         step = outcome.step
@@ -99,6 +104,11 @@ class Applier:
             is_warning=failed,
         )
         self._events.record(happening, now_s)
+
+    def _tell_deletion(self, retired: Retired, present: Present, now_s: float) -> None:
+        uid = present.deployments[retired.owner]["metadata"]["uid"]
+        note = f"Deployment/{retired.workload.key.name} is deleted: it has no replicas, and no variant uses it any more"
+        self._events.record(Happening(retired.owner, uid, Reason.MOVE_OUT, note, is_warning=False), now_s)
 
     def _forget_absent(self, present: Present) -> None:
         there = {raw["metadata"]["uid"] for raws in (present.deployments, present.pools) for raw in raws.values()}
@@ -200,7 +210,7 @@ def _is_auto(raw: Raw | None) -> bool:
     """True for an InferenceDeployment that is there to stay and wants more than a status."""
     if raw is None or raw["metadata"].get("deletionTimestamp"):
         return False
-    return (raw.get("spec") or {}).get("mode", Mode.AUTO) == Mode.AUTO
+    return bool((raw.get("spec") or {}).get("mode", Mode.AUTO) == Mode.AUTO)
 
 
 def _why_unplanned(pool: Kind | InvalidObject | None) -> str:

@@ -1,6 +1,6 @@
 """Do the Deployments that Plimsoll owns look as their variants' templates say?
 
-In: InferenceDeployments whose variants carry a ``template``, and the pools they run on. Out: server-side applied
+In: InferenceDeployments whose variants carry a ``template``, with their pools and profiles. Out: server-side applied
 Deployments with an owner reference. A new one has no replicas, since nothing runs before a plan says so; afterwards
 they change only through the scale subresource. What somebody else changes of them is put back, but for replicas: those
 are the rollout's.
@@ -15,12 +15,14 @@ from typing import Any
 from plimsoll.api import (
     API_VERSION,
     DEPLOYMENT_LABEL,
+    ENGINE_ANNOTATION,
     GROUP,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     VARIANT_LABEL,
     ComputePool,
     InferenceDeployment,
+    ServingProfile,
     VariantSpec,
     owned_deployment_name,
 )
@@ -62,13 +64,13 @@ class OwnedDeployments:
         failures = []
         first_looks = 0
         answered: dict[ObjectKey, str] = {}
-        for key, deployment, variant, pool in _templated(contents):
-            manifest = _manifest(deployment, variant, pool)
+        for key, variant, manifest in _templated(contents):
             name = ObjectKey(key.namespace, manifest["metadata"]["name"])
+            owner_uid = manifest["metadata"]["ownerReferences"][0]["uid"]
             present = contents.workloads.get(("Deployment", name))
             if name in self._answered:
                 answered[name] = self._answered[name]
-            if present is not None and present.controller_uid != deployment.metadata.uid:
+            if present is not None and present.controller_uid != owner_uid:
                 continue  # Somebody else's; observe has told so.
             if present is not None and present.annotations.get(TEMPLATE_HASH_ANNOTATION) == digest(manifest):
                 if present.fingerprint == self._answered.get(name):
@@ -94,7 +96,7 @@ class OwnedDeployments:
         except NotFound:
             live = None
         hashed = {TEMPLATE_HASH_ANNOTATION: digest(manifest)}
-        metadata = manifest["metadata"] | {"annotations": hashed}
+        metadata = manifest["metadata"] | {"annotations": manifest["metadata"]["annotations"] | hashed}
         before, is_of_template = "", False
         if live is None:
             replicas = 0
@@ -118,7 +120,8 @@ class OwnedDeployments:
         return after
 
 
-def _templated(contents: Contents) -> Iterator[tuple[ObjectKey, InferenceDeployment, VariantSpec, ComputePool]]:
+def _templated(contents: Contents) -> Iterator[tuple[ObjectKey, VariantSpec, dict[str, Any]]]:
+    """Variants with a template and all that it needs, each with the Deployment that should be there."""
     for key, deployment in sorted(contents.deployments.items()):
         if not isinstance(deployment, InferenceDeployment) or key in contents.deleting:
             continue
@@ -126,11 +129,15 @@ def _templated(contents: Contents) -> Iterator[tuple[ObjectKey, InferenceDeploym
             continue
         for variant in deployment.spec.variants:
             pool = contents.pools.get(ObjectKey("", variant.pool))
-            if variant.template is not None and isinstance(pool, ComputePool):
-                yield key, deployment, variant, pool
+            profile = contents.profiles.get(ObjectKey("", variant.profile))
+            if variant.template is None or not isinstance(pool, ComputePool) or not isinstance(profile, ServingProfile):
+                continue
+            yield key, variant, _manifest(deployment, variant, pool, profile)
 
 
-def _manifest(deployment: InferenceDeployment, variant: VariantSpec, pool: ComputePool) -> dict[str, Any]:
+def _manifest(
+    deployment: InferenceDeployment, variant: VariantSpec, pool: ComputePool, profile: ServingProfile
+) -> dict[str, Any]:
     labels = {DEPLOYMENT_LABEL: deployment.name, VARIANT_LABEL: variant.name}
     template: Mapping[str, Any] = variant.template or {}
     metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
@@ -143,6 +150,7 @@ def _manifest(deployment: InferenceDeployment, variant: VariantSpec, pool: Compu
         "metadata": {
             "name": owned_deployment_name(deployment.name, variant.name),
             "labels": labels | {MANAGED_BY_LABEL: MANAGED_BY},
+            "annotations": {ENGINE_ANNOTATION: profile.spec.engine.value},
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,

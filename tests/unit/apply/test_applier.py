@@ -12,7 +12,14 @@ from plimsoll.domain import DeploymentPlan, Finding, Mode, ObjectKey, Phase, Pla
 from unit.apply.fake_api_server import FakeApiServer
 from unit.builders import NOW_S
 from unit.explain.plans import CHAT, a_deployment_plan, a_plan, a_pool_plan, a_step, a_variant_plan
-from unit.observe.manifests import a_cache, a_deployment_manifest, a_pool_manifest, a_template, a_variant_spec
+from unit.observe.manifests import (
+    a_cache,
+    a_deployment_manifest,
+    a_pool_manifest,
+    a_template,
+    a_variant_spec,
+    a_workload,
+)
 
 CHAT_PATH = "/apis/plimsoll.dev/v1alpha1/namespaces/team-a/inferencedeployments/chat"
 TALK_PATH = "/apis/plimsoll.dev/v1alpha1/namespaces/team-a/inferencedeployments/talk"
@@ -39,6 +46,7 @@ class World:
         self.may_write = may_write
         self.applier = self.restarted()
         self.cached: dict[str, Any] = {}
+        self.workloads: list[dict[str, Any]] = []
         self.watches_catch_up()
 
     def restarted(self) -> Applier:
@@ -53,6 +61,8 @@ class World:
         self.server.writes.clear()
         chat, talk, pool = (self.cached[path] for path in (CHAT_PATH, TALK_PATH, POOL_PATH))
         cache = a_cache(("InferenceDeployment", chat), ("InferenceDeployment", talk), ("ComputePool", pool))
+        for workload in self.workloads:
+            cache.apply("Deployment", None, workload)
         present = Present(cache.contents(), dict(cache.deployments.raw), dict(cache.pools.raw))
         return self.applier.apply(plan, present)
 
@@ -315,3 +325,25 @@ def test_an_owned_deployment_that_is_refused_is_reported_and_the_rest_goes_on() 
     applied = world.apply(a_plan(moving(TALK)))
     assert [failure.variant for failure in applied.owned_failures] == ["h100"]
     assert [outcome.result for outcome in applied.steps] == [Result.WRITTEN]
+
+
+def test_a_deployment_without_a_variant_is_scaled_down_then_deleted_and_both_are_told() -> None:
+    world = World()
+    path = "/apis/apps/v1/namespaces/team-a/deployments/chat-old"
+    workload = a_workload("chat-old", replicas=2, controller_uid="uid-chat")
+    workload["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "plimsoll", "plimsoll.dev/deployment": "chat"}
+    world.server.keep(path, workload)
+    world.server.keep(f"{path}/scale", {"spec": {"replicas": 2}})
+    world.workloads = [workload]
+    plan = a_plan(a_deployment_plan(), a_deployment_plan(key=TALK))
+    (outcome,) = world.apply(plan).steps
+    assert (outcome.step.to_replicas, outcome.result) == (0, Result.WRITTEN)
+    assert world.events() == [("Normal", "MoveOut")]
+    world.workloads = [workload | {"spec": workload["spec"] | {"replicas": 0}}]
+    world.server.keep(path, world.workloads[0])
+    world.apply(at(plan, 10.0))
+    assert path not in world.server.objects
+    assert world.events() == [("Normal", "MoveOut")]
+    world.workloads = []
+    world.apply(at(plan, 20.0))
+    assert world.server.writes == []

@@ -11,7 +11,14 @@ from plimsoll.apply.writer import Writer
 from plimsoll.domain import ObjectKey
 from plimsoll.observe import ClusterCache
 from unit.apply.fake_api_server import FakeApiServer
-from unit.observe.manifests import a_cache, a_deployment_manifest, a_pool_manifest, a_template, a_variant_spec
+from unit.observe.manifests import (
+    a_cache,
+    a_deployment_manifest,
+    a_pool_manifest,
+    a_profile_manifest,
+    a_template,
+    a_variant_spec,
+)
 
 PATH = "/apis/apps/v1/namespaces/team-a/deployments/chat-h100"
 TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
@@ -295,6 +302,13 @@ def test_a_deployment_on_its_way_out_gets_nothing_new() -> None:
 def test_a_variant_whose_pool_is_missing_waits_for_it() -> None:
     server, cache = a_world()
     cache.apply("ComputePool", "DELETED", a_pool_manifest())
+    assert bring(server, cache) == ()
+    assert server.writes == []
+
+
+def test_a_variant_whose_profile_is_missing_waits_for_it() -> None:
+    server, cache = a_world()
+    cache.apply("ServingProfile", "DELETED", a_profile_manifest())
     assert bring(server, cache) == ()
     assert server.writes == []
 
