@@ -84,13 +84,9 @@ def test_a_cluster_at_rest_sees_no_write_but_the_lease(world: World) -> None:
     world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
     world.wait(lambda: world.condition("Ready").get("status") == "True", "Ready", UP_WITHIN_S)
     time.sleep(SETTLE_S)
-    before = _versions(world)
+    before = world.versions()
     time.sleep(REST_S)
-    assert _versions(world) == before
-
-
-def _versions(world: World) -> dict[str, tuple[str, str]]:
-    return {uid: (one["metadata"]["name"], one["metadata"]["resourceVersion"]) for uid, one in world.objects().items()}
+    assert world.versions() == before
 
 
 def _spec_managers(raw: dict[str, Any]) -> set[str]:
