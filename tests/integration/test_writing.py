@@ -15,8 +15,10 @@ import pytest
 from kubernetes.client import ApiClient
 
 from integration.world import install_crds
+from plimsoll.api import DELETION_COST_ANNOTATION
 from plimsoll.api_server import ApiServer
 from plimsoll.apply import Applier, Present, Result
+from plimsoll.apply.deletion_marks import DeletionMarks, mark
 from plimsoll.apply.owned import OwnedDeployments
 from plimsoll.apply.steps import StepOutcome, take_step
 from plimsoll.apply.writer import Writer
@@ -176,6 +178,27 @@ def test_pods_that_should_go_first_are_marked_for_the_replica_set(place: Place) 
     assert outcome.result is Result.WRITTEN
     (pod,) = [one for one in items(place.api, pods) if one["metadata"]["name"] == "last"]
     assert pod["metadata"]["annotations"]["controller.kubernetes.io/pod-deletion-cost"] == "-100"
+
+
+def test_a_mark_without_a_reason_is_taken_back_if_it_is_ours(place: Place) -> None:
+    place.add_workload(0)
+    place.follow("chat-h100")
+    place.add_model()
+    pods = f"/api/v1/namespaces/{place.namespace}/pods"
+    for name in ("ours", "theirs"):
+        spec = {"containers": [{"name": "engine", "image": "engine"}]}
+        request(place.api, "POST", pods, {"metadata": {"name": name, "labels": {"app": "chat"}}, "spec": spec})
+    mark(place.namespace, "ours", place.writer())
+    wish = {"metadata": {"annotations": {DELETION_COST_ANNOTATION: "-100"}}}
+    request(place.api, "PATCH", f"{pods}/theirs", wish, content_type="application/merge-patch+json")
+    for pod in items(place.api, pods):
+        place.cache.apply("Pod", None, pod)
+    marks, plan = DeletionMarks(place.writer()), place.plan(a_deployment_plan())
+    marks.take_back(plan, place.cache.contents())
+    marks.take_back(replace(plan, now_s=plan.now_s + 120.0), place.cache.contents())
+    after = {one["metadata"]["name"]: one["metadata"].get("annotations") or {} for one in items(place.api, pods)}
+    assert DELETION_COST_ANNOTATION not in after["ours"]
+    assert after["theirs"][DELETION_COST_ANNOTATION] == "-100"
 
 
 # --- Statuses and Events ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 from plimsoll.api import API_VERSION, ComputePool, Kind
 from plimsoll.api_server import ApiServer, Patch
+from plimsoll.apply.deletion_marks import DeletionMarks
 from plimsoll.apply.events import EventRecorder, Happening
 from plimsoll.apply.owned import OwnedDeployments, OwnedFailure
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
@@ -70,6 +71,7 @@ class Applier:
         self._writer = Writer(server, may_write, on_write)
         self._paths = ResourcePaths(server.get)
         self._owned = OwnedDeployments(self._writer)
+        self._marks = DeletionMarks(self._writer)
         self._events = EventRecorder(self._writer, identity, micro_time)
         self._written: dict[str, _Written] = {}
 
@@ -81,6 +83,7 @@ class Applier:
         outcomes = tuple(take_step(step, self._writer, self._paths) for step in steps)
         retirement = retire(plan, present.contents, self._writer, self._paths)
         outcomes = (*outcomes, *retirement.outcomes)
+        self._marks.take_back(plan, present.contents)
         for outcome in outcomes:
             self._tell_step(outcome, present, plan.now_s)
         for one in retirement.deleted:

@@ -15,6 +15,7 @@ from unit.explain.plans import CHAT, a_deployment_plan, a_plan, a_pool_plan, a_s
 from unit.observe.manifests import (
     a_cache,
     a_deployment_manifest,
+    a_marked_pod,
     a_pool_manifest,
     a_template,
     a_variant_spec,
@@ -47,6 +48,7 @@ class World:
         self.applier = self.restarted()
         self.cached: dict[str, Any] = {}
         self.workloads: list[dict[str, Any]] = []
+        self.pods: list[dict[str, Any]] = []
         self.watches_catch_up()
 
     def restarted(self) -> Applier:
@@ -63,6 +65,8 @@ class World:
         cache = a_cache(("InferenceDeployment", chat), ("InferenceDeployment", talk), ("ComputePool", pool))
         for workload in self.workloads:
             cache.apply("Deployment", None, workload)
+        for pod in self.pods:
+            cache.apply("Pod", None, pod)
         present = Present(cache.contents(), dict(cache.deployments.raw), dict(cache.pools.raw))
         return self.applier.apply(plan, present)
 
@@ -346,4 +350,20 @@ def test_a_deployment_without_a_variant_is_scaled_down_then_deleted_and_both_are
     assert world.events() == [("Normal", "MoveOut")]
     world.workloads = []
     world.apply(at(plan, 20.0))
+    assert world.server.writes == []
+
+
+def test_a_pod_that_survives_a_scale_down_given_up_loses_its_mark_once() -> None:
+    world = World()
+    path = "/api/v1/namespaces/team-a/pods/chat-h100-0"
+    pod = a_marked_pod()
+    world.server.keep(path, pod)
+    world.workloads, world.pods = [a_workload()], [pod]
+    plan = a_plan(a_deployment_plan(), a_deployment_plan(key=TALK))
+    world.apply(plan)
+    assert world.server.written("PATCH", path) == []
+    world.apply(at(plan, 120.0))
+    assert len(world.server.written("PATCH", path)) == 1
+    world.pods = [world.server.objects[path]]
+    world.apply(at(plan, 130.0))
     assert world.server.writes == []
