@@ -46,7 +46,13 @@ from unit.explain.plans import (
     a_variant_plan,
     an_alternative,
 )
-from unit.observe.manifests import a_deployment_manifest, a_pool_manifest, a_template, a_variant_spec
+from unit.observe.manifests import (
+    a_deployment_manifest,
+    a_pool_manifest,
+    a_profile_manifest,
+    a_template,
+    a_variant_spec,
+)
 
 API = "/apis/plimsoll.dev/v1alpha1"
 POOLS = f"{API}/computepools"
@@ -295,6 +301,7 @@ def an_owner(place: Place, **container: Any) -> dict[str, Any]:
     template = a_template()
     template["spec"]["containers"][0] |= {"image": "engine", **container}
     place.cache.apply("ComputePool", None, a_pool_manifest())
+    place.cache.apply("ServingProfile", None, a_profile_manifest())
     return place.add_model(variants=[a_variant_spec(targetRef=None, template=template)])
 
 
