@@ -210,6 +210,22 @@ def test_a_restart_on_a_large_cluster_looks_for_changes_a_few_at_a_time() -> Non
     assert written == [20, 20, 10, 0]
 
 
+def test_those_that_are_refused_do_not_keep_the_others_from_their_turn_after_a_restart() -> None:
+    names = [f"chat-{number:02}" for number in range(25)]
+    server, cache = a_world(*(("InferenceDeployment", _named(an_owner(), name)) for name in names))
+    bring(server, cache)
+    for path, live in server.objects.items():
+        metadata = live["metadata"] | {"namespace": "team-a", "uid": path}
+        cache.apply("Deployment", "MODIFIED", live | {"metadata": metadata})
+    for name in names[:20]:
+        server.refuse("APPLY", PATH.replace("chat", name), 403)
+    operator = an_operator(server)
+    server.writes.clear()
+    for _ in range(2):
+        operator.bring_up_to_date(cache.contents())
+    assert len(server.writes) == 5
+
+
 def _named(owner: dict[str, Any], name: str) -> dict[str, Any]:
     return owner | {"metadata": owner["metadata"] | {"name": name, "uid": f"uid-{name}"}}
 
