@@ -81,9 +81,8 @@ class OwnedDeployments:
             try:
                 answered[name] = look_again(partial(self._look_and_write, manifest, name))
             except PlimsollError as error:
-                answered.setdefault(
-                    name, ""
-                )  # One that is refused every time does not keep the others from their turn.
+                # One that is refused every time does not keep the others from their turn.
+                answered.setdefault(name, "")
                 failures.append(OwnedFailure(key, variant.name, str(error)))
         self._answered = answered
         return tuple(failures)
