@@ -96,6 +96,10 @@ class ApiServer:
             query["force"] = "true"
         return self._request("PATCH", path, query, body, kind.value)
 
+    def delete(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to a deletion; the body is a metav1.DeleteOptions, whose preconditions make it a conflict."""
+        return self._request("DELETE", path, {}, body, "application/json")
+
     def _request(
         self,
         method: str,

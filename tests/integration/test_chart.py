@@ -72,6 +72,17 @@ def test_every_object_matches_the_schemas_of_the_api_server(
     assert summary == {"valid": len(objects) - presets, "invalid": 0, "errors": 0, "skipped": presets}
 
 
+@pytest.mark.parametrize(("variation", "may"), [("defaults", True), ("namespaced", True), ("bare", False)])
+def test_who_owns_deployments_may_create_change_and_delete_them(
+    variation: str, may: bool, tools: Mapping[str, Path], tmp_path: Path
+) -> None:
+    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS[variation], home=tmp_path)
+    rules = [rule for one in yaml.safe_load_all(rendered) if one for rule in one.get("rules") or ()]
+    verbs = [set(rule["verbs"]) for rule in rules if rule["resources"] == ["deployments"]]
+    assert verbs
+    assert all(({"create", "patch", "delete"} <= one) is may for one in verbs)
+
+
 def write_schemas(api: ApiClient, version: str, folder: Path) -> None:
     """One JSON schema a kind of this API version, from the server's own OpenAPI document."""
     path = f"/openapi/v3/apis/{version}" if "/" in version else f"/openapi/v3/api/{version}"

@@ -40,6 +40,9 @@ DOWN_WITHIN_S = 130.0
 """The forecast looks back over at least a minute before demand counts as gone; the rest is for a busy machine."""
 
 
+_KIND = "InferenceDeployment"
+
+
 def install_crds(api: ApiClient) -> None:
     """The four kinds are served."""
     install_definitions(api, [yaml.safe_load(text) for text in render_crds().values()], manager="user")
@@ -113,7 +116,6 @@ class World:
         extra: Mapping[str, str] | None = None,
     ) -> None:
         """The InferenceDeployment as its user applies it; `extra` adds GPU variants by name and pool."""
-        arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
         pools = {"gpu": self.gpu, "cpu": self.cpu, **(extra or {})}
         variants = [
             {
@@ -125,6 +127,27 @@ class World:
             }
             for place in pools
         ]
+        self._apply_variants(name, variants, mode)
+
+    def apply_templated_model(self, *variants: str, name: str = "chat") -> None:
+        """The InferenceDeployment with GPU variants of these names, whose Deployments Plimsoll makes itself."""
+        template = self._pod_template(self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, {"model": name})
+        self._apply_variants(
+            name,
+            [
+                {
+                    "name": variant,
+                    "pool": self.gpu,
+                    "profile": f"{self.namespace}-gpu",
+                    "template": template,
+                    "replicas": {"min": 0, "max": 3},
+                }
+                for variant in variants
+            ],
+        )
+
+    def _apply_variants(self, name: str, variants: list[dict[str, Any]], mode: str = "Auto") -> None:
+        arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
         spec = {
             "model": "acme/llama",
             "mode": mode,
@@ -138,7 +161,7 @@ class World:
         }
         manifest = {
             "apiVersion": API_VERSION,
-            "kind": "InferenceDeployment",
+            "kind": _KIND,
             "metadata": {"name": name, "namespace": self.namespace},
             "spec": spec,
         }
@@ -152,15 +175,7 @@ class World:
     def apply_workload(self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment") -> None:
         """A workload as Git holds it: everything but replicas."""
         labels = {"app": name}
-        resources = {"requests": dict(requests), "limits": {k: v for k, v in requests.items() if "/" in k}}
-        template = {
-            "metadata": {"labels": labels, "annotations": {STARTUP_ANNOTATION: "2"}},
-            "spec": {
-                "nodeSelector": {"pool": pool},
-                "containers": [{"name": "engine", "image": "engine:1", "resources": resources}],
-                "terminationGracePeriodSeconds": 1,
-            },
-        }
+        template = self._pod_template(pool, requests, labels)
         spec: dict[str, Any] = {"selector": {"matchLabels": labels}, "template": template}
         if kind == "StatefulSet":
             spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
@@ -171,6 +186,24 @@ class World:
             "spec": spec,
         }
         apply(self.api, f"{self._workloads(kind)}/{name}", manifest)
+
+    @staticmethod
+    def _pod_template(pool: str, requests: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Any]:
+        resources = {"requests": dict(requests), "limits": {k: v for k, v in requests.items() if "/" in k}}
+        return {
+            "metadata": {"labels": dict(labels), "annotations": {STARTUP_ANNOTATION: "2"}},
+            "spec": {
+                "nodeSelector": {"pool": pool},
+                "containers": [{"name": "engine", "image": "engine:1", "resources": resources}],
+                "terminationGracePeriodSeconds": 1,
+            },
+        }
+
+    def edit(self, workload: str, spec: Mapping[str, Any]) -> None:
+        """As a person would, by kubectl edit."""
+        path = f"{self._workloads('Deployment')}/{workload}"
+        kind = "application/strategic-merge-patch+json"
+        request(self.api, "PATCH", path, {"spec": spec}, {"fieldManager": "kubectl-edit"}, kind)
 
     def scale(self, name: str, replicas: int, kind: str = "Deployment") -> None:
         """As a person would, by kubectl scale."""
@@ -210,6 +243,15 @@ class World:
     def replicas(self, workload: str, kind: str = "Deployment") -> int:
         """What the workload asks for."""
         return int(self._workload(workload, kind)["spec"].get("replicas", 0))
+
+    def images(self, workload: str) -> list[str]:
+        """What its containers run."""
+        containers = self._workload(workload, "Deployment")["spec"]["template"]["spec"]["containers"]
+        return [one["image"] for one in containers]
+
+    def has(self, workload: str) -> bool:
+        """Whether there is such a Deployment."""
+        return exists(self.api, f"{self._workloads('Deployment')}/{workload}")
 
     def ready(self, workload: str, kind: str = "Deployment") -> int:
         """Its ready replicas."""
@@ -268,12 +310,24 @@ class World:
         self._followers[-1].start()
         return record
 
+    def events_about(self, name: str) -> list[tuple[str, str]]:
+        """Reasons and notes of the Events on an InferenceDeployment."""
+        told = items(self.api, f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
+        own = [one for one in told if (one["regarding"].get("kind"), one["regarding"].get("name")) == (_KIND, name)]
+        return [(one["reason"], one.get("note", "")) for one in own]
+
     def objects(self) -> dict[str, Any]:
         """Everything of the namespace that an operator could write, by kind and name, without the lease."""
         paths = [self._models, self._workloads("Deployment"), f"/api/v1/namespaces/{self.namespace}/pods"]
         paths.append(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
         paths.append(f"/apis/{API_VERSION}/computepools")
         return {one["metadata"]["uid"]: one for path in paths for one in items(self.api, path)}
+
+    def versions(self) -> dict[str, tuple[str, str]]:
+        """Changes with every write to one of them."""
+        return {
+            uid: (one["metadata"]["name"], one["metadata"]["resourceVersion"]) for uid, one in self.objects().items()
+        }
 
     def close(self) -> None:
         """Operators end first, then what is not in the namespace goes."""

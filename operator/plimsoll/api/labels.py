@@ -16,6 +16,8 @@ DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 """On pods, read by Kubernetes' own controllers: of pods that may go, the lowest goes first."""
 TTFT_OVERHEAD_ANNOTATION = f"{GROUP}/ttft-overhead"
 """On a ServingProfile that was fitted: what a first token takes outside the engine's steps, as a duration."""
+ENGINE_ANNOTATION = f"{GROUP}/engine"
+"""On owned Deployments: the engine of the variant's profile; it tells how to read the pods once the variant is gone."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "plimsoll"
 

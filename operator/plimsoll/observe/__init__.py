@@ -14,6 +14,7 @@ from plimsoll.observe.observer import Observer
 from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings
 from plimsoll.observe.queries import Labels
 from plimsoll.observe.resolve import Cluster, resolve, with_demand
+from plimsoll.observe.retired import Retired, retired_workloads
 from plimsoll.observe.scales import ScaleReader
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "Observed",
     "Observer",
     "PrometheusSettings",
+    "Retired",
     "ScaleReader",
     "resolve",
+    "retired_workloads",
     "with_demand",
 ]
