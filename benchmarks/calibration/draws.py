@@ -87,9 +87,7 @@ class Traffic:
         """What is completed a ms when all requests are there from the start, without the end, when slots fall empty."""
         seen = serve(
             [self.scenario.replica],
-            Requests(
-                np.zeros(self.requests.count), self.requests.prompt_tokens_i, self.requests.output_tokens_i
-            ),
+            Requests(np.zeros(self.requests.count), self.requests.prompt_tokens_i, self.requests.output_tokens_i),
         )
         done_ms = np.sort(seen.e2e_ms_i)
         first, last = done_ms.size // 10, done_ms.size * 8 // 10

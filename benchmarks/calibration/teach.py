@@ -18,7 +18,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from calibration.draws import Scenario, Traffic, draw, normal_of, quantiles_ms
-
 from plimsoll.engine.batching import Floats
 from plimsoll.engine.questions import METRICS, Physics
 from plimsoll.engine.surrogate import WEIGHTS_FILE, features
@@ -114,7 +113,8 @@ def _slopes(weights: list[Floats], biases: list[Floats], asked: Floats, answer_v
     missed_v = answer_v - (seen[-1] @ weights[-1] + biases[-1])[:, 0]
     near_v = np.clip(missed_v / SMOOTH, -1.0, 1.0)
     slope = (np.where(near_v > 0.0, -CAUTION * near_v, -(1.0 - CAUTION) * near_v) / answer_v.size)[:, None]
-    weight_slopes, bias_slopes = [], []
+    weight_slopes: list[Floats] = []
+    bias_slopes: list[Floats] = []
     for layer in range(len(weights) - 1, -1, -1):
         weight_slopes.insert(0, seen[layer].T @ slope + DECAY * weights[layer])
         bias_slopes.insert(0, slope.sum(axis=0))

@@ -260,6 +260,10 @@ class Profile:
     startup_s: float
     provenance: str
     validity: ValidityRange = ValidityRange()
+    chunk_tokens: int = 2048
+    """Prefill tokens that one step takes at most."""
+    ttft_overhead_ms: float = 0.0
+    """What a first token takes outside the engine's steps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from plimsoll.api import API_VERSION, TTFT_OVERHEAD_ANNOTATION, Duration, ServingProfile, parse
+from plimsoll.api import API_VERSION, Duration, ServingProfile, parse
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.errors import InvalidObject, UnusableMeasurements
 from plimsoll.fitting import CHUNK_TOKENS, FORMATS, Fit, Given, fit, read
@@ -137,8 +137,7 @@ def _manifest(fitted: Fit, named: dict[str, Any], date: str | None) -> dict[str,
         },
     }
     if fitted.ttft_overhead_ms > 0.0:
-        overhead = Duration.of_ms(fitted.ttft_overhead_ms)
-        manifest["metadata"]["annotations"] = {TTFT_OVERHEAD_ANNOTATION: str(overhead)}
+        manifest["spec"]["ttftOverhead"] = str(Duration.of_ms(fitted.ttft_overhead_ms))
     parse(ServingProfile, manifest)
     return manifest
 

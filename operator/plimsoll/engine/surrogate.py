@@ -102,9 +102,9 @@ class Network:
     def outside_v(self, feature_vf: Floats) -> NDArray[np.bool_]:
         """Whether any figure lies outside of what was taught."""
         margin_f = 1e-6 + 0.02 * (self.high_f - self.low_f)
-        outside: NDArray[np.bool_] = (
-            (feature_vf < self.low_f - margin_f) | (feature_vf > self.high_f + margin_f)
-        ).any(axis=1)
+        outside: NDArray[np.bool_] = ((feature_vf < self.low_f - margin_f) | (feature_vf > self.high_f + margin_f)).any(
+            axis=1
+        )
         return outside
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.engine.plain_engine import plainly_served
 
 from plimsoll.domain import StepTime
 from plimsoll.engine.serving import Latencies, Replica, Requests, Router, serve
+from unit.engine.plain_engine import plainly_served
 
 GPU = Replica(StepTime(6.63, 0.0218, 0.0196, 0.000055), max_sequences=256, kv_cache_tokens=400_000, chunk_tokens=2048)
 
