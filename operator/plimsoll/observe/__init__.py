@@ -11,7 +11,7 @@
 from plimsoll.observe.cluster_cache import ClusterCache, Contents
 from plimsoll.observe.demand import DemandMemory, Observed
 from plimsoll.observe.observer import Observer
-from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings
+from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings, read_token
 from plimsoll.observe.queries import Labels
 from plimsoll.observe.resolve import Cluster, resolve, with_demand
 from plimsoll.observe.scales import ScaleReader
