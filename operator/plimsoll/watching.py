@@ -5,6 +5,7 @@ listing is in and drops what vanished unseen (kopf lists anew after a gap and do
 Only ``on.event``: other kopf handlers write annotations and finalizers, and an index is quadratic. Design section 7.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ import kopf
 from plimsoll.api import GROUP, VERSION
 from plimsoll.api_server import ApiServer, client_configuration
 from plimsoll.domain import ObjectKey
-from plimsoll.errors import NotFound
+from plimsoll.errors import NotFound, PlimsollError
 from plimsoll.observe import ClusterCache
 from plimsoll.settings import ClusterSettings
+from plimsoll.waiting import pause
 
 log = logging.getLogger(__name__)
 
@@ -81,16 +83,35 @@ def _missing(watched: WatchedKind) -> str:
     return told + "is it a Kubernetes of 1.23 or later, and the one you mean? Check --kubeconfig and --context"
 
 
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Seconds before the next look at what there is; guesses between a late look and a busy API server."""
+
+    while_incomplete_s: float = 0.5
+    after_gap_s: float = 2.0
+    """All watches are cut off together when an API server restarts, and one look is enough for all."""
+    after_failure_s: float = 5.0
+    otherwise_s: float = 300.0
+    """For a gap after which nothing was listed, so that no event told of it."""
+
+
 class WatchSync:
     """Which objects the watches have told of, against which ones there are."""
 
     def __init__(
-        self, cache: ClusterCache, server: ApiServer, kinds: tuple[WatchedKind, ...], namespaces: tuple[str, ...]
+        self,
+        cache: ClusterCache,
+        server: ApiServer,
+        kinds: tuple[WatchedKind, ...],
+        namespaces: tuple[str, ...],
+        pauses: Pauses = Pauses(),
     ) -> None:
         self._cache = cache
         self._server = server
         self._kinds = kinds
         self._namespaces = namespaces
+        self._pauses = pauses
+        self._listed_anew = asyncio.Event()
         self._uids: dict[str, dict[ObjectKey, str]] = {watched.kind: {} for watched in kinds}
         self.complete = False
         """Whether everything that was there at the start has been told."""
@@ -99,6 +120,9 @@ class WatchSync:
         """Take over one event; a late farewell to an earlier object of the same name is not one to its successor."""
         metadata = raw["metadata"]
         key, uids = ObjectKey(metadata.get("namespace") or "", metadata["name"]), self._uids[kind]
+        if event_type is None and self.complete:
+            # Not of the first listing: a watch was down, and a list says nothing of what was deleted meanwhile.
+            self._listed_anew.set()
         if event_type == "DELETED":
             if uids.get(key) not in (None, metadata["uid"]):
                 return
@@ -106,6 +130,31 @@ class WatchSync:
         else:
             uids[key] = metadata["uid"]
         self._cache.apply(kind, event_type, raw)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look until the first listing is complete, then after each gap in a watch, and every few minutes besides."""
+        while not stopping.is_set():
+            self._listed_anew.clear()
+            await pause(await self._look_and_forget(), stopping, self._listed_anew)
+            if self._listed_anew.is_set():
+                await pause(self._pauses.after_gap_s, stopping)
+
+    async def _look_and_forget(self) -> float:
+        """Returns how long the next look may wait."""
+        try:
+            complete, gone = await asyncio.to_thread(self.look)
+        except PlimsollError as error:
+            log.warning(
+                "cannot compare the cache with the cluster: %s: trying again in %gs",
+                error,
+                self._pauses.after_failure_s,
+            )
+            return self._pauses.after_failure_s
+        self.forget(gone)
+        if complete and not self.complete:
+            log.info("the first listing is complete")
+        self.complete = self.complete or complete
+        return self._pauses.otherwise_s if self.complete else self._pauses.while_incomplete_s
 
     def look(self) -> tuple[bool, list[tuple[str, ObjectKey, str]]]:
         """Compare with the API server, in a worker thread: whether all is known, and what is known but gone.

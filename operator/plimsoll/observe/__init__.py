@@ -27,6 +27,7 @@ __all__ = [
     "Observer",
     "PrometheusSettings",
     "ScaleReader",
+    "read_token",
     "resolve",
     "with_demand",
 ]

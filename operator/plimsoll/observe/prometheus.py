@@ -84,8 +84,9 @@ def read_token(path: Path) -> str:
     try:
         token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise MetricsUnavailable(
-            f"observe.bearer_token_file cannot be read: {error}. Nothing is asked of Prometheus without the token: "
+            f"observe.bearer_token_file {path} cannot be read: {why}. Nothing is asked of Prometheus without the token: "
             "check that the Secret is mounted and readable"
         ) from error
     if not token:

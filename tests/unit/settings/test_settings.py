@@ -127,7 +127,7 @@ def test_a_lease_under_which_two_replicas_could_write_is_refused(leader: dict[st
 
 def test_a_write_must_end_before_another_replica_may_begin() -> None:
     assert "cluster.timeout_s (5) is not below" in refusal({"cluster": {"timeout_s": 5}})
-    longer = {"cluster": {"timeout_s": 5}, "leader": {"lease_duration_s": 11.1}}
+    longer: dict[str, dict[str, Any]] = {"cluster": {"timeout_s": 5}, "leader": {"lease_duration_s": 11.1}}
     assert load_settings(longer).leader.lease_duration_s == 11.1
 
 
