@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 from kubernetes.client import ApiClient
 
-from integration.world import DOWN_WITHIN_S, LITTLE_RPS, MUCH_RPS, TICK_S, UP_WITHIN_S, World, lease_holder
+from integration.world import (
+    DOWN_WITHIN_S,
+    GRACEFUL_EXIT_S,
+    LITTLE_RPS,
+    MUCH_RPS,
+    TICK_S,
+    UP_WITHIN_S,
+    World,
+    lease_holder,
+)
 from plimsoll.api import API_VERSION
 from plimsoll_testkit.cluster_autoscaler import AutoscaledPool, ClusterAutoscaler
 from plimsoll_testkit.control_plane import ControlPlane
@@ -14,7 +23,6 @@ from plimsoll_testkit.json_api import MERGE_PATCH, request
 
 SILENCE_S = 120.0
 SUCCESSION_S = 20.0
-GRACEFUL_EXIT_S = 5.0
 MARK_ENDS_IN_S = 12.0
 
 

@@ -86,7 +86,7 @@ def read_token(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise MetricsUnavailable(
-            f"observe.bearer_token_file {path} cannot be read: {why}. Nothing is asked of Prometheus without the token: "
+            f"observe.bearer_token_file {path} cannot be read: {why}. Nothing is asked of Prometheus without it: "
             "check that the Secret is mounted and readable"
         ) from error
     if not token:
