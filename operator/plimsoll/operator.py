@@ -37,7 +37,7 @@ from plimsoll.settings import ObserveSettings, Settings
 from plimsoll.telemetry import HttpServer, Metrics, Probes
 from plimsoll.tick import Ticker
 from plimsoll.waiting import pause
-from plimsoll.watching import WatchedKind, WatchSync, kopf_settings, registry_for, served_kinds
+from plimsoll.watching import WatchedKind, WatchSync, kopf_settings, registry_for, scopes, served_kinds
 
 log = logging.getLogger(__name__)
 
@@ -207,29 +207,36 @@ async def _wait_for_kinds(
 
 
 async def _watch(settings: Settings, parts: _Parts, stopping: asyncio.Event) -> None:
-    """kopf, with its signal handlers replaced by ours as soon as it has set them."""
-    ready = asyncio.Event()
-    namespaces = settings.cluster.namespaces
-    running = asyncio.create_task(
-        kopf.operator(
-            registry=registry_for(parts.sync, parts.kinds, settings.cluster),
+    """kopf for each scope, with its signal handlers replaced by ours as soon as all have set theirs."""
+    ready: list[asyncio.Event] = []
+    running: list[asyncio.Task[None]] = []
+    for scope in scopes(parts.kinds, settings.cluster.namespaces):
+        ready.append(asyncio.Event())
+        watching = kopf.operator(
+            registry=registry_for(parts.sync, scope.kinds, settings.cluster),
             settings=kopf_settings(),
-            clusterwide=not namespaces,
-            namespaces=list(namespaces),
+            clusterwide=not scope.namespaces,
+            namespaces=list(scope.namespaces),
             standalone=True,
             stop_flag=stopping,
-            ready_flag=ready,
-        ),
-        name="kopf",
-    )
-    waiting = asyncio.create_task(ready.wait())
+            ready_flag=ready[-1],
+        )
+        # A task for each: kopf keeps its credentials in the context of the task.
+        running.append(asyncio.create_task(watching, name="kopf"))
+    started = asyncio.gather(*(flag.wait() for flag in ready))
     try:
-        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((*running, started), return_when=asyncio.FIRST_COMPLETED)
         _stop_on_signals(stopping)
-        await running
+        done, others = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+        # Told to stop, all end. Otherwise the one that ended takes the others with it: without it much is unseen.
+        if stopping.is_set():
+            await asyncio.gather(*others)
     finally:
-        waiting.cancel()
-        running.cancel()
+        started.cancel()
+        for task in running:
+            task.cancel()
 
 
 async def _tick_when_synced(parts: _Parts, stopping: asyncio.Event) -> None:

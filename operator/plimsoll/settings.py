@@ -61,7 +61,7 @@ class ClusterSettings(Group):
     context: str | None = None
     """Context of the kubeconfig; none: its current one."""
     namespaces: Names = ()
-    """Namespaces whose InferenceDeployments are served, separated by commas; empty: all."""
+    """Namespaces whose InferenceDeployments are served, separated by commas; empty: all. Pods are watched in all."""
     timeout_s: Seconds = 4.0
     """Longest wait for one answer of the API server, in seconds."""
 

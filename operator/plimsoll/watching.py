@@ -29,7 +29,11 @@ _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 @dataclass(frozen=True, slots=True)
 class WatchedKind:
-    """One kind that is watched; an optional one is left out where the API server does not serve it."""
+    """One kind that is watched.
+
+    An optional one is left out where the API server does not serve it; one of everywhere is watched in all namespaces,
+    also where only some are served.
+    """
 
     kind: str
     group: str
@@ -37,6 +41,7 @@ class WatchedKind:
     plural: str
     namespaced: bool = True
     optional: bool = False
+    everywhere: bool = False
 
     @property
     def root(self) -> str:
@@ -49,7 +54,8 @@ WATCHED = (
     WatchedKind("ServingProfile", GROUP, VERSION, "servingprofiles", namespaced=False),
     WatchedKind("ScalingPolicy", GROUP, VERSION, "scalingpolicies", namespaced=False),
     WatchedKind("Node", "", "v1", "nodes", namespaced=False),
-    WatchedKind("Pod", "", "v1", "pods"),
+    # A pod takes room on its node whatever its namespace; daemonsets hardly ever run in a served one.
+    WatchedKind("Pod", "", "v1", "pods", everywhere=True),
     WatchedKind("Deployment", "apps", "v1", "deployments"),
     WatchedKind("StatefulSet", "apps", "v1", "statefulsets"),
     WatchedKind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers"),
@@ -178,7 +184,7 @@ class WatchSync:
                 self.on_event(kind, "DELETED", {"metadata": {"namespace": key.namespace, "name": key.name, "uid": uid}})
 
     def _listed(self, watched: WatchedKind) -> dict[ObjectKey, str]:
-        if watched.namespaced and self._namespaces:
+        if watched.namespaced and self._namespaces and not watched.everywhere:
             paths = [f"{watched.root}/namespaces/{namespace}/{watched.plural}" for namespace in self._namespaces]
         else:
             paths = [f"{watched.root}/{watched.plural}"]
@@ -196,6 +202,22 @@ class WatchSync:
             if not token:
                 return names
             query = {"limit": _PAGE, "continue": token}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Kinds that are watched in the same namespaces; no namespace means the whole cluster."""
+
+    namespaces: tuple[str, ...]
+    kinds: tuple[WatchedKind, ...]
+
+
+def scopes(kinds: tuple[WatchedKind, ...], namespaces: tuple[str, ...]) -> tuple[Scope, ...]:
+    """Every kind in one scope; each scope is a kopf operator of its own, since kopf has one for all of its kinds."""
+    if not namespaces:
+        return (Scope((), kinds),)
+    served = tuple(watched for watched in kinds if watched.namespaced and not watched.everywhere)
+    return Scope(namespaces, served), Scope((), tuple(watched for watched in kinds if watched not in served))
 
 
 def registry_for(sync: WatchSync, kinds: tuple[WatchedKind, ...], cluster: ClusterSettings) -> kopf.OperatorRegistry:

@@ -14,7 +14,7 @@ from plimsoll.domain import ObjectKey
 from plimsoll.errors import ClusterUnavailable, NotFound
 from plimsoll.observe import ClusterCache
 from plimsoll.settings import ClusterSettings
-from plimsoll.watching import WATCHED, Pauses, WatchedKind, WatchSync, kopf_settings, registry_for, served_kinds
+from plimsoll.watching import WATCHED, Pauses, WatchedKind, WatchSync, kopf_settings, registry_for, scopes, served_kinds
 from unit.apply.fake_api_server import FakeApiServer
 
 POD = next(watched for watched in WATCHED if watched.kind == "Pod")
@@ -158,12 +158,13 @@ def test_an_object_told_of_during_the_look_is_not_reported_as_gone() -> None:
     assert world.sync.look() == (True, [])
 
 
-def test_only_the_served_namespaces_are_compared() -> None:
-    world = World(namespaces=("team-a", "team-b"))
-    world.sync.look()
-    assert [read.split("?")[0] for read in world.server.reads] == [
-        "/api/v1/namespaces/team-a/pods",
-        "/api/v1/namespaces/team-b/pods",
+def test_only_the_served_namespaces_are_compared_but_pods_take_room_everywhere() -> None:
+    server = Listing({})
+    WatchSync(ClusterCache(), server, (DEPLOYMENT, POD), ("team-a", "team-b")).look()
+    assert [read.split("?")[0] for read in server.reads] == [
+        "/apis/apps/v1/namespaces/team-a/deployments",
+        "/apis/apps/v1/namespaces/team-b/deployments",
+        "/api/v1/pods",
     ]
 
 
@@ -305,6 +306,20 @@ def test_an_api_server_that_is_down_is_not_taken_for_one_without_crds() -> None:
     server.refusals["GET", WATCHED[0].root] = translated(503, "down", "GET")
     with pytest.raises(ClusterUnavailable):
         served_kinds(server)
+
+
+def test_where_only_some_namespaces_are_served_pods_and_nodes_are_watched_in_the_whole_cluster() -> None:
+    served, whole = scopes(WATCHED, ("team-a",))
+    assert served.namespaces == ("team-a",)
+    assert whole.namespaces == ()
+    assert {"Pod", "Node", "ComputePool"} <= {watched.kind for watched in whole.kinds}
+    assert {"InferenceDeployment", "Deployment", "StatefulSet"} <= {watched.kind for watched in served.kinds}
+    assert sorted(map(str, (*served.kinds, *whole.kinds))) == sorted(map(str, WATCHED))
+
+
+def test_where_all_namespaces_are_served_there_is_one_scope() -> None:
+    (scope,) = scopes(WATCHED, ())
+    assert (scope.namespaces, scope.kinds) == ((), WATCHED)
 
 
 def test_kopf_watches_every_kind_and_writes_nothing_of_its_own() -> None:
