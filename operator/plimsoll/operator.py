@@ -136,7 +136,7 @@ def _tell_what_broke(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in tasks:
         if task.done() and not task.cancelled():
             error = task.exception()
-            what = f"broke: {error}" if error else "ended by themselves"
+            what = f"broke: {error}" if error else "ended unasked"
             log.error("%s %s; the process ends so that it is started afresh", task.get_name(), what, exc_info=error)
 
 
@@ -223,7 +223,7 @@ async def _watch(settings: Settings, parts: _Parts, stopping: asyncio.Event) -> 
         )
         # A task for each: kopf keeps its credentials in the context of the task.
         running.append(asyncio.create_task(watching, name="kopf"))
-    started = asyncio.gather(*(flag.wait() for flag in ready))
+    started = asyncio.create_task(_all_set(ready))
     try:
         await asyncio.wait((*running, started), return_when=asyncio.FIRST_COMPLETED)
         _stop_on_signals(stopping)
@@ -234,9 +234,13 @@ async def _watch(settings: Settings, parts: _Parts, stopping: asyncio.Event) -> 
         if stopping.is_set():
             await asyncio.gather(*others)
     finally:
-        started.cancel()
-        for task in running:
+        for task in (started, *running):
             task.cancel()
+
+
+async def _all_set(flags: Iterable[asyncio.Event]) -> None:
+    for flag in flags:
+        await flag.wait()
 
 
 async def _tick_when_synced(parts: _Parts, stopping: asyncio.Event) -> None:
