@@ -95,10 +95,10 @@ class Pauses:
 
     while_incomplete_s: float = 0.5
     after_gap_s: float = 2.0
-    """All watches are cut off together when an API server restarts, and one look is enough for all."""
+    """The watches that list anew after one outage share a look."""
     after_failure_s: float = 5.0
     otherwise_s: float = 300.0
-    """For a gap after which nothing was listed, so that no event told of it."""
+    """For a gap after which there was nothing left to list, so that no event told of it."""
 
 
 class WatchSync:
@@ -127,7 +127,8 @@ class WatchSync:
         metadata = raw["metadata"]
         key, uids = ObjectKey(metadata.get("namespace") or "", metadata["name"]), self._uids[kind]
         if event_type is None and self.complete:
-            # Not of the first listing: a watch was down, and a list says nothing of what was deleted meanwhile.
+            # Not of the first listing: a watch was away for longer than the API server remembers, and a list says
+            # nothing of what was deleted meanwhile.
             self._listed_anew.set()
         if event_type == "DELETED":
             if uids.get(key) not in (None, metadata["uid"]):
