@@ -72,6 +72,25 @@ def test_every_object_matches_the_schemas_of_the_api_server(
     assert summary == {"valid": len(objects) - presets, "invalid": 0, "errors": 0, "skipped": presets}
 
 
+def test_where_only_some_namespaces_are_served_pods_are_read_everywhere_and_written_to_only_there(
+    tools: Mapping[str, Path], tmp_path: Path
+) -> None:
+    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS["namespaced"], home=tmp_path)
+    roles = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] in ("ClusterRole", "Role")]
+    verbs = {
+        (role["kind"], role["metadata"].get("namespace")): rule["verbs"]
+        for role in roles
+        for rule in role["rules"]
+        if "pods" in rule["resources"]
+    }
+    reading = ["get", "list", "watch"]
+    assert verbs == {
+        ("ClusterRole", None): reading,
+        ("Role", "team-a"): [*reading, "patch"],
+        ("Role", "team-b"): [*reading, "patch"],
+    }
+
+
 def write_schemas(api: ApiClient, version: str, folder: Path) -> None:
     """One JSON schema a kind of this API version, from the server's own OpenAPI document."""
     path = f"/openapi/v3/apis/{version}" if "/" in version else f"/openapi/v3/api/{version}"
