@@ -33,6 +33,9 @@ LITTLE_RPS = 1.0
 MUCH_RPS = 12.0
 """Far beyond what the CPU pool carries."""
 SCALE_DOWN_S = 3.0
+GRACEFUL_EXIT_S = 5.0
+"""What the operator has for leaving after SIGTERM."""
+PLIMSOLL = Path(sys.executable).parent / "plimsoll"
 TICK_S = 1.0
 UP_WITHIN_S = 40.0
 """Ticks, scheduling and start-up take some 6 s; the rest is for a busy machine."""
@@ -219,7 +222,7 @@ class World:
     def start_operator(self, name: str = "operator", *settings: str) -> Process:
         """`plimsoll run` as a process of its own, serving this namespace."""
         command = [
-            str(Path(sys.executable).parent / "plimsoll"),
+            str(PLIMSOLL),
             "run",
             f"--kubeconfig={self._control_plane.kubeconfig}",
             f"--namespace={self.namespace}",

@@ -11,7 +11,7 @@
 from plimsoll.observe.cluster_cache import ClusterCache, Contents
 from plimsoll.observe.demand import DemandMemory, Observed
 from plimsoll.observe.observer import Observer
-from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings
+from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings, read_token
 from plimsoll.observe.queries import Labels
 from plimsoll.observe.resolve import Cluster, resolve, with_demand
 from plimsoll.observe.retired import Retired, retired_workloads
@@ -29,6 +29,7 @@ __all__ = [
     "PrometheusSettings",
     "Retired",
     "ScaleReader",
+    "read_token",
     "resolve",
     "retired_workloads",
     "with_demand",
