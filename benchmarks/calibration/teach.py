@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,7 @@ def teach(feature_vf: Floats, answer_v: Floats, seed: int) -> dict[str, object]:
     mean_f, spread_f = feature_vf.mean(axis=0), feature_vf.std(axis=0) + 1e-9
     scaled_vf = (feature_vf - mean_f) / spread_f
     sizes = (feature_vf.shape[1], *HIDDEN, 1)
-    weights = [rng.normal(0.0, a**-0.5, (a, b)) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    weights = [rng.normal(0.0, a**-0.5, (a, b)) for a, b in pairwise(sizes)]
     biases = [np.zeros(b) for b in sizes[1:]]
     values = [*weights, *biases]
     momenta, squares = [np.zeros_like(one) for one in values], [np.zeros_like(one) for one in values]
@@ -94,9 +95,10 @@ def teach(feature_vf: Floats, answer_v: Floats, seed: int) -> dict[str, object]:
             step += 1
             pace = FIRST_PACE * (1.0 - step / total) + 1e-5
             for value, slope, momentum, square in zip(values, slopes, momenta, squares, strict=True):
-                momentum += 0.1 * (slope - momentum)
-                square += 0.001 * (slope**2 - square)
-                value -= pace * (momentum / (1.0 - 0.9**step)) / (np.sqrt(square / (1.0 - 0.999**step)) + 1e-8)
+                momentum[...] = 0.9 * momentum + 0.1 * slope
+                square[...] = 0.999 * square + 0.001 * slope**2
+                change = (momentum / (1.0 - 0.9**step)) / (np.sqrt(square / (1.0 - 0.999**step)) + 1e-8)
+                value[...] = value - pace * change
     return {
         "mean": _short(mean_f),
         "spread": _short(spread_f),

@@ -91,7 +91,7 @@ class ServingProfileSpec(SpecModel):
     prefill_chunk_tokens: Annotated[int, Field(ge=1, le=10_000_000)] = 2048
     """Most prompt tokens that one step takes in (vLLM: --max-num-batched-tokens)."""
     ttft_overhead: Duration | None = None
-    """What a first token takes outside the engine's steps: HTTP, tokenising, scheduling. Such as 8ms; none where absent."""
+    """What a first token takes outside the engine's steps (HTTP, tokenising), such as 8ms; none where absent."""
     startup_time: Duration
     """From a pod's start on a ready node until it is ready: image, weights, warm-up. Such as 90s."""
     validity: Validity = Validity()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from plimsoll.domain import LatencyTarget
 from plimsoll.engine.serving import Replica, Router
-from plimsoll.engine.workload import Burstiness, Lengths
+from plimsoll.engine.workload import STEADY, Burstiness, Lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +18,5 @@ class Case:
     prompts: Lengths
     outputs: Lengths
     slo: tuple[LatencyTarget, ...]
-    burstiness: Burstiness = Burstiness()
+    burstiness: Burstiness = STEADY
     router: Router = Router.LEAST_LOADED

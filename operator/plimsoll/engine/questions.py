@@ -1,7 +1,7 @@
 """What is asked about many replicas at once: how much does each take before a latency passes its limit?
 
-In: replicas, token mixes and latency limits as arrays. Out: simple physics of them all: capacity, unloaded latencies, the
-rate at which mean latencies reach a limit. These bracket the answer and are what ``surrogate`` corrects.
+In: replicas, token mixes and latency limits as arrays. Out: simple physics of them all: capacity, unloaded latencies,
+the rate at which mean latencies reach a limit. These bracket the answer and are what ``surrogate`` corrects.
 
 Array names end in their axes: v for questions. Latencies are ms, rates requests per ms.
 """

@@ -12,11 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from plimsoll.domain import LatencyMetric, LatencyObservation
+from plimsoll.engine.batching import Floats
 from plimsoll.engine.case import Case
 from plimsoll.engine.questions import Physics
 from plimsoll.engine.serving import Latencies, Requests, Router, serve
 from plimsoll.engine.surrogate import MAX_LOAD_RATIO
-from plimsoll.engine.workload import Timeline
+from plimsoll.engine.workload import Lengths, Timeline
 
 REQUESTS = 40_000
 TAIL_REQUESTS = 60_000
@@ -56,13 +57,13 @@ class Trial:
         return Timeline.drawn(self.requests, self.case.burstiness, np.random.default_rng(self.seed))
 
     @cached_property
-    def _drawn(self) -> tuple[Requests, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    def _drawn(self) -> tuple[Requests, Floats]:
         rng = np.random.default_rng(self.seed + 1)
         # What does not fit into the cache is refused by engines; the others are what latencies are promised for.
         room = self.case.replica.kv_cache_tokens
-        longest_prompt = max(1, min(room - 1, _longest(self.case.prompts.at(np.array([_LONGEST_NORMAL])))))
+        longest_prompt = max(1, min(room - 1, _longest(self.case.prompts)))
         prompts_i = self.case.prompts.drawn(self.requests, rng, longest_prompt)
-        longest_output = max(1, min(room - 1, _longest(self.case.outputs.at(np.array([_LONGEST_NORMAL])))))
+        longest_output = max(1, min(room - 1, _longest(self.case.outputs)))
         outputs_i = np.minimum(self.case.outputs.drawn(self.requests, rng, longest_output), room - prompts_i)
         return Requests(np.empty(0), prompts_i, outputs_i), rng.random(self.requests)
 
@@ -154,5 +155,5 @@ def _quantile_ms(seen: Latencies, metric: LatencyMetric, quantile: float) -> flo
     return float(np.quantile(values_i, quantile)) if values_i.size else 0.0
 
 
-def _longest(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
-    return int(math.ceil(values[0]))
+def _longest(lengths: Lengths) -> int:
+    return math.ceil(float(lengths.at(np.array([_LONGEST_NORMAL]))[0]))

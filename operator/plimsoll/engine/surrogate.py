@@ -1,11 +1,11 @@
 """What is a replica's safe rate, at once? A small network that the kernel has taught, over simple physics.
 
-In: ``Physics`` of many questions, a latency, its quantile and its limit for each. Out: the highest rate, per ms. The network
-knows Poisson arrivals at one replica; what it is not sure of it underrates (it was taught the 30% quantile of its own
-error). Where it must not be trusted, `needs_kernel` says so.
+In: ``Physics`` of many questions, a latency, its quantile and its limit for each. Out: the highest rate, per ms. The
+network knows Poisson arrivals at one replica; what it is not sure of it underrates (it was taught the 30% quantile of
+its own error). Where it must not be trusted, `needs_kernel` says so.
 
 It has learned log(safe rate / capacity) from dimensionless figures, so that time scales do not matter: a CPU of 100 ms
-steps and a GPU of 5 ms are the same replica at another pace. Taught by benchmarks/calibrate.py; see there for the ranges.
+steps and a GPU of 5 ms are the same replica at another pace. Taught by benchmarks/calibration/teach.py; see there.
 """
 
 import json
@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,10 +104,8 @@ class Network:
     def outside_v(self, feature_vf: Floats) -> NDArray[np.bool_]:
         """Whether any figure lies outside of what was taught."""
         margin_f = 1e-6 + 0.02 * (self.high_f - self.low_f)
-        outside: NDArray[np.bool_] = ((feature_vf < self.low_f - margin_f) | (feature_vf > self.high_f + margin_f)).any(
-            axis=1
-        )
-        return outside
+        outside_vf = (feature_vf < self.low_f - margin_f) | (feature_vf > self.high_f + margin_f)
+        return np.asarray(outside_vf.any(axis=1), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Answer:
 
 
 def safe_rates(physics: Physics, metric_v: Codes, quantile_v: Floats, limit_ms_v: Floats) -> Answer:
-    """The highest rate of each question at which its quantile stays within its limit; 0 where even a lone request fails.
+    """The highest rate of each question that keeps its quantile within its limit; 0 where even a lone request fails.
 
     Args:
         physics: the questions.
@@ -146,13 +146,16 @@ def networks() -> tuple[Network, ...]:
     return tuple(_network(told["networks"][metric.value]) for metric in METRICS)
 
 
-def _network(told: Mapping[str, list[float]]) -> Network:
-    layers = tuple((np.array(weight), np.array(bias)) for weight, bias in told["layers"])  # type: ignore[misc]
-    return Network(*(np.array(told[part]) for part in ("mean", "spread", "low", "high")), layers=layers)
+def _network(told: Mapping[str, Any]) -> Network:
+    return Network(
+        mean_f=np.array(told["mean"]),
+        spread_f=np.array(told["spread"]),
+        low_f=np.array(told["low"]),
+        high_f=np.array(told["high"]),
+        layers=tuple((np.array(weight), np.array(bias)) for weight, bias in told["layers"]),
+    )
 
 
 def _normal(quantile_v: Floats) -> Floats:
-    from statistics import NormalDist
-
     known = {float(one): NormalDist().inv_cdf(float(one)) for one in np.unique(quantile_v)}
     return np.array([known[float(one)] for one in quantile_v])

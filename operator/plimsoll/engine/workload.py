@@ -71,6 +71,10 @@ class Burstiness:
         return cls(max(0.0, (float(counts_k.var(ddof=1)) - mean) / mean**2), window_s)
 
 
+STEADY = Burstiness()
+"""Poisson arrivals at a steady rate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """Arrivals in operational time, which a rate turns into real time."""

@@ -75,8 +75,8 @@ def test_time_outside_the_steps_is_kept_as_an_annotation(tmp_path: Path) -> None
     file = tmp_path / "points.csv"
     rows = [f"0.1,{prompt},100,{15.0 + 0.02 * prompt},10.0" for prompt in (100, 500, 1000)]
     file.write_text("\n".join(["rps,in_tokens,out_tokens,ttft_ms,itl_ms", *rows, ""]))
-    annotations = yaml.safe_load(fit(file, *NAMED).stdout)["metadata"]["annotations"]
-    assert annotations == {"plimsoll.dev/ttft-overhead": "5ms"}
+    overhead = yaml.safe_load(fit(file, *NAMED).stdout)["spec"]["ttftOverhead"]
+    assert overhead == "5ms"
 
 
 def test_missing_names_are_listed(timings: Path) -> None:
