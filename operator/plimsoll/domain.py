@@ -551,6 +551,7 @@ class Phase(StrEnum):
     MOVING = "Moving"
     HELD = "Held"
     SHORT = "Short"
+    RECOMMENDED = "Recommended"
     PAUSED = "Paused"
 
 

@@ -23,6 +23,7 @@ from plimsoll.domain import (
     Reason,
     VariantPlan,
 )
+from plimsoll.rollout import NOT_APPLIED
 
 
 class ConditionType(StrEnum):
@@ -128,8 +129,8 @@ def _blocking_reasons(plan: DeploymentPlan) -> tuple[Reason, ...]:
 def _ready(plan: DeploymentPlan, stalled: Finding | None) -> Verdict:
     if stalled is not None:
         return Verdict(ConditionType.READY, False, stalled.reason, stalled.message)
-    if plan.mode is Mode.PAUSED:
-        return Verdict(ConditionType.READY, True, Reason.PAUSED, "paused: replicas stay as they are until mode is Auto")
+    if plan.mode is not Mode.AUTO:
+        return _ready_without_scaling(plan)
     if plan.shortfall_rps > 0:
         return Verdict(ConditionType.READY, False, Reason.CAPACITY_SHORT, _short(plan))
     capacity_rps = ready_capacity_rps(plan)
@@ -141,9 +142,21 @@ def _ready(plan: DeploymentPlan, stalled: Finding | None) -> Verdict:
             f"ready replicas carry {capacity_rps:.1f} of {plan.forecast.now_rps:.1f} req/s within the SLO: "
             f"{_under_way(plan)}",
         )
-    if plan.mode is Mode.RECOMMEND:
-        return Verdict(ConditionType.READY, True, Reason.RECOMMEND_ONLY, f"recommends only: {summary(plan)}")
     return Verdict(ConditionType.READY, True, _moving_reason(plan), summary(plan))
+
+
+def _ready_without_scaling(plan: DeploymentPlan) -> Verdict:
+    """Whether what runs carries the demand; a recommendation does not count, for nobody applies it."""
+    capacity_rps = ready_capacity_rps(plan)
+    runs = f"ready replicas carry {capacity_rps:.1f} of {plan.forecast.now_rps:.1f} req/s within the SLO"
+    if plan.mode is Mode.PAUSED:
+        reason, what = Reason.PAUSED, "replicas stay as they are: mode is Paused; set mode: Auto to scale"
+    elif any(variant.target != variant.current for variant in plan.variants):
+        reason, what = Reason.RECOMMEND_ONLY, f"recommended: {summary(plan)}; {NOT_APPLIED}"
+    else:
+        reason = Reason.RECOMMEND_ONLY
+        what = f"what runs is what is recommended: {summary(plan)}; mode is Recommend: set mode: Auto to keep it so"
+    return Verdict(ConditionType.READY, capacity_rps >= plan.forecast.now_rps, reason, f"{runs}; {what}")
 
 
 def _demand_known(plan: DeploymentPlan) -> Verdict:

@@ -19,12 +19,17 @@ def test_recommend_and_paused_change_nothing_but_status(world: World, mode: str)
     world.set_demand(MUCH_RPS)
     world.start_operator()
     reason = {"Recommend": "RecommendOnly", "Paused": "Paused"}[mode]
-    world.wait(lambda: world.condition("Ready").get("reason") in (reason, "WaitsForReady"), "a status", UP_WITHIN_S)
+    world.wait(lambda: world.condition("Ready").get("reason") == reason, "a status", UP_WITHIN_S)
     time.sleep(5 * TICK_S)
     assert world.replicas("chat-gpu") == 0
     assert world.replicas("chat-cpu") == 0
     status = world.model()["status"]
     assert status["targetReplicas"] == (1 if mode == "Recommend" else 0)
+    assert status["plan"]["phase"] == {"Recommend": "Recommended", "Paused": "Paused"}[mode]
+    # Nothing runs, so what arrives is not served, and nothing is under way that would change it.
+    assert world.condition("Ready")["status"] == "False"
+    assert world.condition("Reconciling").get("status") != "True"
+    assert "set mode: Auto to" in world.condition("Ready")["message"]
 
 
 def test_a_paused_model_that_is_resumed_scales(world: World) -> None:

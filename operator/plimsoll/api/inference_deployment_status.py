@@ -173,7 +173,7 @@ class PlanStatus(StatusModel):
 
     phase: Phase
     """Steady: at the plan. Moving: on the way. Held: demand unknown, nothing shrinks. Short: not all demand can be
-    served. Paused: left alone."""
+    served. Recommended: something else than what runs is recommended, and not applied. Paused: left alone."""
     shortfall_rate: DecimalText | None = None
     """Requests per second that no variant has room for; absent when all demand is covered."""
     steps: Annotated[tuple[StepStatus, ...], Field(max_length=MAX_STEPS), cut_items(MAX_STEPS)] = ()

@@ -94,22 +94,49 @@ def test_a_plan_that_is_held_back_is_ready_and_says_held() -> None:
     assert verdict(ConditionType.READY, a_deployment_plan(phase=Phase.HELD)).reason is Reason.HELD
 
 
-def test_a_paused_deployment_is_ready_and_says_how_to_go_on() -> None:
-    plan = a_deployment_plan(mode=Mode.PAUSED, phase=Phase.PAUSED, shortfall_rps=4.0)
+@pytest.mark.parametrize(("rps", "carried"), [(10.0, True), (20.0, False)])
+def test_a_paused_deployment_is_ready_while_what_runs_carries_its_demand(rps: float, carried: bool) -> None:
+    plan = a_deployment_plan(rps, mode=Mode.PAUSED, phase=Phase.PAUSED)
     ready = verdict(ConditionType.READY, plan)
-    assert (ready.holds, ready.reason) == (True, Reason.PAUSED)
-    assert "until mode is Auto" in ready.message
+    assert (ready.holds, ready.reason) == (carried, Reason.PAUSED)
+    assert ready.message == (
+        f"ready replicas carry 16.0 of {rps:.1f} req/s within the SLO; replicas stay as they are: mode is Paused; "
+        "set mode: Auto to scale"
+    )
 
 
-def test_recommend_says_what_it_would_do() -> None:
+@pytest.mark.parametrize(("rps", "carried"), [(10.0, True), (20.0, False)])
+def test_a_recommendation_leaves_ready_to_what_runs(rps: float, carried: bool) -> None:
+    plan = a_deployment_plan(
+        rps, mode=Mode.RECOMMEND, phase=Phase.RECOMMENDED, steps=(a_step(),), variants=(a_variant_plan(target=3),)
+    )
+    ready = verdict(ConditionType.READY, plan)
+    assert (ready.holds, ready.reason) == (carried, Reason.RECOMMEND_ONLY)
+    assert ready.message == (
+        f"ready replicas carry 16.0 of {rps:.1f} req/s within the SLO; recommended: 3 x h100 on gpu-h100 at $12.00/h; "
+        "not applied: mode is Recommend; set mode: Auto to apply"
+    )
+
+
+@pytest.mark.parametrize(("mode", "phase"), [(Mode.RECOMMEND, Phase.RECOMMENDED), (Mode.PAUSED, Phase.PAUSED)])
+def test_nothing_reconciles_where_nothing_is_scaled(mode: Mode, phase: Phase) -> None:
+    plan = a_deployment_plan(mode=mode, phase=phase, variants=(a_variant_plan(current=3, target=5),))
+    assert ConditionType.RECONCILING.value not in types(plan)
+
+
+def test_a_recommendation_that_is_followed_already_says_so() -> None:
     ready = verdict(ConditionType.READY, a_deployment_plan(mode=Mode.RECOMMEND))
     assert (ready.holds, ready.reason) == (True, Reason.RECOMMEND_ONLY)
-    assert ready.message == "recommends only: 2 x h100 on gpu-h100 at $12.00/h"
+    assert ready.message == (
+        "ready replicas carry 16.0 of 10.0 req/s within the SLO; what runs is what is recommended: "
+        "2 x h100 on gpu-h100 at $12.00/h; mode is Recommend: set mode: Auto to keep it so"
+    )
 
 
-def test_recommend_does_not_hide_that_capacity_is_short() -> None:
+def test_a_recommendation_for_which_there_is_no_room_says_so_beside_ready() -> None:
     plan = a_deployment_plan(mode=Mode.RECOMMEND, shortfall_rps=4.0)
-    assert verdict(ConditionType.READY, plan).reason is Reason.CAPACITY_SHORT
+    assert verdict(ConditionType.READY, plan).holds is True
+    assert verdict(ConditionType.CAPACITY_AVAILABLE, plan).reason is Reason.CAPACITY_SHORT
 
 
 # --- Stalled ---------------------------------------------------------------------------------------------------------
