@@ -167,7 +167,9 @@ def test_what_serves_on_a_cordoned_node_does_not_go_for_what_is_not_scaled(mode:
 
 
 def a_running(name: str, replicas: int) -> Variant:
-    return a_variant(name, replicas=replicas, pods=tuple(a_pod(f"{name}-{i}", node="gpu-h100-0") for i in range(replicas)))
+    return a_variant(
+        name, replicas=replicas, pods=tuple(a_pod(f"{name}-{i}", node="gpu-h100-0") for i in range(replicas))
+    )
 
 
 def _watched(*deployments: Deployment) -> Memory:

@@ -15,13 +15,16 @@ from plimsoll.domain import (
     Phase,
     PoolPlan,
     Reason,
+    SolverReport,
 )
 from plimsoll.explain import (
     ConditionType,
     Verdict,
     cost,
+    gap_text,
     group_by_deployment,
     latencies_text,
+    proven_gap_ratio,
     ready_capacity_rps,
     summary,
     verdicts,
@@ -361,3 +364,23 @@ def test_findings_are_grouped_in_their_order() -> None:
 def test_latencies_read_short() -> None:
     told = latencies_text((LatencyObservation(*TTFT_P95, 419.6), LatencyObservation(LatencyMetric.TPOT, 0.5, 38.0)))
     assert told == "ttft p95 420ms, tpot p50 38ms"
+
+
+# --- How close to the lowest cost ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        (SolverReport(Reason.SOLVED, 10.0, 9.96, 0.004, 0.1), "cost within 0.4% of the proven lower bound"),
+        # Rounded up: a bound may be weaker than told, never stronger.
+        (SolverReport(Reason.SOLVED, 10.0, 9.959, 0.0041, 0.1), "cost within 0.5% of the proven lower bound"),
+        (SolverReport(Reason.SOLVED, 10.0, 9.99999, 1e-6, 0.1), "cost equals the proven lower bound"),
+        (SolverReport(Reason.SOLVED, 0.0, 0.0, 0.0, 0.1), "cost equals the proven lower bound"),
+        # Where not everything fits and the last solve was stopped, there are values and no bound.
+        (SolverReport(Reason.SOLVED, 10.0, 0.0, 1.0, 0.1), "no lower bound on the cost is known"),
+        (SolverReport(Reason.SOLVE_TIMED_OUT, 0.0, 0.0, 0.0, 5.0), "no lower bound on the cost is known"),
+    ],
+)
+def test_the_gap_to_the_lower_bound_is_told_in_one_line(report: SolverReport, told: str) -> None:
+    assert gap_text(proven_gap_ratio(report)).startswith(told)
