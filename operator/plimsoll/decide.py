@@ -82,6 +82,7 @@ def decide(snapshot: Snapshot, memory: Memory, limits: SolveLimits = DEFAULT_LIM
         plan=plan,
         memory=Memory(
             demand=remembered.demand,
+            mixes=remembered.mixes,
             targets=rollout.targets,
             replicas=allocation.replicas,
             stock_outs=stock_outs,
