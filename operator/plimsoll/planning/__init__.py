@@ -78,7 +78,7 @@ def _allocate(
     *,
     free_recommended: bool,
 ) -> Allocation:
-    problem = state_problem(snapshot, forecasts, options, stock_outs, free_recommended=free_recommended)
+    problem = state_problem(snapshot, forecasts, options, stock_outs, last_replicas, free_recommended=free_recommended)
     plan, report = best_plan(problem, last_replicas, limits)
     missing = uncovered_rps(problem, plan)
     return Allocation(
