@@ -32,7 +32,7 @@ def draw(rng: np.random.Generator) -> Scenario:
     alpha_ms = _log_uniform(rng, 3.0, 150.0)
     prompts = Lengths(mean := _log_uniform(rng, 16.0, 8000.0), mean * rng.uniform(1.02, 3.8))
     outputs = Lengths(mean := _log_uniform(rng, 4.0, 2000.0), mean * rng.uniform(1.02, 3.8))
-    sequences = int(round(_log_uniform(rng, 2.0, 512.0)))
+    sequences = round(_log_uniform(rng, 2.0, 512.0))
     room = int((prompts.mean + outputs.mean) * sequences * _log_uniform(rng, 0.3, 4.0))
     longest = _at(prompts, 4.0) + _at(outputs, 4.0)
     return Scenario(

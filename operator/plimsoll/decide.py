@@ -82,6 +82,7 @@ def decide(snapshot: Snapshot, memory: Memory, limits: SolveLimits = DEFAULT_LIM
         plan=plan,
         memory=Memory(
             demand=remembered.demand,
+            mixes=remembered.mixes,
             targets=rollout.targets,
             replicas=allocation.replicas,
             stock_outs=stock_outs,
@@ -113,7 +114,7 @@ def _deployment_plan(
         key=key,
         generation=deployment.generation,
         mode=deployment.mode,
-        phase=_phase(deployment, demand, shortfall_rps, steps),
+        phase=_phase(deployment, demand, allocation, steps),
         slo=deployment.slo,
         demand=deployment.demand,
         forecast=demand,
@@ -127,13 +128,17 @@ def _deployment_plan(
     )
 
 
-def _phase(deployment: Deployment, demand: Forecast, shortfall_rps: float, steps: list[Step]) -> Phase:
+def _phase(deployment: Deployment, demand: Forecast, allocation: Allocation, steps: list[Step]) -> Phase:
     if deployment.mode is Mode.PAUSED:
         return Phase.PAUSED
-    if shortfall_rps > 0:
+    if deployment.key in allocation.shortfall_rps:
         return Phase.SHORT
     if demand.basis is not ForecastBasis.KNOWN:
         return Phase.HELD
+    if deployment.mode is Mode.RECOMMEND:
+        # Nothing of ours moves here, however long the recommendation stands.
+        differs = any(allocation.replicas[variant.key] != variant.replicas for variant in deployment.variants)
+        return Phase.RECOMMENDED if differs else Phase.STEADY
     starting = any(variant.replicas > variant.ready_replicas for variant in deployment.variants)
     return Phase.MOVING if steps or starting else Phase.STEADY
 

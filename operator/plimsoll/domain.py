@@ -363,6 +363,8 @@ class Demand:
     tokens: TokenMix | None = None
     running: float = 0.0
     waiting: float = 0.0
+    window_s: float = 60.0
+    """Over which rate and mix were averaged: together with the rate it tells how many requests they stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +405,15 @@ class DemandSample(NamedTuple):
     at_s: float
     arrival_rate_rps: float
     tokens: TokenMix
+
+
+@dataclass(frozen=True, slots=True)
+class MixInUse:
+    """The token mix that a deployment is sized for, which moves less than what is observed."""
+
+    tokens: TokenMix
+    jumped_s: float | None
+    """When a single look last made it heavier; None where none did."""
 
 
 class ForecastBasis(StrEnum):
@@ -555,6 +566,7 @@ class Phase(StrEnum):
     MOVING = "Moving"
     HELD = "Held"
     SHORT = "Short"
+    RECOMMENDED = "Recommended"
     PAUSED = "Paused"
 
 
@@ -638,6 +650,7 @@ class Memory:
     """All that one tick hands to the next; an empty one is a fresh start and is always safe."""
 
     demand: Mapping[ObjectKey, tuple[DemandSample, ...]] = field(default_factory=dict)
+    mixes: Mapping[ObjectKey, MixInUse] = field(default_factory=dict)
     targets: Mapping[VariantKey, tuple[TargetSample, ...]] = field(default_factory=dict)
     replicas: Mapping[VariantKey, int] = field(default_factory=dict)
     """The last plan's allocation, the next solve's start."""

@@ -128,7 +128,7 @@ class Applier:
             if not told:
                 continue
             if key in planned:
-                new = deployment_status(planned[key], told, old, plan.now_s)
+                new = deployment_status(planned[key], told, old, plan.now_s, plan.solver)
             else:
                 new = unplanned_status(raw["metadata"].get("generation", 0), told, old, plan.now_s)
             if differs(new, old, self._age_s(raw, plan.now_s)):

@@ -30,6 +30,11 @@ def test_arrivals_are_completions_plus_growth_of_requests_in_flight() -> None:
     assert (demand.running, demand.waiting) == (40.0, 30.0)
 
 
+def test_demand_says_over_how_long_it_was_averaged() -> None:
+    demand, _ = demand_of(an_asked(), replace(a_reading(pod_samples()), window_s=8.0))
+    assert demand.window_s == 8.0
+
+
 def test_a_draining_backlog_is_not_demand() -> None:
     # 5 done a second, 3 of them from the backlog: 190 -> 10 in 60 s.
     demand, _ = demand_of(an_asked(), a_reading(pod_samples(waiting_before=180.0)))
