@@ -9,10 +9,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from plimsoll.domain import StepTime
+from plimsoll.domain import POISSON, Burstiness, StepTime
 from plimsoll.engine.batching import Floats
 from plimsoll.engine.serving import Latencies, Replica, Requests, serve
-from plimsoll.engine.workload import STEADY, Burstiness, Lengths, Timeline
+from plimsoll.engine.workload import Lengths, Timeline
 
 WARM_UP_SHARE = 0.05
 """Requests left out at the start, while the replica fills up."""
@@ -61,7 +61,9 @@ class Traffic:
     requests: Requests
 
     @classmethod
-    def of(cls, scenario: Scenario, count: int, rng: np.random.Generator, burstiness: Burstiness = STEADY) -> "Traffic":
+    def of(
+        cls, scenario: Scenario, count: int, rng: np.random.Generator, burstiness: Burstiness = POISSON
+    ) -> "Traffic":
         timeline = Timeline.drawn(count, burstiness, rng)
         longest_prompt, longest_output = _at(scenario.prompts, 4.0), _at(scenario.outputs, 4.0)
         requests = Requests(

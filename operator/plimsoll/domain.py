@@ -352,6 +352,23 @@ class TokenMix:
 
 
 @dataclass(frozen=True, slots=True)
+class Burstiness:
+    """How far arrivals are from Poisson: the rate itself wanders, from window to window.
+
+    With counts of mean m a window and variance D m (D is the index of dispersion), the rate's squared coefficient of
+    variation is (D - 1)/m: the variance that Poisson arrivals at a steady rate would not have. It belongs to the
+    traffic, whatever share of it a replica gets, whereas D and the CV of intervals change with the share.
+    """
+
+    rate_cv2: float
+    window_s: float
+
+
+POISSON = Burstiness(rate_cv2=0.0, window_s=15.0)
+"""Arrivals at a steady rate that know nothing of each other."""
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """What arrives at one deployment, all its variants together. Rate and mix are None unless the state is Known."""
 

@@ -5,9 +5,9 @@ In: nothing. Out: a frozen, hashable question, the key under which its answer is
 
 from dataclasses import dataclass
 
-from plimsoll.domain import LatencyTarget
+from plimsoll.domain import POISSON, Burstiness, LatencyTarget
 from plimsoll.engine.serving import Replica, Router
-from plimsoll.engine.workload import STEADY, Burstiness, Lengths
+from plimsoll.engine.workload import Lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +18,5 @@ class Case:
     prompts: Lengths
     outputs: Lengths
     slo: tuple[LatencyTarget, ...]
-    burstiness: Burstiness = STEADY
+    burstiness: Burstiness = POISSON
     router: Router = Router.LEAST_LOADED

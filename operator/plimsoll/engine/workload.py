@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from plimsoll.domain import Burstiness
 from plimsoll.engine.batching import Floats, Ints
 
 _P95 = 1.6448536269514722
@@ -48,31 +49,6 @@ class Lengths:
         """
         whole_i = np.rint(self.at(ndtri((rng.permutation(count) + 0.5) / count)))
         return np.clip(whole_i, 1, longest).astype(np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Burstiness:
-    """How far arrivals are from Poisson: the rate itself wanders, from window to window.
-
-    With counts of mean m a window and variance D m (D is the index of dispersion), the rate's squared coefficient of
-    variation is (D - 1)/m: the variance that Poisson arrivals at a steady rate would not have. It belongs to the
-    traffic, whatever share of it a replica gets, whereas D and the CV of intervals change with the share.
-    """
-
-    rate_cv2: float = 0.0
-    window_s: float = 15.0
-
-    @classmethod
-    def from_counts(cls, counts_k: Floats, window_s: float) -> "Burstiness":
-        """As seen in the counts of successive windows; Poisson where there are fewer than two, or no arrivals."""
-        if counts_k.size < 2 or counts_k.mean() <= 0.0:
-            return cls(0.0, window_s)
-        mean = float(counts_k.mean())
-        return cls(max(0.0, (float(counts_k.var(ddof=1)) - mean) / mean**2), window_s)
-
-
-STEADY = Burstiness()
-"""Poisson arrivals at a steady rate."""
 
 
 @dataclass(frozen=True, slots=True)

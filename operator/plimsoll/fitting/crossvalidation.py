@@ -13,7 +13,7 @@ import numpy as np
 
 from plimsoll.engine.batching import Ints
 from plimsoll.engine.serving import Replica, Requests, serve
-from plimsoll.engine.workload import Burstiness, Timeline
+from plimsoll.engine.workload import Timeline
 from plimsoll.fitting.law import CHUNK_TOKENS, Fit, fit
 from plimsoll.fitting.observations import LoadPoint
 
@@ -105,7 +105,7 @@ def _play(point: LoadPoint, fitted: Fit, limits: tuple[int, int, int]) -> Deviat
     warm_up = math.ceil(_WARM_UP_TURNOVERS * point.running)
     count = warm_up + _REQUESTS
     rate_per_ms = point.rate_rps / 1000.0 / (_APART if point.alone else 1.0)
-    timeline = Timeline.drawn(count, Burstiness(), rng, interval_cv=0.0)
+    timeline = Timeline.drawn(count, POISSON, rng, interval_cv=0.0)
     requests = Requests(
         timeline.arrivals_ms(rate_per_ms),
         _lengths(point.prompt_tokens, point.prompt_sd, count, rng),
