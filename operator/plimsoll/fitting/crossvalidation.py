@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from plimsoll.domain import POISSON
 from plimsoll.engine.batching import Ints
 from plimsoll.engine.serving import Replica, Requests, serve
 from plimsoll.engine.workload import Timeline
