@@ -488,6 +488,13 @@ class CapacityTable:
         return self.rate_rps[-1] / self.replicas[-1]
 
 
+class SizedBy(StrEnum):
+    """What a safe rate stands on: a formula that answers at once, or a simulation of every request."""
+
+    ESTIMATE = "Estimate"
+    SIMULATION = "Simulation"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One variant as the planner sees it: what its replicas carry safely, headroom already taken off.
@@ -499,6 +506,7 @@ class Option:
     capacity: CapacityTable
     unloaded: tuple[LatencyObservation, ...]
     """Predicted latencies of a lone request at the SLO's quantiles."""
+    sized_by: SizedBy
     finding: Finding | None = None
 
     @property
@@ -569,7 +577,10 @@ class VariantPlan:
     ready: int
     target: int
     safe_rate_rps: float
-    """Of one replica, headroom taken off."""
+    """Of one replica among so many as the plan wants, headroom taken off."""
+    ready_rps: float
+    """What the ready replicas carry together within the SLO, headroom taken off."""
+    sized_by: SizedBy
     predicted: tuple[LatencyObservation, ...]
     observed: tuple[LatencyObservation, ...]
     reason: Reason

@@ -247,7 +247,7 @@ def _with_variant(finding: Finding) -> str:
 
 def ready_capacity_rps(plan: DeploymentPlan) -> float:
     """What ready replicas carry within the SLO, in requests per second."""
-    return sum(variant.ready * variant.safe_rate_rps for variant in plan.variants)
+    return sum(variant.ready_rps for variant in plan.variants)
 
 
 def cost(plan: DeploymentPlan) -> Cost:

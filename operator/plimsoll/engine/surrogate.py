@@ -125,7 +125,7 @@ def safe_rates(physics: Physics, metric_v: Codes, quantile_v: Floats, limit_ms_v
         quantile_v: 0 to 1, both exclusive.
         limit_ms_v: above 0.
     """
-    normal_v = _normal(quantile_v)
+    normal_v = normal_of(quantile_v)
     rate_v, needs_kernel_v = np.zeros(limit_ms_v.size), np.zeros(limit_ms_v.size, dtype=np.bool_)
     unloaded_v = physics.unloaded_ms(metric_v, normal_v)
     for metric, network in enumerate(networks()):
@@ -156,6 +156,7 @@ def _network(told: Mapping[str, Any]) -> Network:
     )
 
 
-def _normal(quantile_v: Floats) -> Floats:
+def normal_of(quantile_v: Floats) -> Floats:
+    """Quantiles, 0 to 1 exclusive, as values of the standard normal distribution."""
     known = {float(one): NormalDist().inv_cdf(float(one)) for one in np.unique(quantile_v)}
     return np.array([known[float(one)] for one in quantile_v])
