@@ -5,7 +5,6 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plimsoll.domain import TokenMix
 from plimsoll.sizing.safe_rate import Case, latencies, safe_rates
 from unit.sizing.cases import E2E, a_chain, a_target, any_case
 
@@ -46,7 +45,9 @@ def test_longer_prompts_never_raise_the_safe_rate(case: Case, longer: float) -> 
     # With the same slots. Where longer prompts leave fewer slots, requests wait instead of slowing each other: TPOT
     # then improves, and a TPOT promise alone is easier to keep, with the model as with an engine.
     mix = case.mix
-    heavier = TokenMix(mix.prompt_tokens_mean * longer, mix.prompt_tokens_p95 * longer, mix.output_tokens_mean)
+    heavier = replace(
+        mix, prompt_tokens_mean=mix.prompt_tokens_mean * longer, prompt_tokens_p95=mix.prompt_tokens_p95 * longer
+    )
 
     assert _rate_rps(replace(case, mix=heavier)) <= _rate_rps(case) * SEARCH
 
