@@ -344,11 +344,12 @@ class DemandState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenMix:
-    """Token counts per request; the high quantile of the prompt is what its p95 prefill is sized for."""
+    """Token counts per request; the high quantiles are what its p95 prefill and its longest stay are sized for."""
 
     prompt_tokens_mean: float
     prompt_tokens_p95: float
     output_tokens_mean: float
+    output_tokens_p95: float
 
 
 @dataclass(frozen=True, slots=True)

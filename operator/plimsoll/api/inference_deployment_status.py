@@ -34,6 +34,8 @@ class DemandStatus(StatusModel):
     """95th percentile of the prompt tokens of a request."""
     output_tokens: DecimalText | None = None
     """Mean output tokens of a request."""
+    output_tokens_p95: DecimalText | None = None
+    """95th percentile of the output tokens of a request."""
     running: DecimalText | None = None
     """Requests being served."""
     waiting: DecimalText | None = None

@@ -154,6 +154,7 @@ def _demand(plan: DeploymentPlan) -> DemandStatus:
         prompt_tokens=None if demand.tokens is None else DecimalText.of(demand.tokens.prompt_tokens_mean, 0),
         prompt_tokens_p95=None if demand.tokens is None else DecimalText.of(demand.tokens.prompt_tokens_p95, 0),
         output_tokens=None if demand.tokens is None else DecimalText.of(demand.tokens.output_tokens_mean, 0),
+        output_tokens_p95=None if demand.tokens is None else DecimalText.of(demand.tokens.output_tokens_p95, 0),
         running=DecimalText.of(demand.running, 0),
         waiting=DecimalText.of(demand.waiting, 0),
     )

@@ -10,9 +10,9 @@ from rich.table import Column, Table
 
 from plimsoll.apply.status import deployment_status
 from plimsoll.cli.manifests import load
-from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline
+from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated_tokens
 from plimsoll.cli.output import Format, Output, console, write
-from plimsoll.domain import Demand, DeploymentPlan, ObjectKey, TokenMix
+from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
 from plimsoll.errors import InvalidObject
 from plimsoll.explain import cost, gap_text, latencies_text, proven_gap_ratio, summary
 
@@ -63,7 +63,7 @@ def _demand(text: str, namespace: str) -> tuple[ObjectKey, Demand]:
     own, _, last = name.rpartition("/")
     try:
         rate_rps = _amount(rate)
-        tokens = TokenMix(_amount(prompt), _amount(prompt), _amount(generated)) if lengths else None
+        tokens = stated_tokens(_amount(prompt), _amount(generated)) if lengths else None
     except ValueError as error:
         raise InvalidObject(
             f"--demand {text} cannot be read: write NAME=RATE or NAME=RATE:PROMPT/OUTPUT, such as chat=12.5:800/200"

@@ -7,7 +7,7 @@ a few requests trembles by tens of percent, and safe rates with it; what moves r
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
   away by more than the tolerance. After a jump it must first consist of what came after the jump.
 
-Letters: arrays have one entry for each of prompt mean, prompt p95 and output mean. Design: section 4.
+Letters: arrays have one entry for each of prompt mean, prompt p95, output mean and output p95. Design: section 4.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ JUMP_DEVIATIONS, DRIFT_DEVIATIONS = 4.0, 1.5
 """Standard deviations beyond which a single look, and the mean of the recent past, is no noise. Tried on log-normal
 lengths at 0.1 to 10 req/s: lengths are skewed, so that 3 would make every hour jump once, and 1 would drift often."""
 
-REQUEST_DEVIATIONS = np.array([1.3, 2.1, 1.3])
+REQUEST_DEVIATIONS = np.array([1.3, 2.1, 1.3, 2.1])
 """Relative standard deviation of one request's length, so that n of them leave 1 / sqrt(n) of it in the mean. A guess
 by log-normal lengths with sigma = 0.8 to 1.0: 0.95 to 1.3 for a mean, sqrt(.95 x .05) / .103 x sigma = 1.7 to 2.1 for
-a p95."""
+a p95 (a geometric length has less: 1.0 and 1.5)."""
 
 
 def mix_in_use(
@@ -72,7 +72,7 @@ def _deviation(requests: float) -> Floats:
 
 
 def _lengths(mix: TokenMix) -> Floats:
-    return np.array((mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.output_tokens_mean))
+    return np.array((mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.output_tokens_mean, mix.output_tokens_p95))
 
 
 def _mean(samples: Sequence[DemandSample], latest: TokenMix) -> Floats:

@@ -138,7 +138,10 @@ def test_small_rates_tremble_without_a_write() -> None:
 def test_longer_prompts_are_news_even_at_the_same_rate() -> None:
     old = a_status(at(10.0))
     longer = a_demand(
-        10.0, tokens=TokenMix(prompt_tokens_mean=900.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0)
+        10.0,
+        tokens=TokenMix(
+            prompt_tokens_mean=900.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0, output_tokens_p95=384.0
+        ),
     )
     assert differs(a_status(at(10.0, demand=longer), old), old, age_s=30.0)
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,12 @@ from plimsoll.sizing.token_mix import rounded
 from unit.builders import MIX, a_demand, a_deployment, a_pool, a_snapshot, a_variant
 from unit.forecast.histories import TICK_S, Past, a_past
 
-HEAVIER = TokenMix(1024.0, 4096.0, 256.0)
-LIGHTER = TokenMix(256.0, 512.0, 64.0)
+HEAVIER = TokenMix(1024.0, 4096.0, 256.0, 1024.0)
+LIGHTER = TokenMix(256.0, 512.0, 64.0, 192.0)
 
 
 def scaled(ratio: float) -> TokenMix:
-    return TokenMix(512.0 * ratio, 1024.0 * ratio, 128.0 * ratio)
+    return TokenMix(512.0 * ratio, 1024.0 * ratio, 128.0 * ratio, 384.0 * ratio)
 
 
 def followed(past: Past, mixes: Iterable[TokenMix], rps: float = 10.0) -> Iterator[Past]:
@@ -32,7 +33,8 @@ def looks(rps: float, minutes: int, seed: int = 7) -> Iterator[TokenMix]:
     each = [rng.lognormal(6.0, 0.9, max(1, rng.poisson(rps * TICK_S))) for _ in range(minutes * 6 + 6)]
     for end in range(6, len(each)):
         seen = np.concatenate(each[end - 6 : end])
-        yield TokenMix(float(seen.mean()), float(np.quantile(seen, 0.95)), float(seen.mean()) / 4.0)
+        mean, high = float(seen.mean()), float(np.quantile(seen, 0.95))
+        yield TokenMix(mean, high, mean / 4.0, high / 4.0)
 
 
 def test_noise_around_one_mean_leaves_one_mix() -> None:
@@ -74,6 +76,12 @@ def test_the_mix_in_use_stays_near_the_true_one(rps: float) -> None:
 def test_a_much_heavier_mix_counts_at_once() -> None:
     past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
     assert past.forecast.tokens == HEAVIER
+
+
+def test_outputs_with_a_much_longer_tail_count_at_once() -> None:
+    tail = replace(MIX, output_tokens_p95=1536.0)
+    past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=tail))
+    assert past.forecast.tokens == tail
 
 
 def test_a_lasting_lighter_mix_is_followed_late() -> None:
