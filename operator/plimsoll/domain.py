@@ -455,6 +455,7 @@ class Forecast:
     tokens: TokenMix | None
     """None as long as no request has ever been seen."""
     message: str
+    burstiness: Burstiness = POISSON
 
     @property
     def required_rps(self) -> float:
