@@ -27,7 +27,7 @@ class BuildFailed(Exception):
 
 
 class GoTooOld(Exception):
-    """The ``go`` at hand is older than a module needs, and cannot or may not fetch a newer one; says so in Go's words."""
+    """The ``go`` at hand is older than a module needs, and could not fetch a newer one; in Go's own words."""
 
 
 @dataclass(frozen=True)

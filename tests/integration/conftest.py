@@ -1,7 +1,9 @@
 """What does every integration test have?
 
-One real control plane for the run, a namespace of its own, and pools of fake nodes whose names no other test has. A
-control plane that cannot be had is an error of every test that asks for it, never a skip.
+One real control plane for the run, a namespace of its own, and pools of fake nodes whose names no other test has. Tests
+that run side by side (pytest -n) have one control plane a worker, because an operator writes the status of every
+ComputePool in its cluster: two operators that serve two namespaces would undo each other's. A control plane that cannot
+be had is an error of every test that asks for it, never a skip.
 """
 
 import secrets
@@ -33,6 +35,11 @@ WORKLOADS = (
 """Collections, owners before what they own; one whose kind is not installed is as good as empty."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that wait longest come first: side by side with others they cost no time, alone at the end they would."""
+    items.sort(key=lambda item: item.get_closest_marker("waits_long") is None)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Builds what is missing before the first test, in the open: cold, it takes far longer than one test may."""
     needed = any("control_plane" in getattr(item, "fixturenames", ()) for item in session.items)
@@ -49,7 +56,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
-    """One for the whole run, with its kubeconfig."""
+    """One for the whole run or worker, with its kubeconfig."""
     with ControlPlane() as running:
         yield running
 

@@ -4,6 +4,7 @@ import json
 import time
 from datetime import UTC, datetime
 
+import pytest
 from kubernetes.client import ApiClient
 
 from integration.world import DOWN_WITHIN_S, LITTLE_RPS, MUCH_RPS, TICK_S, UP_WITHIN_S, World, lease_holder
@@ -18,6 +19,7 @@ GRACEFUL_EXIT_S = 5.0
 MARK_ENDS_IN_S = 12.0
 
 
+@pytest.mark.waits_long
 def test_two_minutes_without_prometheus_at_high_load_scale_nothing_down(world: World) -> None:
     world.add_model()
     world.set_demand(MUCH_RPS)
@@ -41,6 +43,7 @@ def test_two_minutes_without_prometheus_at_high_load_scale_nothing_down(world: W
     assert world.replicas("chat-gpu") >= replicas[0]
 
 
+@pytest.mark.waits_long
 def test_an_operator_killed_in_the_middle_of_a_move_neither_doubles_nor_drops_anything(world: World) -> None:
     world.add_model()
     world.set_demand(MUCH_RPS)
@@ -96,6 +99,7 @@ def test_a_standby_takes_over_at_once_when_the_leader_leaves_in_order(world: Wor
     world.wait(lambda: lease_holder(world) != "", "a successor", 5.0)
 
 
+@pytest.mark.waits_long
 def test_a_stock_out_is_marked_answered_on_another_pool_and_tried_again_when_the_mark_ends(
     world: World, control_plane: ControlPlane, api: ApiClient
 ) -> None:
