@@ -72,6 +72,7 @@ def test_when_the_leader_is_killed_the_other_replica_writes_within_20_seconds(wo
     leader = lease_holder(world)
     second = world.start_operator("second")
     world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
+    world.wait_for_listing(second)
     time.sleep(3 * TICK_S)
     assert lease_holder(world) == leader
     assert _writes_in_log(world.log_of(second)) == [], "the standby wrote"
@@ -90,8 +91,8 @@ def test_a_standby_takes_over_at_once_when_the_leader_leaves_in_order(world: Wor
     world.set_demand(LITTLE_RPS)
     first = world.start_operator("first")
     world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
-    world.start_operator("second")
-    time.sleep(5 * TICK_S)
+    world.wait_for_listing(world.start_operator("second"))
+    time.sleep(2 * TICK_S)
     asked_s = time.monotonic()
     first.stop()
     assert time.monotonic() - asked_s <= GRACEFUL_EXIT_S
