@@ -7,8 +7,10 @@ it depends on has died.
 """
 
 import contextlib
+import ctypes
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +28,8 @@ POLL_S = 0.05
 
 # Below the range from which Linux takes ports for outgoing connections, so no client of ours can take one between the
 # moment it is found free and the moment the server binds it.
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
 PORT_RANGE = range(20000, 32000)
 PORTS_TRIED = 200
 
@@ -148,6 +152,15 @@ def stop_all(processes: Sequence[Process], grace_s: float = STOP_GRACE_S) -> Non
     with contextlib.ExitStack() as stack:
         for process in reversed(processes):
             stack.callback(process.stop, grace_s)
+
+
+def die_with_parent() -> None:
+    """This process is killed as soon as the one that started it is gone; on Linux only, elsewhere nothing changes.
+
+    Call it from the main thread, while the parent lives.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port(ports: range = PORT_RANGE) -> int:

@@ -19,7 +19,7 @@ from plimsoll_testkit.binaries import BinaryMissing, ensure
 from plimsoll_testkit.control_plane import PARTS, ControlPlane
 from plimsoll_testkit.json_api import delete, items, request
 from plimsoll_testkit.kwok import FixedPools
-from plimsoll_testkit.processes import wait_until
+from plimsoll_testkit.processes import die_with_parent, wait_until
 from plimsoll_testkit.prometheus_server import PrometheusServer
 
 SCRAPE_S = 0.5
@@ -33,6 +33,12 @@ WORKLOADS = (
     "/api/v1/namespaces/{namespace}/pods",
 )
 """Collections, owners before what they own; one whose kind is not installed is as good as empty."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker whose pytest was killed may hang in the test it is at, and keep its control plane: it ends as well."""
+    if hasattr(config, "workerinput"):
+        die_with_parent()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
