@@ -46,7 +46,7 @@ MAX_SECONDS_PER_DEPLOYMENT = 0.02
 GIB = float(2**30)
 ELASTIC = (0, 1, 2, 5, 6)
 """Pools that can grow without end, so that every deployment has somewhere to go."""
-MIX = TokenMix(512.0, 1024.0, 128.0)
+MIX = TokenMix(512.0, 1024.0, 128.0, 384.0)
 
 
 @dataclass(frozen=True, slots=True)

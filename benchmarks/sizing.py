@@ -30,7 +30,7 @@ PUBLISHED = {
 
 def check_vector() -> dict[str, str]:
     """The published figures as this code has them, to the digits printed."""
-    mix = TokenMix(prompt_tokens_mean=512.0, prompt_tokens_p95=512.0, output_tokens_mean=128.0)
+    mix = TokenMix(prompt_tokens_mean=512.0, prompt_tokens_p95=512.0, output_tokens_mean=128.0, output_tokens_p95=384.0)
     chain = Chain.of(Replicas.of([(StepTime(7.0, 0.03, 0.03, 0.0005), 64, mix)]))
     at_8_rps = mean_latencies(stationary(chain, np.array([0.008])))
 
@@ -57,7 +57,9 @@ def drawn_cases(options: int) -> list[Case]:
             LatencyTarget(LatencyMetric.TTFT, 0.95, rng.uniform(1000.0, 5000.0)),
             LatencyTarget(LatencyMetric.TPOT, 0.95, 3.0 * alpha_ms),
         )
-        cases.append(Case(law, int(slots), TokenMix(prompt_tokens, 2.0 * prompt_tokens, rng.uniform(50.0, 500.0)), slo))
+        output_tokens = rng.uniform(50.0, 500.0)
+        mix = TokenMix(prompt_tokens, 2.0 * prompt_tokens, output_tokens, 3.0 * output_tokens)
+        cases.append(Case(law, int(slots), mix, slo))
     return cases
 
 

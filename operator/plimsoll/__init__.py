@@ -14,6 +14,7 @@ The map, in the order in which data flows (design: one direction, no way back):
 - ``apply``: steps and explanations in, writes to the cluster out.
 - ``operator``, ``tick``, ``watching``, ``leader``, ``settings``, ``telemetry``: the process around it.
 - ``api_server``, ``resource_paths``: the one way to the API server, for observe, apply and the process.
+- ``fitting``: measurements of an engine in, a step-time law with its error out; used by ``plimsoll profile``.
 - ``cli``: the commands.
 """
 

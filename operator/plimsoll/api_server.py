@@ -96,6 +96,10 @@ class ApiServer:
             query["force"] = "true"
         return self._request("PATCH", path, query, body, kind.value)
 
+    def delete(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to a deletion; the body is a metav1.DeleteOptions, whose preconditions make it a conflict."""
+        return self._request("DELETE", path, {}, body, "application/json")
+
     def _request(
         self,
         method: str,
@@ -107,11 +111,9 @@ class ApiServer:
     ) -> Any:
         headers = {"Accept": accept} | ({"Content-Type": content_type} if content_type else {})
         address = f"{path}?{urlencode(query)}" if query else path
-        # The client itself encodes the body for every content type used here, the YAML of an apply as JSON.
-        _, url, signed, _, _ = self._client.param_serialize(
-            method, address, header_params=headers, auth_settings=["BearerToken"]
-        )
+        url, signed = self._signed(method, address, headers)
         try:
+            # The client itself encodes the body for every content type used here, the YAML of an apply as JSON.
             response = self._client.call_api(method, url, signed, body=body, _request_timeout=self._timeout_s)
             data = response.read()  # type: ignore[no-untyped-call]
         except ApiException as error:
@@ -128,6 +130,19 @@ class ApiServer:
             raise ClusterUnavailable(
                 f"{method} {path}: the answer is not JSON, so it is not the API server's: is a proxy in between?"
             ) from error
+
+    def _signed(self, method: str, address: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+        """The full address and the headers with credentials, which the client reads anew when they are old."""
+        try:
+            _, url, signed, _, _ = self._client.param_serialize(
+                method, address, header_params=headers, auth_settings=["BearerToken"]
+            )
+        except (ConfigException, OSError) as error:
+            text = f"{method} {address}: not sent, the credentials cannot be read: {' '.join(str(error).split())}"
+            raise ClusterUnavailable(
+                f"{text[:_MESSAGE_CUT]}. Check the mounted token of the service account, or the kubeconfig"
+            ) from error
+        return url, signed
 
 
 def translated(status: int, message: str, what: str) -> PlimsollError:

@@ -35,26 +35,32 @@ from plimsoll.domain import (
 from plimsoll.forecast import forecast, remember_demand
 from plimsoll.planning import SolveLimits, allocate
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
-from plimsoll.sizing import predict, size
+from plimsoll.sizing import NOTHING_SIMULATED, Simulated, predict, size
 
 T = TypeVar("T")
 DEFAULT_LIMITS = SolveLimits()
 
 
-def decide(snapshot: Snapshot, memory: Memory, limits: SolveLimits = DEFAULT_LIMITS) -> Decision:
+def decide(
+    snapshot: Snapshot,
+    memory: Memory,
+    limits: SolveLimits = DEFAULT_LIMITS,
+    simulated: Simulated = NOTHING_SIMULATED,
+) -> Decision:
     """Compose forecast, sizing, planning and rollout into one plan.
 
     Args:
         snapshot: what is known at `snapshot.now_s`.
         memory: as returned by the previous decision; an empty one after a restart.
         limits: when the solver stops; the default never looks at the clock, so a decision can be replayed.
+        simulated: safe rates that have been simulated so far; the others are estimated.
 
     Returns:
         The plan, and the memory to hand to the next call.
     """
     remembered = remember_demand(snapshot, memory)
     forecasts = forecast(snapshot, remembered)
-    options = size(snapshot.deployments, forecasts)
+    options = size(snapshot.deployments, forecasts, simulated)
     stock_outs = mark_stock_outs(snapshot, memory)
     allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
     rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
@@ -69,6 +75,7 @@ def decide(snapshot: Snapshot, memory: Memory, limits: SolveLimits = DEFAULT_LIM
                 options,
                 allocation,
                 rollout,
+                simulated,
                 steps[deployment.key],
                 findings[deployment.key],
             )
@@ -82,6 +89,7 @@ def decide(snapshot: Snapshot, memory: Memory, limits: SolveLimits = DEFAULT_LIM
         plan=plan,
         memory=Memory(
             demand=remembered.demand,
+            mixes=remembered.mixes,
             targets=rollout.targets,
             replicas=allocation.replicas,
             stock_outs=stock_outs,
@@ -103,6 +111,7 @@ def _deployment_plan(
     options: Mapping[VariantKey, Option],
     allocation: Allocation,
     rollout: Rollout,
+    simulated: Simulated,
     steps: list[Step],
     findings: list[Finding],
 ) -> DeploymentPlan:
@@ -113,11 +122,11 @@ def _deployment_plan(
         key=key,
         generation=deployment.generation,
         mode=deployment.mode,
-        phase=_phase(deployment, demand, shortfall_rps, steps),
+        phase=_phase(deployment, demand, allocation, steps),
         slo=deployment.slo,
         demand=deployment.demand,
         forecast=demand,
-        variants=_variant_plans(deployment, demand, options, allocation, rollout),
+        variants=_variant_plans(deployment, demand, options, allocation, rollout, simulated),
         usd_per_hour=allocation.usd_per_hour.get(key, 0.0),
         external_usd_per_hour=_external_usd_per_hour(deployment),
         shortfall_rps=shortfall_rps,
@@ -127,13 +136,17 @@ def _deployment_plan(
     )
 
 
-def _phase(deployment: Deployment, demand: Forecast, shortfall_rps: float, steps: list[Step]) -> Phase:
+def _phase(deployment: Deployment, demand: Forecast, allocation: Allocation, steps: list[Step]) -> Phase:
     if deployment.mode is Mode.PAUSED:
         return Phase.PAUSED
-    if shortfall_rps > 0:
+    if deployment.key in allocation.shortfall_rps:
         return Phase.SHORT
     if demand.basis is not ForecastBasis.KNOWN:
         return Phase.HELD
+    if deployment.mode is Mode.RECOMMEND:
+        # Nothing of ours moves here, however long the recommendation stands.
+        differs = any(allocation.replicas[variant.key] != variant.replicas for variant in deployment.variants)
+        return Phase.RECOMMENDED if differs else Phase.STEADY
     starting = any(variant.replicas > variant.ready_replicas for variant in deployment.variants)
     return Phase.MOVING if steps or starting else Phase.STEADY
 
@@ -144,6 +157,7 @@ def _variant_plans(
     options: Mapping[VariantKey, Option],
     allocation: Allocation,
     rollout: Rollout,
+    simulated: Simulated,
 ) -> tuple[VariantPlan, ...]:
     capacity_rps = sum(
         options[v.key].capacity.total_rps(allocation.replicas.get(v.key, 0)) for v in deployment.variants
@@ -161,8 +175,12 @@ def _variant_plans(
                 current=variant.replicas,
                 ready=variant.ready_replicas,
                 target=target,
-                safe_rate_rps=option.capacity.per_replica_rps,
-                predicted=predict(variant.profile, demand.tokens, deployment.slo, share_rps) if target else (),
+                safe_rate_rps=option.capacity.total_rps(max(target, 1)) / max(target, 1),
+                ready_rps=option.capacity.total_rps(variant.ready_replicas),
+                sized_by=option.sized_by,
+                predicted=(
+                    predict(variant.profile, demand, deployment.slo, share_rps, target, simulated) if target else ()
+                ),
                 observed=variant.latencies,
                 reason=reason,
                 message=message,

@@ -260,6 +260,10 @@ class Profile:
     startup_s: float
     provenance: str
     validity: ValidityRange = ValidityRange()
+    chunk_tokens: int = 2048
+    """Prefill tokens that one step takes at most."""
+    ttft_overhead_ms: float = 0.0
+    """What a first token takes outside the engine's steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,11 +344,29 @@ class DemandState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenMix:
-    """Token counts per request; the high quantile of the prompt is what its p95 prefill is sized for."""
+    """Token counts per request; the high quantiles are what its p95 prefill and its longest stay are sized for."""
 
     prompt_tokens_mean: float
     prompt_tokens_p95: float
     output_tokens_mean: float
+    output_tokens_p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Burstiness:
+    """How far arrivals are from Poisson: the rate itself wanders, from window to window.
+
+    With counts of mean m a window and variance D m (D is the index of dispersion), the rate's squared coefficient of
+    variation is (D - 1)/m: the variance that Poisson arrivals at a steady rate would not have. It belongs to the
+    traffic, whatever share of it a replica gets, whereas D and the CV of intervals change with the share.
+    """
+
+    rate_cv2: float
+    window_s: float
+
+
+POISSON = Burstiness(rate_cv2=0.0, window_s=15.0)
+"""Arrivals at a steady rate that know nothing of each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +381,8 @@ class Demand:
     tokens: TokenMix | None = None
     running: float = 0.0
     waiting: float = 0.0
+    window_s: float = 60.0
+    """Over which rate and mix were averaged: together with the rate it tells how many requests they stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +423,15 @@ class DemandSample(NamedTuple):
     at_s: float
     arrival_rate_rps: float
     tokens: TokenMix
+
+
+@dataclass(frozen=True, slots=True)
+class MixInUse:
+    """The token mix that a deployment is sized for, which moves less than what is observed."""
+
+    tokens: TokenMix
+    jumped_s: float | None
+    """When a single look last made it heavier; None where none did."""
 
 
 class ForecastBasis(StrEnum):
@@ -456,6 +489,13 @@ class CapacityTable:
         return self.rate_rps[-1] / self.replicas[-1]
 
 
+class SizedBy(StrEnum):
+    """What a safe rate stands on: a formula that answers at once, or a simulation of every request."""
+
+    ESTIMATE = "Estimate"
+    SIMULATION = "Simulation"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One variant as the planner sees it: what its replicas carry safely, headroom already taken off.
@@ -467,6 +507,7 @@ class Option:
     capacity: CapacityTable
     unloaded: tuple[LatencyObservation, ...]
     """Predicted latencies of a lone request at the SLO's quantiles."""
+    sized_by: SizedBy
     finding: Finding | None = None
 
     @property
@@ -537,7 +578,10 @@ class VariantPlan:
     ready: int
     target: int
     safe_rate_rps: float
-    """Of one replica, headroom taken off."""
+    """Of one replica among so many as the plan wants, headroom taken off."""
+    ready_rps: float
+    """What the ready replicas carry together within the SLO, headroom taken off."""
+    sized_by: SizedBy
     predicted: tuple[LatencyObservation, ...]
     observed: tuple[LatencyObservation, ...]
     reason: Reason
@@ -551,6 +595,7 @@ class Phase(StrEnum):
     MOVING = "Moving"
     HELD = "Held"
     SHORT = "Short"
+    RECOMMENDED = "Recommended"
     PAUSED = "Paused"
 
 
@@ -634,6 +679,7 @@ class Memory:
     """All that one tick hands to the next; an empty one is a fresh start and is always safe."""
 
     demand: Mapping[ObjectKey, tuple[DemandSample, ...]] = field(default_factory=dict)
+    mixes: Mapping[ObjectKey, MixInUse] = field(default_factory=dict)
     targets: Mapping[VariantKey, tuple[TargetSample, ...]] = field(default_factory=dict)
     replicas: Mapping[VariantKey, int] = field(default_factory=dict)
     """The last plan's allocation, the next solve's start."""

@@ -8,6 +8,7 @@
     |   +-- NotLeading              another replica writes now, or this one is stopping
     +-- Refuse              this one object cannot be worked with until somebody changes it
     |   +-- InvalidObject           a spec that the models do not accept
+    |   +-- UnusableMeasurements    a measurement file that makes no sense, or says too little
     |   +-- WriteRefused            the API server says no
     |   |   +-- Forbidden                   the operator's role does not allow it
     |   +-- NotFound                the object, or its kind, is not there
@@ -51,6 +52,10 @@ class Refuse(PlimsollError):
 
 class InvalidObject(Refuse):
     """A spec that the models do not accept; the message names the field, its value and what to change."""
+
+
+class UnusableMeasurements(Refuse):
+    """Measurements that make no sense or say too little; the message names file and line, and what to change."""
 
 
 class WriteRefused(Refuse):

@@ -4,6 +4,7 @@ In: a finished plan. Out: verdicts (conditions before they get their timestamps)
 sentence. Pure, and after the fact: nothing here influences a decision. Design sections 2 and 6.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from plimsoll.domain import (
     Phase,
     PoolPlan,
     Reason,
+    SolverReport,
     VariantPlan,
 )
+from plimsoll.rollout import NOT_APPLIED
 
 
 class ConditionType(StrEnum):
@@ -75,6 +78,9 @@ _ABOUT_SIZING = (Reason.SLO_UNREACHABLE, Reason.OUTSIDE_PROFILE_RANGE)
 """Normal for one variant among several; blocking only where no variant is left."""
 _ABOUT_PROFILES = (Reason.PROFILE_MISSING, Reason.PROFILE_MISMATCH, Reason.OUTSIDE_PROFILE_RANGE)
 _ABOUT_CAPACITY = (Reason.CAPACITY_SHORT, Reason.STOCK_OUT, Reason.POOL_FULL, Reason.REPLICA_LIMIT, Reason.OVER_BUDGET)
+_GAP_STEPS = 1000
+_GAP_ROUNDING = 0.01
+"""The gap to the lower bound is told in thousandths; a hundredth of such a step is arithmetic of the solver."""
 _UNKNOWN_DEMAND: Mapping[DemandState, Reason] = {
     DemandState.ABSENT: Reason.DEMAND_ABSENT,
     DemandState.STALE: Reason.DEMAND_STALE,
@@ -128,8 +134,8 @@ def _blocking_reasons(plan: DeploymentPlan) -> tuple[Reason, ...]:
 def _ready(plan: DeploymentPlan, stalled: Finding | None) -> Verdict:
     if stalled is not None:
         return Verdict(ConditionType.READY, False, stalled.reason, stalled.message)
-    if plan.mode is Mode.PAUSED:
-        return Verdict(ConditionType.READY, True, Reason.PAUSED, "paused: replicas stay as they are until mode is Auto")
+    if plan.mode is not Mode.AUTO:
+        return _ready_without_scaling(plan)
     if plan.shortfall_rps > 0:
         return Verdict(ConditionType.READY, False, Reason.CAPACITY_SHORT, _short(plan))
     capacity_rps = ready_capacity_rps(plan)
@@ -141,9 +147,21 @@ def _ready(plan: DeploymentPlan, stalled: Finding | None) -> Verdict:
             f"ready replicas carry {capacity_rps:.1f} of {plan.forecast.now_rps:.1f} req/s within the SLO: "
             f"{_under_way(plan)}",
         )
-    if plan.mode is Mode.RECOMMEND:
-        return Verdict(ConditionType.READY, True, Reason.RECOMMEND_ONLY, f"recommends only: {summary(plan)}")
     return Verdict(ConditionType.READY, True, _moving_reason(plan), summary(plan))
+
+
+def _ready_without_scaling(plan: DeploymentPlan) -> Verdict:
+    """Whether what runs carries the demand; a recommendation does not count, for nobody applies it."""
+    capacity_rps = ready_capacity_rps(plan)
+    runs = f"ready replicas carry {capacity_rps:.1f} of {plan.forecast.now_rps:.1f} req/s within the SLO"
+    if plan.mode is Mode.PAUSED:
+        reason, what = Reason.PAUSED, "replicas stay as they are: mode is Paused; set mode: Auto to scale"
+    elif any(variant.target != variant.current for variant in plan.variants):
+        reason, what = Reason.RECOMMEND_ONLY, f"recommended: {summary(plan)}; {NOT_APPLIED}"
+    else:
+        reason = Reason.RECOMMEND_ONLY
+        what = f"what runs is what is recommended: {summary(plan)}; mode is Recommend: set mode: Auto to keep it so"
+    return Verdict(ConditionType.READY, capacity_rps >= plan.forecast.now_rps, reason, f"{runs}; {what}")
 
 
 def _demand_known(plan: DeploymentPlan) -> Verdict:
@@ -229,7 +247,7 @@ def _with_variant(finding: Finding) -> str:
 
 def ready_capacity_rps(plan: DeploymentPlan) -> float:
     """What ready replicas carry within the SLO, in requests per second."""
-    return sum(variant.ready * variant.safe_rate_rps for variant in plan.variants)
+    return sum(variant.ready_rps for variant in plan.variants)
 
 
 def cost(plan: DeploymentPlan) -> Cost:
@@ -250,6 +268,26 @@ def cost(plan: DeploymentPlan) -> Cost:
         _per_million(plan.usd_per_hour, output_per_hour),
         next_best,
     )
+
+
+def proven_gap_ratio(solver: SolverReport) -> float | None:
+    """By how much all deployments together might be served cheaper at most, as a share of the plan's cost.
+
+    Rounded up to a tenth of a percent, so that it is never told smaller than it is; None where no bound is known.
+    """
+    unbounded = solver.bound_usd_per_hour <= 0 < solver.cost_usd_per_hour
+    if solver.outcome is not Reason.SOLVED or unbounded:
+        return None
+    return max(0, math.ceil(solver.gap_ratio * _GAP_STEPS - _GAP_ROUNDING)) / _GAP_STEPS
+
+
+def gap_text(gap_ratio: float | None) -> str:
+    """One line about how close to the lowest cost all deployments together are."""
+    if gap_ratio is None:
+        return "no lower bound on the cost is known: the solve was stopped or not everything fits"
+    if gap_ratio == 0:
+        return "cost equals the proven lower bound, all deployments together"
+    return f"cost within {gap_ratio * 100:.1f}% of the proven lower bound, all deployments together"
 
 
 def _per_million(usd_per_hour: float, tokens_per_hour: float) -> float | None:

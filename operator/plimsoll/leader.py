@@ -39,12 +39,14 @@ class Elector:
         identity: str,
         monotonic_s: Callable[[], float],
         utc_now: Callable[[], datetime],
+        taken: Callable[[], None] = lambda: None,
     ) -> None:
         self._server = server
         self._settings = settings
         self._identity = identity
         self._monotonic_s = monotonic_s
         self._utc_now = utc_now
+        self._taken = taken
         self._renewed_s: float | None = None
         self._seen: _Seen | None = None
         self._released = False
@@ -80,6 +82,8 @@ class Elector:
             log.warning("lost the lease %s: writing stops", self._settings.lease_name)
         if held and not was_leader:
             log.info("leading: took the lease %s", self._settings.lease_name, extra={"identity": self._identity})
+            # The predecessor may be dead for a while: its successor must not wait for its next tick as well.
+            self._taken()
         return self.is_leader()
 
     def release(self) -> None:

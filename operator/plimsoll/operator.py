@@ -6,7 +6,6 @@ five seconds. Our tasks are created before kopf's, since kopf cancels at exit wh
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -14,6 +13,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ import kopf
 from plimsoll import __version__
 from plimsoll.api_server import ApiServer, connect
 from plimsoll.apply import Applier
-from plimsoll.errors import InvalidSettings, PlimsollError
+from plimsoll.errors import InvalidSettings, MetricsUnavailable, PlimsollError
 from plimsoll.leader import Elector
 from plimsoll.observe import (
     ClusterCache,
@@ -31,21 +31,45 @@ from plimsoll.observe import (
     Observer,
     PrometheusSettings,
     ScaleReader,
+    read_token,
 )
 from plimsoll.settings import ObserveSettings, Settings
 from plimsoll.telemetry import HttpServer, Metrics, Probes
 from plimsoll.tick import Ticker
-from plimsoll.watching import WatchedKind, WatchSync, kopf_settings, registry_for, served_kinds
+from plimsoll.waiting import pause
+from plimsoll.watching import WatchedKind, WatchSync, kopf_settings, registry_for, scopes, served_kinds
 
 log = logging.getLogger(__name__)
 
-_LOOK_WHILE_INCOMPLETE_S = 0.5
-_LOOK_AGAIN_S = 300.0
 _TRY_AGAIN_S = 5.0
 _KOPF_EXIT_S = 1.5
 _TICK_EXIT_S = 2.5
 _EXIT_WITHIN_S = 4.5
 _STUCK_AFTER_TICKS = 6.0
+
+
+@dataclass(slots=True)
+class _Health:
+    """What the probes say. They are asked from the first moment on; the parts come in as they are made."""
+
+    interval_s: float
+    waiting_for: str = "the API server has not said yet which kinds it serves"
+    sync: WatchSync | None = None
+    ticker: Ticker | None = None
+
+    def not_ready(self) -> str | None:
+        if self.sync is None:
+            return self.waiting_for
+        return None if self.sync.complete else "the first listing of the cluster is not complete yet"
+
+    def not_alive(self) -> str | None:
+        # Waiting for the cluster is no reason to be killed: a fresh process would only wait as well.
+        if self.ticker is None or self.sync is None or not self.sync.complete:
+            return None
+        silent_s = time.monotonic() - self.ticker.last_end_s
+        if silent_s > max(60.0, _STUCK_AFTER_TICKS * self.interval_s):
+            return f"no tick has ended for {silent_s:.0f}s"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +80,11 @@ class _Parts:
     observer: Observer
     elector: Elector | None
     ticker: Ticker
-    http: HttpServer
     kinds: tuple[WatchedKind, ...]
 
 
 async def run_operator(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code: 0 after a signal, 1 when the watches broke.
+    """Run until SIGTERM or SIGINT; returns the exit code: 0 after a signal, 1 when one of its tasks broke.
 
     Raises:
         InvalidSettings: there is no cluster to talk to, or a setting cannot be used.
@@ -69,23 +92,36 @@ async def run_operator(settings: Settings) -> int:
     stopping = asyncio.Event()
     _stop_on_signals(stopping)
     server = ApiServer(connect(settings.cluster), settings.cluster.timeout_s)
-    kinds = await _wait_for_kinds(server, stopping)
-    if kinds is None:
-        return 0
-    parts = _put_together(settings, server, kinds, stopping)
-    log.info(
-        "plimsoll %s started", __version__, extra={"port": parts.http.port, "namespaces": settings.cluster.namespaces}
-    )
+    prometheus = _prometheus(settings.observe)
+    metrics, health = Metrics(), _Health(settings.loop.interval_s)
+    http = HttpServer(settings.http, metrics, Probes(health.not_alive, health.not_ready))
+    try:
+        log.info(
+            "plimsoll %s started", __version__, extra={"port": http.port, "namespaces": settings.cluster.namespaces}
+        )
+        kinds = await _wait_for_kinds(server, stopping, health)
+        if kinds is None:
+            return 0
+        parts = _put_together(settings, server, prometheus, metrics, kinds, stopping)
+        health.sync, health.ticker = parts.sync, parts.ticker
+        return await _operate(settings, parts, stopping)
+    finally:
+        http.close()
+        log.info("stopped")
+
+
+async def _operate(settings: Settings, parts: _Parts, stopping: asyncio.Event) -> int:
     electing = asyncio.create_task(parts.elector.run(), name="elector") if parts.elector else None
-    looking = asyncio.create_task(_keep_in_sync(parts.sync, stopping), name="watch sync")
+    looking = asyncio.create_task(parts.sync.run(stopping), name="watch sync")
     ticking = asyncio.create_task(_tick_when_synced(parts, stopping), name="ticks")
     watching = asyncio.create_task(_watch(settings, parts, stopping), name="watches")
-    await asyncio.wait(
-        (watching, ticking, looking, asyncio.create_task(stopping.wait())), return_when="FIRST_COMPLETED"
-    )
+    tasks = [task for task in (electing, looking, ticking, watching) if task is not None]
+    await asyncio.wait((*tasks, asyncio.create_task(stopping.wait())), return_when=asyncio.FIRST_COMPLETED)
     broken = not stopping.is_set()
     stopping.set()
     _leave_in_time(1 if broken else 0)
+    if broken:
+        _tell_what_broke(tasks)
     await _finish(ticking, _TICK_EXIT_S)
     if electing is not None and parts.elector is not None:
         await _cancelled(electing)
@@ -93,129 +129,124 @@ async def run_operator(settings: Settings) -> int:
     await _cancelled(looking)
     await _finish(watching, _KOPF_EXIT_S)
     parts.observer.close()
-    parts.http.close()
-    for task in (watching, ticking, looking):
-        if broken and task.done() and not task.cancelled() and task.exception() is not None:
-            log.error("%s broke: %s; the process ends so that it is started afresh", task.get_name(), task.exception())
-    log.info("stopped")
     return 1 if broken else 0
 
 
+def _tell_what_broke(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            error = task.exception()
+            what = f"broke: {error}" if error else "ended unasked"
+            log.error("%s %s; the process ends so that it is started afresh", task.get_name(), what, exc_info=error)
+
+
 def _put_together(
-    settings: Settings, server: ApiServer, kinds: tuple[WatchedKind, ...], stopping: asyncio.Event
+    settings: Settings,
+    server: ApiServer,
+    prometheus: PrometheusSettings,
+    metrics: Metrics,
+    kinds: tuple[WatchedKind, ...],
+    stopping: asyncio.Event,
 ) -> _Parts:
-    cache, metrics = ClusterCache(), Metrics()
+    cache, due = ClusterCache(), asyncio.Event()
     # The host's name alone would let two processes on one machine take each other for themselves.
     identity = f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
     elector = None
     if settings.leader.enabled:
-        elector = Elector(server, settings.leader, identity, time.monotonic, lambda: datetime.now(UTC))
+        elector = Elector(server, settings.leader, identity, time.monotonic, lambda: datetime.now(UTC), due.set)
 
     def may_write() -> bool:
         return not stopping.is_set() and (elector is None or elector.is_leader())
 
-    observer = Observer(
-        cache,
-        MetricsReader(_prometheus(settings.observe)),
-        ScaleReader(server.get, settings.cluster.timeout_s),
-    )
+    observer = Observer(cache, MetricsReader(prometheus), ScaleReader(server.get, settings.cluster.timeout_s))
     applier = Applier(server, may_write, metrics.count_write, identity, _micro_time)
-    ticker = Ticker(cache, observer, applier, may_write, metrics, settings.loop.interval_s)
+    ticker = Ticker(cache, observer, applier, may_write, metrics, settings.loop.interval_s, due)
     sync = WatchSync(cache, server, kinds, settings.cluster.namespaces)
-    probes = Probes(
-        not_alive=lambda: _not_alive(ticker, sync, settings.loop.interval_s),
-        not_ready=lambda: None if sync.complete else "the first listing of the cluster is not complete yet",
-    )
-    return _Parts(sync, observer, elector, ticker, HttpServer(settings.http, metrics, probes), kinds)
+    return _Parts(sync, observer, elector, ticker, kinds)
 
 
 def _prometheus(settings: ObserveSettings) -> PrometheusSettings:
-    headers = {}
     if settings.bearer_token_file is not None:
+        # Read anew for each query; a file that is not there from the start is a mistake, not a rotation.
         try:
-            token = settings.bearer_token_file.read_text().strip()
-        except OSError as error:
-            raise InvalidSettings(f"observe.bearer_token_file cannot be read: {error}") from error
-        headers["Authorization"] = f"Bearer {token}"
+            read_token(settings.bearer_token_file)
+        except MetricsUnavailable as error:
+            raise InvalidSettings(str(error)) from error
     return PrometheusSettings(
         url=settings.prometheus_url,
         labels=Labels(namespace=settings.namespace_label, pod=settings.pod_label),
         window_s=settings.window_s,
         timeout_s=settings.timeout_s,
-        headers=headers,
+        bearer_token_file=settings.bearer_token_file,
         verify_tls=settings.verify_tls,
     )
 
 
-async def _wait_for_kinds(server: ApiServer, stopping: asyncio.Event) -> tuple[WatchedKind, ...] | None:
+async def _wait_for_kinds(
+    server: ApiServer, stopping: asyncio.Event, health: _Health
+) -> tuple[WatchedKind, ...] | None:
     """The kinds to watch, as soon as the API server serves them; None when told to stop before."""
-    told = ""
     while not stopping.is_set():
+        asking = asyncio.create_task(asyncio.to_thread(served_kinds, server))
+        told = asyncio.create_task(stopping.wait())
+        await asyncio.wait((asking, told), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if not asking.done():
+            # The thread sits in its request for as long as the API server lets it.
+            asking.cancel()
+            break
         try:
-            return await asyncio.to_thread(served_kinds, server)
+            return asking.result()
         except PlimsollError as error:
-            if str(error) != told:
-                told = str(error)
-                log.warning("%s: trying again every %gs", told, _TRY_AGAIN_S)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), timeout=_TRY_AGAIN_S)
+            if str(error) != health.waiting_for:
+                health.waiting_for = str(error)
+                log.warning("%s: trying again every %gs", error, _TRY_AGAIN_S)
+        await pause(_TRY_AGAIN_S, stopping)
+    _leave_in_time(0)
     return None
 
 
 async def _watch(settings: Settings, parts: _Parts, stopping: asyncio.Event) -> None:
-    """kopf, with its signal handlers replaced by ours as soon as it has set them."""
-    ready = asyncio.Event()
-    namespaces = settings.cluster.namespaces
-    running = asyncio.create_task(
-        kopf.operator(
-            registry=registry_for(parts.sync, parts.kinds, settings.cluster),
+    """kopf for each scope, with its signal handlers replaced by ours as soon as all have set theirs."""
+    ready: list[asyncio.Event] = []
+    running: list[asyncio.Task[None]] = []
+    for scope in scopes(parts.kinds, settings.cluster.namespaces):
+        ready.append(asyncio.Event())
+        watching = kopf.operator(
+            registry=registry_for(parts.sync, scope.kinds, settings.cluster),
             settings=kopf_settings(),
-            clusterwide=not namespaces,
-            namespaces=list(namespaces),
+            clusterwide=not scope.namespaces,
+            namespaces=list(scope.namespaces),
             standalone=True,
             stop_flag=stopping,
-            ready_flag=ready,
-        ),
-        name="kopf",
-    )
-    waiting = asyncio.create_task(ready.wait())
+            ready_flag=ready[-1],
+        )
+        # A task for each: kopf keeps its credentials in the context of the task.
+        running.append(asyncio.create_task(watching, name="kopf"))
+    started = asyncio.create_task(_all_set(ready))
     try:
-        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((*running, started), return_when=asyncio.FIRST_COMPLETED)
         _stop_on_signals(stopping)
-        await running
+        done, others = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+        # Told to stop, all end. Otherwise the one that ended takes the others with it: without it much is unseen.
+        if stopping.is_set():
+            await asyncio.gather(*others)
     finally:
-        waiting.cancel()
-        running.cancel()
+        for task in (started, *running):
+            task.cancel()
 
 
-async def _keep_in_sync(sync: WatchSync, stopping: asyncio.Event) -> None:
-    """Look until the first listing is complete, then every few minutes for what vanished unseen."""
-    while not stopping.is_set():
-        try:
-            complete, gone = await asyncio.to_thread(sync.look)
-        except PlimsollError as error:
-            log.warning("cannot compare the cache with the cluster: %s", error)
-        else:
-            sync.forget(gone)
-            if complete and not sync.complete:
-                log.info("the first listing is complete")
-            sync.complete = sync.complete or complete
-        with contextlib.suppress(TimeoutError):
-            pause_s = _LOOK_AGAIN_S if sync.complete else _LOOK_WHILE_INCOMPLETE_S
-            await asyncio.wait_for(stopping.wait(), timeout=pause_s)
+async def _all_set(flags: Iterable[asyncio.Event]) -> None:
+    for flag in flags:
+        await flag.wait()
 
 
 async def _tick_when_synced(parts: _Parts, stopping: asyncio.Event) -> None:
     while not parts.sync.complete and not stopping.is_set():
         await asyncio.sleep(0.1)
     await parts.ticker.run(stopping)
-
-
-def _not_alive(ticker: Ticker, sync: WatchSync, interval_s: float) -> str | None:
-    silent_s = time.monotonic() - ticker.last_end_s
-    if sync.complete and silent_s > max(60.0, _STUCK_AFTER_TICKS * interval_s):
-        return f"no tick has ended for {silent_s:.0f}s"
-    return None
 
 
 def _leave_in_time(exit_code: int) -> None:

@@ -61,7 +61,7 @@ class ClusterSettings(Group):
     context: str | None = None
     """Context of the kubeconfig; none: its current one."""
     namespaces: Names = ()
-    """Namespaces whose InferenceDeployments are served, separated by commas; empty: all."""
+    """Namespaces whose InferenceDeployments are served, separated by commas; empty: all. Pods are watched in all."""
     timeout_s: Seconds = 4.0
     """Longest wait for one answer of the API server, in seconds."""
 
@@ -101,10 +101,12 @@ class LeaderSettings(Group):
     """Name of the Lease."""
     lease_namespace: str = "plimsoll-system"
     """Namespace of the Lease."""
-    lease_duration_s: Seconds = 15.0
+    # A successor is to act within 20 s: it sees the last renewal up to one retry late and tries again up to one retry
+    # after the lease has run out, and then its first tick may wait for metrics in vain: 11 + 2 + 2 + 4.
+    lease_duration_s: Seconds = 11.0
     """A lease that was not renewed for this many seconds is taken over by another replica."""
-    renew_deadline_s: Seconds = 10.0
-    """The leader stops writing when it could not renew for this many seconds; below lease_duration_s."""
+    renew_deadline_s: Seconds = 6.0
+    """The leader stops writing after so many seconds without renewal; plus cluster.timeout_s below lease_duration_s."""
     retry_s: Seconds = 2.0
     """Seconds between two attempts to take or renew the lease."""
 
@@ -189,14 +191,29 @@ def load_settings(flags: Mapping[str, Mapping[str, Any]], config_file: Path | No
 
 
 def _checked(settings: Settings) -> Settings:
-    leader = settings.leader
-    if not leader.retry_s < leader.renew_deadline_s < leader.lease_duration_s:
+    leader, timeout_s = settings.leader, settings.cluster.timeout_s
+    if not leader.enabled:
+        return settings
+    if leader.retry_s >= leader.renew_deadline_s:
         raise InvalidSettings(
-            f"leader.retry_s ({leader.retry_s:g}) < leader.renew_deadline_s ({leader.renew_deadline_s:g}) < "
-            f"leader.lease_duration_s ({leader.lease_duration_s:g}) must hold: otherwise two replicas could write at "
-            "once; the defaults are 2, 10 and 15"
+            f"leader.retry_s is {leader.retry_s:g} and leader.renew_deadline_s {leader.renew_deadline_s:g}: the leader "
+            f"would stop writing between two renewals. Lower leader.retry_s; {_lease_defaults()}"
+        )
+    if leader.renew_deadline_s + timeout_s >= leader.lease_duration_s:
+        raise InvalidSettings(
+            f"leader.renew_deadline_s ({leader.renew_deadline_s:g}) + cluster.timeout_s ({timeout_s:g}) is not below "
+            f"leader.lease_duration_s ({leader.lease_duration_s:g}): a write that starts at the deadline could still "
+            f"be under way when another replica begins to write. Raise leader.lease_duration_s; {_lease_defaults()}"
         )
     return settings
+
+
+def _lease_defaults() -> str:
+    defaults, timeout_s = LeaderSettings(), ClusterSettings().timeout_s
+    return (
+        f"the defaults are leader.retry_s={defaults.retry_s:g}, leader.renew_deadline_s={defaults.renew_deadline_s:g}, "
+        f"cluster.timeout_s={timeout_s:g}, leader.lease_duration_s={defaults.lease_duration_s:g}"
+    )
 
 
 def _told(mistakes: ValidationError) -> str:

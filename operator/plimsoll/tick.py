@@ -17,6 +17,7 @@ from plimsoll.explain import summary
 from plimsoll.observe import ClusterCache, Observer
 from plimsoll.planning import SolveLimits
 from plimsoll.telemetry import Metrics
+from plimsoll.waiting import pause
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Ticker:
         may_write: Callable[[], bool],
         metrics: Metrics,
         interval_s: float,
+        due: asyncio.Event | None = None,
         now_s: Callable[[], float] = time.time,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -41,6 +43,7 @@ class Ticker:
         self._may_write = may_write
         self._metrics = metrics
         self._interval_s = interval_s
+        self._due = due or asyncio.Event()
         self._now_s = now_s
         self._monotonic_s = monotonic_s
         self._limits = SolveLimits(time_limit_s=interval_s / 2.0)
@@ -49,15 +52,13 @@ class Ticker:
         """When a tick last ended, well or not, by the monotonic clock."""
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Tick until told to stop; a tick under way is finished, its writes stop at the fence."""
+        """Tick until told to stop, and at once when due; the tick under way is finished, its writes stop."""
         while not stopping.is_set():
             started_s = self._monotonic_s()
+            # Before the tick: what makes another one due during this one may have come too late for this one.
+            self._due.clear()
             await self.tick()
-            pause_s = max(0.0, started_s + self._interval_s - self._monotonic_s())
-            try:
-                await asyncio.wait_for(stopping.wait(), timeout=pause_s)
-            except TimeoutError:
-                continue
+            await pause(max(0.0, started_s + self._interval_s - self._monotonic_s()), stopping, self._due)
 
     async def tick(self) -> None:
         """One tick; never raises for what the cluster, Prometheus or a bug in a station does."""

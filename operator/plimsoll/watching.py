@@ -5,6 +5,7 @@ listing is in and drops what vanished unseen (kopf lists anew after a gap and do
 Only ``on.event``: other kopf handlers write annotations and finalizers, and an index is quadratic. Design section 7.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ import kopf
 from plimsoll.api import GROUP, VERSION
 from plimsoll.api_server import ApiServer, client_configuration
 from plimsoll.domain import ObjectKey
-from plimsoll.errors import NotFound
+from plimsoll.errors import NotFound, PlimsollError
 from plimsoll.observe import ClusterCache
 from plimsoll.settings import ClusterSettings
+from plimsoll.waiting import pause
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,11 @@ _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 @dataclass(frozen=True, slots=True)
 class WatchedKind:
-    """One kind that is watched; an optional one is left out where the API server does not serve it."""
+    """One kind that is watched.
+
+    An optional one is left out where the API server does not serve it; one of everywhere is watched in all namespaces,
+    also where only some are served.
+    """
 
     kind: str
     group: str
@@ -35,6 +41,7 @@ class WatchedKind:
     plural: str
     namespaced: bool = True
     optional: bool = False
+    everywhere: bool = False
 
     @property
     def root(self) -> str:
@@ -47,7 +54,8 @@ WATCHED = (
     WatchedKind("ServingProfile", GROUP, VERSION, "servingprofiles", namespaced=False),
     WatchedKind("ScalingPolicy", GROUP, VERSION, "scalingpolicies", namespaced=False),
     WatchedKind("Node", "", "v1", "nodes", namespaced=False),
-    WatchedKind("Pod", "", "v1", "pods"),
+    # A pod takes room on its node whatever its namespace; daemonsets hardly ever run in a served one.
+    WatchedKind("Pod", "", "v1", "pods", everywhere=True),
     WatchedKind("Deployment", "apps", "v1", "deployments"),
     WatchedKind("StatefulSet", "apps", "v1", "statefulsets"),
     WatchedKind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers"),
@@ -81,16 +89,35 @@ def _missing(watched: WatchedKind) -> str:
     return told + "is it a Kubernetes of 1.23 or later, and the one you mean? Check --kubeconfig and --context"
 
 
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Seconds before the next look at what there is; guesses between a late look and a busy API server."""
+
+    while_incomplete_s: float = 0.5
+    after_gap_s: float = 2.0
+    """The watches that list anew after one outage share a look."""
+    after_failure_s: float = 5.0
+    otherwise_s: float = 300.0
+    """For a gap after which there was nothing left to list, so that no event told of it."""
+
+
 class WatchSync:
     """Which objects the watches have told of, against which ones there are."""
 
     def __init__(
-        self, cache: ClusterCache, server: ApiServer, kinds: tuple[WatchedKind, ...], namespaces: tuple[str, ...]
+        self,
+        cache: ClusterCache,
+        server: ApiServer,
+        kinds: tuple[WatchedKind, ...],
+        namespaces: tuple[str, ...],
+        pauses: Pauses = Pauses(),
     ) -> None:
         self._cache = cache
         self._server = server
         self._kinds = kinds
         self._namespaces = namespaces
+        self._pauses = pauses
+        self._listed_anew = asyncio.Event()
         self._uids: dict[str, dict[ObjectKey, str]] = {watched.kind: {} for watched in kinds}
         self.complete = False
         """Whether everything that was there at the start has been told."""
@@ -99,6 +126,10 @@ class WatchSync:
         """Take over one event; a late farewell to an earlier object of the same name is not one to its successor."""
         metadata = raw["metadata"]
         key, uids = ObjectKey(metadata.get("namespace") or "", metadata["name"]), self._uids[kind]
+        if event_type is None and self.complete:
+            # Not of the first listing: a watch was away for longer than the API server remembers, and a list says
+            # nothing of what was deleted meanwhile.
+            self._listed_anew.set()
         if event_type == "DELETED":
             if uids.get(key) not in (None, metadata["uid"]):
                 return
@@ -106,6 +137,31 @@ class WatchSync:
         else:
             uids[key] = metadata["uid"]
         self._cache.apply(kind, event_type, raw)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look until the first listing is complete, then after each gap in a watch, and every few minutes besides."""
+        while not stopping.is_set():
+            self._listed_anew.clear()
+            await pause(await self._look_and_forget(), stopping, self._listed_anew)
+            if self._listed_anew.is_set():
+                await pause(self._pauses.after_gap_s, stopping)
+
+    async def _look_and_forget(self) -> float:
+        """Returns how long the next look may wait."""
+        try:
+            complete, gone = await asyncio.to_thread(self.look)
+        except PlimsollError as error:
+            log.warning(
+                "cannot compare the cache with the cluster: %s: trying again in %gs",
+                error,
+                self._pauses.after_failure_s,
+            )
+            return self._pauses.after_failure_s
+        self.forget(gone)
+        if complete and not self.complete:
+            log.info("the first listing is complete")
+        self.complete = self.complete or complete
+        return self._pauses.otherwise_s if self.complete else self._pauses.while_incomplete_s
 
     def look(self) -> tuple[bool, list[tuple[str, ObjectKey, str]]]:
         """Compare with the API server, in a worker thread: whether all is known, and what is known but gone.
@@ -129,7 +185,7 @@ class WatchSync:
                 self.on_event(kind, "DELETED", {"metadata": {"namespace": key.namespace, "name": key.name, "uid": uid}})
 
     def _listed(self, watched: WatchedKind) -> dict[ObjectKey, str]:
-        if watched.namespaced and self._namespaces:
+        if watched.namespaced and self._namespaces and not watched.everywhere:
             paths = [f"{watched.root}/namespaces/{namespace}/{watched.plural}" for namespace in self._namespaces]
         else:
             paths = [f"{watched.root}/{watched.plural}"]
@@ -147,6 +203,22 @@ class WatchSync:
             if not token:
                 return names
             query = {"limit": _PAGE, "continue": token}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Kinds that are watched in the same namespaces; no namespace means the whole cluster."""
+
+    namespaces: tuple[str, ...]
+    kinds: tuple[WatchedKind, ...]
+
+
+def scopes(kinds: tuple[WatchedKind, ...], namespaces: tuple[str, ...]) -> tuple[Scope, ...]:
+    """Every kind in one scope; each scope is a kopf operator of its own, since kopf has one for all of its kinds."""
+    if not namespaces:
+        return (Scope((), kinds),)
+    served = tuple(watched for watched in kinds if watched.namespaced and not watched.everywhere)
+    return Scope(namespaces, served), Scope((), tuple(watched for watched in kinds if watched not in served))
 
 
 def registry_for(sync: WatchSync, kinds: tuple[WatchedKind, ...], cluster: ClusterSettings) -> kopf.OperatorRegistry:

@@ -48,6 +48,25 @@ def test_lint_has_no_complaint(tools: Mapping[str, Path], tmp_path: Path) -> Non
     run(tools["helm"], "lint", "--strict", str(CHART), home=tmp_path)
 
 
+def test_where_only_some_namespaces_are_served_pods_are_read_everywhere_and_written_to_only_there(
+    tools: Mapping[str, Path], tmp_path: Path
+) -> None:
+    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS["namespaced"], home=tmp_path)
+    roles = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] in ("ClusterRole", "Role")]
+    verbs = {
+        (role["kind"], role["metadata"].get("namespace")): rule["verbs"]
+        for role in roles
+        for rule in role["rules"]
+        if "pods" in rule["resources"]
+    }
+    reading = ["get", "list", "watch"]
+    assert verbs == {
+        ("ClusterRole", None): reading,
+        ("Role", "team-a"): [*reading, "patch"],
+        ("Role", "team-b"): [*reading, "patch"],
+    }
+
+
 @pytest.mark.parametrize("variation", sorted(VARIATIONS))
 def test_every_object_matches_the_schemas_of_the_api_server(
     variation: str, tools: Mapping[str, Path], api: ApiClient, tmp_path: Path
@@ -70,6 +89,17 @@ def test_every_object_matches_the_schemas_of_the_api_server(
     summary = json.loads(told)["summary"]
     presets = sum(one["kind"] == "ScalingPolicy" for one in objects)
     assert summary == {"valid": len(objects) - presets, "invalid": 0, "errors": 0, "skipped": presets}
+
+
+@pytest.mark.parametrize(("variation", "may"), [("defaults", True), ("namespaced", True), ("bare", False)])
+def test_who_owns_deployments_may_create_change_and_delete_them(
+    variation: str, may: bool, tools: Mapping[str, Path], tmp_path: Path
+) -> None:
+    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS[variation], home=tmp_path)
+    rules = [rule for one in yaml.safe_load_all(rendered) if one for rule in one.get("rules") or ()]
+    verbs = [set(rule["verbs"]) for rule in rules if rule["resources"] == ["deployments"]]
+    assert verbs
+    assert all(({"create", "patch", "delete"} <= one) is may for one in verbs)
 
 
 def write_schemas(api: ApiClient, version: str, folder: Path) -> None:

@@ -34,6 +34,7 @@ def test_explain_tells_where_it_runs_what_it_costs_and_what_lost(world: World, c
     assert told.returncode == 0, told.stderr
     assert "Ready True" in told.stdout
     assert "cost: $" in told.stdout
+    assert "proven lower bound" in told.stdout
     assert "not taken" in told.stdout
     assert "\x1b[" not in told.stdout
     as_json = plimsoll("explain", "chat", "-o", "json", *where(world, control_plane))

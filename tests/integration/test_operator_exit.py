@@ -11,10 +11,8 @@ from urllib.request import urlopen
 
 import yaml
 
-from integration.world import LITTLE_RPS, UP_WITHIN_S, World, lease_holder
+from integration.world import GRACEFUL_EXIT_S, LITTLE_RPS, UP_WITHIN_S, World, lease_holder
 from plimsoll_testkit.control_plane import ControlPlane
-
-GRACEFUL_EXIT_S = 5.0
 
 
 class StallingProxy:

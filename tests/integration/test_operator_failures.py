@@ -7,15 +7,25 @@ from datetime import UTC, datetime
 import pytest
 from kubernetes.client import ApiClient
 
-from integration.world import DOWN_WITHIN_S, LITTLE_RPS, MUCH_RPS, TICK_S, UP_WITHIN_S, World, lease_holder
+from integration.world import (
+    CPU_REPLICAS_MAX,
+    DOWN_WITHIN_S,
+    GRACEFUL_EXIT_S,
+    LITTLE_RPS,
+    MUCH_RPS,
+    TICK_S,
+    UP_WITHIN_S,
+    World,
+    lease_holder,
+)
 from plimsoll.api import API_VERSION
+from plimsoll.settings import LoopSettings
 from plimsoll_testkit.cluster_autoscaler import AutoscaledPool, ClusterAutoscaler
 from plimsoll_testkit.control_plane import ControlPlane
-from plimsoll_testkit.json_api import MERGE_PATCH, request
+from plimsoll_testkit.json_api import MERGE_PATCH, delete, request
 
 SILENCE_S = 120.0
 SUCCESSION_S = 20.0
-GRACEFUL_EXIT_S = 5.0
 MARK_ENDS_IN_S = 12.0
 
 
@@ -65,15 +75,17 @@ def test_an_operator_killed_in_the_middle_of_a_move_neither_doubles_nor_drops_an
 
 
 def test_when_the_leader_is_killed_the_other_replica_writes_within_20_seconds(world: World) -> None:
+    # As it runs at its users: neither its lease nor its ticks are made quicker for the test.
+    interval_s = LoopSettings().interval_s
     world.add_model()
     world.set_demand(LITTLE_RPS)
-    first = world.start_operator("first")
+    first = world.start_operator("first", f"loop.interval_s={interval_s}")
     world.wait(lambda: lease_holder(world) != "", "a leader", UP_WITHIN_S)
     leader = lease_holder(world)
-    second = world.start_operator("second")
+    second = world.start_operator("second", f"loop.interval_s={interval_s}")
     world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
     world.wait_for_listing(second)
-    time.sleep(3 * TICK_S)
+    time.sleep(interval_s + TICK_S)
     assert lease_holder(world) == leader
     assert _writes_in_log(world.log_of(second)) == [], "the standby wrote"
 
@@ -98,6 +110,27 @@ def test_a_standby_takes_over_at_once_when_the_leader_leaves_in_order(world: Wor
     assert time.monotonic() - asked_s <= GRACEFUL_EXIT_S
     assert first.exit_code == 0
     world.wait(lambda: lease_holder(world) != "", "a successor", 5.0)
+
+
+def test_pods_of_namespaces_that_are_not_served_take_room_on_the_nodes(world: World, api: ApiClient) -> None:
+    # One on each CPU node: beside it a replica has no room.
+    container = {"name": "other", "image": "other:1", "resources": {"requests": {"cpu": "9"}}}
+    pods = "/api/v1/namespaces/default/pods"
+    names = [f"{world.namespace}-other-{i}" for i in range(CPU_REPLICAS_MAX)]
+    try:
+        for name in names:
+            spec = {"nodeSelector": {"pool": world.cpu}, "containers": [container]}
+            request(api, "POST", pods, {"metadata": {"name": name}, "spec": spec})
+        bound = [f"{pods}/{name}" for name in names]
+        world.wait(lambda: all(_is_running(api, path) for path in bound), "the others to run", UP_WITHIN_S)
+        world.add_model()
+        world.set_demand(LITTLE_RPS)
+        world.start_operator()
+        world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
+        assert world.replicas("chat-cpu") == 0
+    finally:
+        for name in names:
+            delete(api, f"{pods}/{name}", grace_s=0)
 
 
 @pytest.mark.waits_long
@@ -145,6 +178,10 @@ def test_a_stock_out_is_marked_answered_on_another_pool_and_tried_again_when_the
             time.sleep(TICK_S)
         world.wait_for_ready({"chat-scarce": 1}, UP_WITHIN_S)
         world.wait_for_ready({"chat-scarce": 1, "chat-gpu": 0}, DOWN_WITHIN_S)
+
+
+def _is_running(api: ApiClient, path: str) -> bool:
+    return bool(request(api, "GET", path)["status"]["phase"] == "Running")
 
 
 def _writes_in_log(text: str) -> list[dict[str, object]]:

@@ -119,6 +119,9 @@ def serve(page: Page, rate_rps: float) -> None:
         f'vllm:request_prompt_tokens_bucket{{{model},le="200"}}': 0.5 * rate_rps,
         f'vllm:request_prompt_tokens_bucket{{{model},le="1000"}}': rate_rps,
         f'vllm:request_prompt_tokens_bucket{{{model},le="+Inf"}}': rate_rps,
+        f'vllm:request_generation_tokens_bucket{{{model},le="40"}}': 0.5 * rate_rps,
+        f'vllm:request_generation_tokens_bucket{{{model},le="100"}}': rate_rps,
+        f'vllm:request_generation_tokens_bucket{{{model},le="+Inf"}}': rate_rps,
         f"vllm:request_generation_tokens_sum{{{model}}}": 50.0 * rate_rps,
         f"vllm:request_generation_tokens_count{{{model}}}": rate_rps,
         f'vllm:time_to_first_token_seconds_bucket{{{model},le="0.2"}}': rate_rps,
@@ -145,6 +148,8 @@ def test_what_an_engine_exposes_arrives(deployment: Deployment) -> None:
     # 95% lies nine tenths of the way through the bucket from 200 to 1000.
     assert tokens.prompt_tokens_p95 == pytest.approx(920.0, rel=0.01)
     assert tokens.output_tokens_mean == pytest.approx(50.0, rel=0.01)
+    # Nine tenths of the way from 40 to 100.
+    assert tokens.output_tokens_p95 == pytest.approx(94.0, rel=0.01)
     latencies = {one.metric: one.value_ms for one in observed.latencies["h100"]}
     # Within the first bucket Prometheus interpolates from zero.
     assert latencies[LatencyMetric.TTFT] == pytest.approx(190.0, rel=0.01)

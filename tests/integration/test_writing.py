@@ -15,9 +15,11 @@ import pytest
 from kubernetes.client import ApiClient
 
 from integration.world import install_crds
+from plimsoll.api import DELETION_COST_ANNOTATION
 from plimsoll.api_server import ApiServer
 from plimsoll.apply import Applier, Present, Result
-from plimsoll.apply.owned import bring_up_to_date
+from plimsoll.apply.deletion_marks import DeletionMarks, mark
+from plimsoll.apply.owned import OwnedDeployments
 from plimsoll.apply.steps import StepOutcome, take_step
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import (
@@ -44,7 +46,13 @@ from unit.explain.plans import (
     a_variant_plan,
     an_alternative,
 )
-from unit.observe.manifests import a_deployment_manifest, a_pool_manifest, a_template, a_variant_spec
+from unit.observe.manifests import (
+    a_deployment_manifest,
+    a_pool_manifest,
+    a_profile_manifest,
+    a_template,
+    a_variant_spec,
+)
 
 API = "/apis/plimsoll.dev/v1alpha1"
 POOLS = f"{API}/computepools"
@@ -178,6 +186,27 @@ def test_pods_that_should_go_first_are_marked_for_the_replica_set(place: Place) 
     assert pod["metadata"]["annotations"]["controller.kubernetes.io/pod-deletion-cost"] == "-100"
 
 
+def test_a_mark_without_a_reason_is_taken_back_if_it_is_ours(place: Place) -> None:
+    place.add_workload(0)
+    place.follow("chat-h100")
+    place.add_model()
+    pods = f"/api/v1/namespaces/{place.namespace}/pods"
+    for name in ("ours", "theirs"):
+        spec = {"containers": [{"name": "engine", "image": "engine"}]}
+        request(place.api, "POST", pods, {"metadata": {"name": name, "labels": {"app": "chat"}}, "spec": spec})
+    mark(place.namespace, "ours", place.writer())
+    wish = {"metadata": {"annotations": {DELETION_COST_ANNOTATION: "-100"}}}
+    request(place.api, "PATCH", f"{pods}/theirs", wish, content_type="application/merge-patch+json")
+    for pod in items(place.api, pods):
+        place.cache.apply("Pod", None, pod)
+    marks, plan = DeletionMarks(place.writer()), place.plan(a_deployment_plan())
+    marks.take_back(plan, place.cache.contents())
+    marks.take_back(replace(plan, now_s=plan.now_s + 120.0), place.cache.contents())
+    after = {one["metadata"]["name"]: one["metadata"].get("annotations") or {} for one in items(place.api, pods)}
+    assert DELETION_COST_ANNOTATION not in after["ours"]
+    assert after["theirs"][DELETION_COST_ANNOTATION] == "-100"
+
+
 # --- Statuses and Events ---------------------------------------------------------------------------------------------
 
 
@@ -272,6 +301,7 @@ def an_owner(place: Place, **container: Any) -> dict[str, Any]:
     template = a_template()
     template["spec"]["containers"][0] |= {"image": "engine", **container}
     place.cache.apply("ComputePool", None, a_pool_manifest())
+    place.cache.apply("ServingProfile", None, a_profile_manifest())
     return place.add_model(variants=[a_variant_spec(targetRef=None, template=template)])
 
 
@@ -286,7 +316,7 @@ def change_template(place: Place, owner: dict[str, Any], **container: Any) -> No
 
 def test_an_owned_deployment_is_created_without_replicas_and_names_its_owner(place: Place) -> None:
     owner = an_owner(place)
-    assert bring_up_to_date(place.cache.contents(), place.writer()) == ()
+    assert OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents()) == ()
     made = place.workload()
     assert made["spec"]["replicas"] == 0
     assert made["metadata"]["ownerReferences"][0]["uid"] == owner["metadata"]["uid"]
@@ -295,11 +325,11 @@ def test_an_owned_deployment_is_created_without_replicas_and_names_its_owner(pla
 
 def test_a_changed_template_keeps_the_replicas_and_loses_what_it_no_longer_says(place: Place) -> None:
     owner = an_owner(place, args=["--old"])
-    bring_up_to_date(place.cache.contents(), place.writer())
+    OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents())
     place.scale(3)
     place.follow("chat-h100")
     change_template(place, owner, command=["serve"])
-    assert bring_up_to_date(place.cache.contents(), place.writer()) == ()
+    assert OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents()) == ()
     made = place.workload()
     (container,) = made["spec"]["template"]["spec"]["containers"]
     assert made["spec"]["replicas"] == 3
@@ -309,10 +339,10 @@ def test_a_changed_template_keeps_the_replicas_and_loses_what_it_no_longer_says(
 
 def test_a_scaling_during_an_update_is_not_undone(place: Place) -> None:
     owner = an_owner(place)
-    bring_up_to_date(place.cache.contents(), place.writer())
+    OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents())
     place.follow("chat-h100")
     change_template(place, owner, command=["serve"])
-    assert bring_up_to_date(place.cache.contents(), place.writer(lambda: place.scale(5))) == ()
+    assert OwnedDeployments(place.writer(lambda: place.scale(5))).bring_up_to_date(place.cache.contents()) == ()
     made = place.workload()
     assert made["spec"]["replicas"] == 5
     assert made["spec"]["template"]["spec"]["containers"][0]["command"] == ["serve"]
@@ -320,9 +350,52 @@ def test_a_scaling_during_an_update_is_not_undone(place: Place) -> None:
 
 def test_an_owned_deployment_is_scaled_by_steps_after_an_apply(place: Place) -> None:
     an_owner(place)
-    bring_up_to_date(place.cache.contents(), place.writer())
+    OwnedDeployments(place.writer()).bring_up_to_date(place.cache.contents())
     assert place.take(place.step(0, 2)).result is Result.WRITTEN
     assert place.workload()["spec"]["replicas"] == 2
+
+
+def an_edited_workload(place: Place, spec: dict[str, Any], manager: str = "kubectl-edit") -> None:
+    """A person changes the Deployment itself, and the watch tells."""
+    body = {"spec": spec}
+    path = f"{place.workloads}/chat-h100"
+    request(place.api, "PATCH", path, body, {"fieldManager": manager}, "application/strategic-merge-patch+json")
+    place.follow("chat-h100")
+
+
+def test_what_a_person_changed_of_an_owned_deployment_is_put_back_but_for_replicas(place: Place) -> None:
+    an_owner(place)
+    owned = OwnedDeployments(place.writer())
+    owned.bring_up_to_date(place.cache.contents())
+    container = {"name": "engine", "image": "elsewhere:1"}
+    template = {"spec": {"containers": [container]}}
+    an_edited_workload(place, {"template": template, "strategy": {"$retainKeys": ["type"], "type": "Recreate"}})
+    place.scale(3)
+    assert place.workload()["spec"]["strategy"] == {"type": "Recreate"}
+    assert owned.bring_up_to_date(place.cache.contents()) == ()
+    spec = place.workload()["spec"]
+    assert spec["template"]["spec"]["containers"][0]["image"] == "engine"
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    assert spec["replicas"] == 3
+
+
+def test_what_others_add_to_an_owned_deployment_stays_and_costs_no_write(place: Place) -> None:
+    an_owner(place)
+    writes: list[str] = []
+    owned = OwnedDeployments(Writer(place.server, lambda: True, lambda kind, _verb: writes.append(kind)))
+    owned.bring_up_to_date(place.cache.contents())
+    annotations = {"kubectl.kubernetes.io/restartedAt": "2026-11-01T12:00:00Z"}
+    an_edited_workload(place, {"template": {"metadata": {"annotations": annotations}}}, "kubectl-rollout")
+    edited = place.workload()
+    owned.bring_up_to_date(place.cache.contents())
+    assert place.workload()["spec"] == edited["spec"]
+    place.follow("chat-h100")
+    writes.clear()
+    for replicas in (2, 5):
+        place.scale(replicas)
+        place.follow("chat-h100")
+        owned.bring_up_to_date(place.cache.contents())
+    assert writes == []
 
 
 # --- The lease -------------------------------------------------------------------------------------------------------

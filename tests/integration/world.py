@@ -33,6 +33,9 @@ LITTLE_RPS = 1.0
 MUCH_RPS = 12.0
 """Far beyond what the CPU pool carries."""
 SCALE_DOWN_S = 3.0
+GRACEFUL_EXIT_S = 5.0
+"""What the operator has for leaving after SIGTERM."""
+PLIMSOLL = Path(sys.executable).parent / "plimsoll"
 TICK_S = 1.0
 UP_WITHIN_S = 40.0
 """Ticks, scheduling and start-up take some 6 s; the rest is for a busy machine."""
@@ -40,6 +43,9 @@ LISTED = "the first listing is complete"
 """What an operator logs then."""
 DOWN_WITHIN_S = 130.0
 """The forecast looks back over at least a minute before demand counts as gone; the rest is for a busy machine."""
+
+
+_KIND = "InferenceDeployment"
 
 
 def install_crds(api: ApiClient) -> None:
@@ -115,7 +121,6 @@ class World:
         extra: Mapping[str, str] | None = None,
     ) -> None:
         """The InferenceDeployment as its user applies it; `extra` adds GPU variants by name and pool."""
-        arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
         pools = {"gpu": self.gpu, "cpu": self.cpu, **(extra or {})}
         variants = [
             {
@@ -127,6 +132,27 @@ class World:
             }
             for place in pools
         ]
+        self._apply_variants(name, variants, mode)
+
+    def apply_templated_model(self, *variants: str, name: str = "chat") -> None:
+        """The InferenceDeployment with GPU variants of these names, whose Deployments Plimsoll makes itself."""
+        template = self._pod_template(self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, {"model": name})
+        self._apply_variants(
+            name,
+            [
+                {
+                    "name": variant,
+                    "pool": self.gpu,
+                    "profile": f"{self.namespace}-gpu",
+                    "template": template,
+                    "replicas": {"min": 0, "max": 3},
+                }
+                for variant in variants
+            ],
+        )
+
+    def _apply_variants(self, name: str, variants: list[dict[str, Any]], mode: str = "Auto") -> None:
+        arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
         spec = {
             "model": "acme/llama",
             "mode": mode,
@@ -140,7 +166,7 @@ class World:
         }
         manifest = {
             "apiVersion": API_VERSION,
-            "kind": "InferenceDeployment",
+            "kind": _KIND,
             "metadata": {"name": name, "namespace": self.namespace},
             "spec": spec,
         }
@@ -154,15 +180,7 @@ class World:
     def apply_workload(self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment") -> None:
         """A workload as Git holds it: everything but replicas."""
         labels = {"app": name}
-        resources = {"requests": dict(requests), "limits": {k: v for k, v in requests.items() if "/" in k}}
-        template = {
-            "metadata": {"labels": labels, "annotations": {STARTUP_ANNOTATION: "2"}},
-            "spec": {
-                "nodeSelector": {"pool": pool},
-                "containers": [{"name": "engine", "image": "engine:1", "resources": resources}],
-                "terminationGracePeriodSeconds": 1,
-            },
-        }
+        template = self._pod_template(pool, requests, labels)
         spec: dict[str, Any] = {"selector": {"matchLabels": labels}, "template": template}
         if kind == "StatefulSet":
             spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
@@ -173,6 +191,24 @@ class World:
             "spec": spec,
         }
         apply(self.api, f"{self._workloads(kind)}/{name}", manifest)
+
+    @staticmethod
+    def _pod_template(pool: str, requests: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Any]:
+        resources = {"requests": dict(requests), "limits": {k: v for k, v in requests.items() if "/" in k}}
+        return {
+            "metadata": {"labels": dict(labels), "annotations": {STARTUP_ANNOTATION: "2"}},
+            "spec": {
+                "nodeSelector": {"pool": pool},
+                "containers": [{"name": "engine", "image": "engine:1", "resources": resources}],
+                "terminationGracePeriodSeconds": 1,
+            },
+        }
+
+    def edit(self, workload: str, spec: Mapping[str, Any]) -> None:
+        """As a person would, by kubectl edit."""
+        path = f"{self._workloads('Deployment')}/{workload}"
+        kind = "application/strategic-merge-patch+json"
+        request(self.api, "PATCH", path, {"spec": spec}, {"fieldManager": "kubectl-edit"}, kind)
 
     def scale(self, name: str, replicas: int, kind: str = "Deployment") -> None:
         """As a person would, by kubectl scale."""
@@ -188,7 +224,7 @@ class World:
     def start_operator(self, name: str = "operator", *settings: str) -> Process:
         """`plimsoll run` as a process of its own, serving this namespace."""
         command = [
-            str(Path(sys.executable).parent / "plimsoll"),
+            str(PLIMSOLL),
             "run",
             f"--kubeconfig={self._control_plane.kubeconfig}",
             f"--namespace={self.namespace}",
@@ -212,6 +248,15 @@ class World:
     def replicas(self, workload: str, kind: str = "Deployment") -> int:
         """What the workload asks for."""
         return int(self._workload(workload, kind)["spec"].get("replicas", 0))
+
+    def images(self, workload: str) -> list[str]:
+        """What its containers run."""
+        containers = self._workload(workload, "Deployment")["spec"]["template"]["spec"]["containers"]
+        return [one["image"] for one in containers]
+
+    def has(self, workload: str) -> bool:
+        """Whether there is such a Deployment."""
+        return exists(self.api, f"{self._workloads('Deployment')}/{workload}")
 
     def ready(self, workload: str, kind: str = "Deployment") -> int:
         """Its ready replicas."""
@@ -274,12 +319,24 @@ class World:
         self._followers[-1].start()
         return record
 
+    def events_about(self, name: str) -> list[tuple[str, str]]:
+        """Reasons and notes of the Events on an InferenceDeployment."""
+        told = items(self.api, f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
+        own = [one for one in told if (one["regarding"].get("kind"), one["regarding"].get("name")) == (_KIND, name)]
+        return [(one["reason"], one.get("note", "")) for one in own]
+
     def objects(self) -> dict[str, Any]:
         """Everything of the namespace that an operator could write, by kind and name, without the lease."""
         paths = [self._models, self._workloads("Deployment"), f"/api/v1/namespaces/{self.namespace}/pods"]
         paths.append(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
         paths.append(f"/apis/{API_VERSION}/computepools")
         return {one["metadata"]["uid"]: one for path in paths for one in items(self.api, path)}
+
+    def versions(self) -> dict[str, tuple[str, str]]:
+        """Changes with every write to one of them."""
+        return {
+            uid: (one["metadata"]["name"], one["metadata"]["resourceVersion"]) for uid, one in self.objects().items()
+        }
 
     def close(self) -> None:
         """Operators end first, then what is not in the namespace goes."""

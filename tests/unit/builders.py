@@ -40,7 +40,7 @@ from plimsoll.domain import (
 NOW_S = 1_000_000.0
 NAMESPACE = "team-a"
 GIB = float(2**30)
-MIX = TokenMix(prompt_tokens_mean=512.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0)
+MIX = TokenMix(prompt_tokens_mean=512.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0, output_tokens_p95=384.0)
 GPU_REPLICA: Resources = {"cpu": 8.0, "memory": 64 * GIB, "nvidia.com/gpu": 1.0}
 CPU_REPLICA: Resources = {"cpu": 16.0, "memory": 64 * GIB}
 GPU_NODE: Resources = {"cpu": 64.0, "memory": 512 * GIB, "nvidia.com/gpu": 4.0}

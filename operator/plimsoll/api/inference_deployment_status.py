@@ -34,6 +34,8 @@ class DemandStatus(StatusModel):
     """95th percentile of the prompt tokens of a request."""
     output_tokens: DecimalText | None = None
     """Mean output tokens of a request."""
+    output_tokens_p95: DecimalText | None = None
+    """95th percentile of the output tokens of a request."""
     running: DecimalText | None = None
     """Requests being served."""
     waiting: DecimalText | None = None
@@ -173,9 +175,12 @@ class PlanStatus(StatusModel):
 
     phase: Phase
     """Steady: at the plan. Moving: on the way. Held: demand unknown, nothing shrinks. Short: not all demand can be
-    served. Paused: left alone."""
+    served. Recommended: something else than what runs is recommended, and not applied. Paused: left alone."""
     shortfall_rate: DecimalText | None = None
     """Requests per second that no variant has room for; absent when all demand is covered."""
+    cost_gap: DecimalText | None = None
+    """By how much all deployments together might be served cheaper at most, as a share of the plan's cost: "0.004" is
+    0.4%. Proven when this status was written; absent where no bound is known."""
     steps: Annotated[tuple[StepStatus, ...], Field(max_length=MAX_STEPS), cut_items(MAX_STEPS)] = ()
     """What is done now; in mode Recommend: what would be done."""
     alternatives: Annotated[

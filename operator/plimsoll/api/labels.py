@@ -14,6 +14,8 @@ VARIANT_LABEL = f"{GROUP}/variant"
 """On owned Deployments and their pods: the name of the variant."""
 DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 """On pods, read by Kubernetes' own controllers: of pods that may go, the lowest goes first."""
+ENGINE_ANNOTATION = f"{GROUP}/engine"
+"""On owned Deployments: the engine of the variant's profile; it tells how to read the pods once the variant is gone."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "plimsoll"
 

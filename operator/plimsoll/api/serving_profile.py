@@ -88,6 +88,10 @@ class ServingProfileSpec(SpecModel):
     """Most sequences that run at once (vLLM: --max-num-seqs)."""
     kv_cache_tokens: Tokens
     """Tokens that fit into the KV cache of one replica."""
+    prefill_chunk_tokens: Annotated[int, Field(ge=1, le=10_000_000)] = 2048
+    """Most prompt tokens that one step takes in (vLLM: --max-num-batched-tokens)."""
+    ttft_overhead: Duration | None = None
+    """What a first token takes outside the engine's steps (HTTP, tokenising), such as 8ms; none where absent."""
     startup_time: Duration
     """From a pod's start on a ready node until it is ready: image, weights, warm-up. Such as 90s."""
     validity: Validity = Validity()
@@ -141,6 +145,8 @@ class ServingProfile(Kind):
             step_time=StepTime(law.alpha, law.beta, law.pi, law.kappa),
             max_sequences=spec.max_sequences,
             kv_cache_tokens=spec.kv_cache_tokens,
+            chunk_tokens=spec.prefill_chunk_tokens,
+            ttft_overhead_ms=spec.ttft_overhead.milliseconds if spec.ttft_overhead is not None else 0.0,
             startup_s=spec.startup_time.seconds,
             provenance=spec.provenance.kind.value,
             validity=ValidityRange(spec.validity.max_prompt_tokens, spec.validity.max_output_tokens),

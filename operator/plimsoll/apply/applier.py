@@ -10,16 +10,18 @@ from typing import Any
 
 from plimsoll.api import API_VERSION, ComputePool, Kind
 from plimsoll.api_server import ApiServer, Patch
+from plimsoll.apply.deletion_marks import DeletionMarks
 from plimsoll.apply.events import EventRecorder, Happening
-from plimsoll.apply.owned import OwnedFailure, bring_up_to_date
+from plimsoll.apply.owned import OwnedDeployments, OwnedFailure
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
+from plimsoll.apply.retirement import retire
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.apply.steps import Result, StepOutcome, take_step
 from plimsoll.apply.writer import OnWrite, Writer
-from plimsoll.domain import Finding, ObjectKey, Plan, Reason
+from plimsoll.domain import Finding, Mode, ObjectKey, Plan, Reason
 from plimsoll.errors import InvalidObject, NotFound, NotLeading, PlimsollError
 from plimsoll.explain import ConditionType, Verdict, group_by_deployment, verdicts, verdicts_without_plan
-from plimsoll.observe import Contents
+from plimsoll.observe import Contents, Retired
 from plimsoll.resource_paths import ResourcePaths
 
 Raw = Mapping[str, Any]
@@ -68,18 +70,27 @@ class Applier:
     ) -> None:
         self._writer = Writer(server, may_write, on_write)
         self._paths = ResourcePaths(server.get)
+        self._owned = OwnedDeployments(self._writer)
+        self._marks = DeletionMarks(self._writer)
         self._events = EventRecorder(self._writer, identity, micro_time)
         self._written: dict[str, _Written] = {}
 
     def apply(self, plan: Plan, present: Present) -> Applied:
         """Write what the plan asks for and what there is to tell."""
-        owned_failures = bring_up_to_date(present.contents, self._writer)
-        outcomes = tuple(take_step(step, self._writer, self._paths) for step in plan.steps_to_apply)
+        owned_failures = self._owned.bring_up_to_date(present.contents)
+        # Whoever paused or deleted it since the plan was made must not see one more step.
+        steps = [one for one in plan.steps_to_apply if _is_auto(present.deployments.get(one.key.deployment_key))]
+        outcomes = tuple(take_step(step, self._writer, self._paths) for step in steps)
+        retirement = retire(plan, present.contents, self._writer, self._paths)
+        outcomes = (*outcomes, *retirement.outcomes)
+        self._marks.take_back(plan, present.contents)
         for outcome in outcomes:
             self._tell_step(outcome, present, plan.now_s)
+        for one in retirement.deleted:
+            self._tell_deletion(one, present, plan.now_s)
         self._forget_absent(present)
         failures = [*self._tell_deployments(plan, present), *self._tell_pools(plan, present)]
-        return Applied(outcomes, owned_failures, tuple(failures))
+        return Applied(outcomes, (*owned_failures, *retirement.failures), tuple(failures))
 
     def _tell_step(self, outcome: StepOutcome, present: Present, now_s: float) -> None:
         step = outcome.step
@@ -97,6 +108,11 @@ class Applier:
         )
         self._events.record(happening, now_s)
 
+    def _tell_deletion(self, retired: Retired, present: Present, now_s: float) -> None:
+        uid = present.deployments[retired.owner]["metadata"]["uid"]
+        note = f"Deployment/{retired.workload.key.name} is deleted: it has no replicas, and no variant uses it any more"
+        self._events.record(Happening(retired.owner, uid, Reason.MOVE_OUT, note, is_warning=False), now_s)
+
     def _forget_absent(self, present: Present) -> None:
         there = {raw["metadata"]["uid"] for raws in (present.deployments, present.pools) for raw in raws.values()}
         self._written = {uid: last for uid, last in self._written.items() if uid in there}
@@ -112,7 +128,7 @@ class Applier:
             if not told:
                 continue
             if key in planned:
-                new = deployment_status(planned[key], told, old, plan.now_s)
+                new = deployment_status(planned[key], told, old, plan.now_s, plan.solver)
             else:
                 new = unplanned_status(raw["metadata"].get("generation", 0), told, old, plan.now_s)
             if differs(new, old, self._age_s(raw, plan.now_s)):
@@ -133,7 +149,9 @@ class Applier:
         return verdicts_without_plan(findings[key]) if findings.get(key) else ()
 
     def _tell_ready(self, key: ObjectKey, raw: Raw, told: tuple[Verdict, ...], old: Raw | None, now_s: float) -> None:
-        """An Event when Ready turns, or stays False for another reason."""
+        """An Event when Ready turns, or stays False for another reason; other modes than Auto promise to write none."""
+        if not _is_auto(raw):
+            return
         ready = next(one for one in told if one.type is ConditionType.READY)
         before = next((one for one in (old or {}).get("conditions") or () if one["type"] == "Ready"), None)
         was_ready = before is None or before["status"] == "True"
@@ -189,6 +207,13 @@ class Applier:
             return False
         self._written[metadata["uid"]] = _Written(status, now_s)
         return True
+
+
+def _is_auto(raw: Raw | None) -> bool:
+    """True for an InferenceDeployment that is there to stay and wants more than a status."""
+    if raw is None or raw["metadata"].get("deletionTimestamp"):
+        return False
+    return bool((raw.get("spec") or {}).get("mode", Mode.AUTO) == Mode.AUTO)
 
 
 def _why_unplanned(pool: Kind | InvalidObject | None) -> str:

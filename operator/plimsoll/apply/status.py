@@ -25,8 +25,8 @@ from plimsoll.api import (
     Timestamp,
     VariantStatus,
 )
-from plimsoll.domain import Alternative, DeploymentPlan, Step, VariantPlan
-from plimsoll.explain import Verdict, cost
+from plimsoll.domain import Alternative, DeploymentPlan, SolverReport, Step, VariantPlan
+from plimsoll.explain import Verdict, cost, proven_gap_ratio
 
 Raw = Mapping[str, Any]
 
@@ -47,9 +47,10 @@ _DRIFT_INTERVAL_S = 30.0
 
 
 def deployment_status(
-    plan: DeploymentPlan, verdicts: Sequence[Verdict], present: Raw | None, now_s: float
+    plan: DeploymentPlan, verdicts: Sequence[Verdict], present: Raw | None, now_s: float, solver: SolverReport
 ) -> dict[str, Any]:
     """The status of a planned deployment."""
+    gap_ratio = proven_gap_ratio(solver)
     return InferenceDeploymentStatus(
         observed_generation=plan.generation,
         conditions=conditions(verdicts, present, plan.generation, now_s),
@@ -67,6 +68,7 @@ def deployment_status(
         plan=PlanStatus(
             phase=plan.phase,
             shortfall_rate=DecimalText.of(plan.shortfall_rps) if plan.shortfall_rps > 0 else None,
+            cost_gap=None if gap_ratio is None else DecimalText.of(gap_ratio),
             steps=tuple(_step(step) for step in plan.steps),
             alternatives=tuple(_alternative(one) for one in plan.alternatives),
         ),
@@ -152,6 +154,7 @@ def _demand(plan: DeploymentPlan) -> DemandStatus:
         prompt_tokens=None if demand.tokens is None else DecimalText.of(demand.tokens.prompt_tokens_mean, 0),
         prompt_tokens_p95=None if demand.tokens is None else DecimalText.of(demand.tokens.prompt_tokens_p95, 0),
         output_tokens=None if demand.tokens is None else DecimalText.of(demand.tokens.output_tokens_mean, 0),
+        output_tokens_p95=None if demand.tokens is None else DecimalText.of(demand.tokens.output_tokens_p95, 0),
         running=DecimalText.of(demand.running, 0),
         waiting=DecimalText.of(demand.waiting, 0),
     )

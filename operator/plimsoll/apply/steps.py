@@ -9,14 +9,12 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from plimsoll.api import DELETION_COST_ANNOTATION
+from plimsoll.apply.deletion_marks import mark
 from plimsoll.apply.look_again import look_again
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import Step
 from plimsoll.errors import NotFound, NotLeading, PlimsollError, WriteConflict
 from plimsoll.resource_paths import ResourcePaths
-
-_GOES_FIRST = "-100"
 
 
 class Result(StrEnum):
@@ -66,7 +64,7 @@ def _look_and_write(step: Step, path: str, writer: Writer) -> StepOutcome:
             f"{step.target} asks for {there} replicas by now, the plan knew {step.from_replicas}: looking again",
         )
     for pod in step.delete_first:
-        _mark(pod, step, writer)
+        mark(step.target.namespace, pod, writer)
     writer.patch(step.target.kind + "/scale", path, _scale_patch(scale, step.to_replicas))
     return StepOutcome(step, Result.WRITTEN)
 
@@ -76,18 +74,6 @@ def _scale_patch(scale: dict[str, Any], replicas: int) -> dict[str, Any]:
     version = (scale.get("metadata") or {}).get("resourceVersion")
     metadata = {"metadata": {"resourceVersion": version}} if version else {}
     return metadata | {"spec": {"replicas": replicas}}
-
-
-def _mark(pod: str, step: Step, writer: Writer) -> None:
-    try:
-        writer.patch(
-            "Pod",
-            f"/api/v1/namespaces/{step.target.namespace}/pods/{pod}",
-            {"metadata": {"annotations": {DELETION_COST_ANNOTATION: _GOES_FIRST}}},
-        )
-    except NotFound:
-        # Gone already: that is what the mark was for.
-        return
 
 
 def log_fields(outcome: StepOutcome) -> dict[str, Any]:

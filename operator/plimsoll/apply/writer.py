@@ -40,6 +40,13 @@ class Writer:
         self._on_write(kind, "create")
         return written
 
+    def delete(self, kind: str, path: str, seen: Mapping[str, Any]) -> None:
+        """Delete the object as it was seen, or not at all; what it owns follows."""
+        self._check(path)
+        preconditions = {name: seen["metadata"][name] for name in ("uid", "resourceVersion")}
+        self._server.delete(path, {"propagationPolicy": "Background", "preconditions": preconditions})
+        self._on_write(kind, "delete")
+
     def _check(self, path: str) -> None:
         if not self._may_write():
             raise NotLeading(f"{path} was not written: this replica does not lead, or is stopping")

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from plimsoll.cli.cluster_options import Context, Kubeconfig, Namespace, deployment_path, server_for
 from plimsoll.cli.output import Format, Output, console, write
+from plimsoll.explain import gap_text
 
 Raw = Mapping[str, Any]
 NOT_WELL = 1
@@ -61,7 +62,7 @@ def _tell(raw: Raw, status: Raw) -> None:
         out.print(line, markup=False)
     if status.get("variants"):
         out.print(_variants(status["variants"]))
-    for line in (*_demand(status), *_cost(status), *_steps(status)):
+    for line in (*_demand(status), *_cost(status), *_gap(status), *_steps(status)):
         out.print(line, markup=False)
     alternatives = (status.get("plan") or {}).get("alternatives") or ()
     if alternatives:
@@ -120,6 +121,12 @@ def _cost(status: Raw) -> Iterator[str]:
     if "externalAPIPerHour" in cost:
         text += f"; the external API would take ${cost['externalAPIPerHour']}/h"
     yield text
+
+
+def _gap(status: Raw) -> Iterator[str]:
+    planned = status.get("plan")
+    if planned:
+        yield gap_text(float(planned["costGap"]) if "costGap" in planned else None)
 
 
 def _steps(status: Raw) -> Iterator[str]:

@@ -28,11 +28,12 @@ from plimsoll.observe import ClusterCache, resolve, with_demand
 from plimsoll.observe.cluster_cache import Contents
 from plimsoll.observe.demand import Observed
 from plimsoll.observe.targets import Scale, identity, targets_to_look_up
+from plimsoll.observe.token_mix import OUTPUT_P95_OVER_MEAN
 from plimsoll.observe.views import Selector
 
 _NOW_S = 0.0
 """No decision on objects without a past depends on the time; a fixed one gives the same output for the same input."""
-ASSUMED_TOKENS = TokenMix(prompt_tokens_mean=512.0, prompt_tokens_p95=512.0, output_tokens_mean=128.0)
+ASSUMED_PROMPT_TOKENS, ASSUMED_OUTPUT_TOKENS = 512.0, 128.0
 """Where --demand gives a rate alone. A guess in the range of chat traffic; the output says that it was assumed."""
 
 
@@ -94,11 +95,20 @@ def plan_offline(cache: ClusterCache, demand: Mapping[ObjectKey, Demand]) -> Off
     )
 
 
+def stated_tokens(prompt_tokens: float, output_tokens: float) -> TokenMix:
+    """Lengths that a person states: prompts are of that length, outputs spread as where no histogram is to be had."""
+    return TokenMix(prompt_tokens, prompt_tokens, output_tokens, OUTPUT_P95_OVER_MEAN * output_tokens)
+
+
 def known_demand(rate_rps: float, tokens: TokenMix | None) -> Demand:
     """Demand as if it had been observed."""
     message = "as given" if tokens else "as given, with assumed token lengths"
     return Demand(
-        DemandState.KNOWN, message, sees_zero_replicas=True, arrival_rate_rps=rate_rps, tokens=tokens or ASSUMED_TOKENS
+        DemandState.KNOWN,
+        message,
+        sees_zero_replicas=True,
+        arrival_rate_rps=rate_rps,
+        tokens=tokens or stated_tokens(ASSUMED_PROMPT_TOKENS, ASSUMED_OUTPUT_TOKENS),
     )
 
 

@@ -10,11 +10,11 @@ from rich.table import Column, Table
 
 from plimsoll.apply.status import deployment_status
 from plimsoll.cli.manifests import load
-from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline
+from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated_tokens
 from plimsoll.cli.output import Format, Output, console, write
-from plimsoll.domain import Demand, DeploymentPlan, ObjectKey, TokenMix
+from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
 from plimsoll.errors import InvalidObject
-from plimsoll.explain import cost, latencies_text, summary
+from plimsoll.explain import cost, gap_text, latencies_text, proven_gap_ratio, summary
 
 NOT_FEASIBLE = 1
 
@@ -63,7 +63,7 @@ def _demand(text: str, namespace: str) -> tuple[ObjectKey, Demand]:
     own, _, last = name.rpartition("/")
     try:
         rate_rps = _amount(rate)
-        tokens = TokenMix(_amount(prompt), _amount(prompt), _amount(generated)) if lengths else None
+        tokens = stated_tokens(_amount(prompt), _amount(generated)) if lengths else None
     except ValueError as error:
         raise InvalidObject(
             f"--demand {text} cannot be read: write NAME=RATE or NAME=RATE:PROMPT/OUTPUT, such as chat=12.5:800/200"
@@ -97,6 +97,7 @@ def _tell(made: OfflinePlan, given: Mapping[ObjectKey, Demand]) -> None:
     for mistake in made.mistakes:
         out.print(mistake, markup=False)
     out.print(f"total with demand given: ${_total(made, given):.2f}/h", style="bold", markup=False)
+    out.print(gap_text(proven_gap_ratio(made.plan.solver)), markup=False)
 
 
 def _about(plan: DeploymentPlan, demand: Demand | None) -> Iterator[str]:
@@ -154,6 +155,7 @@ def _as_data(made: OfflinePlan, given: Mapping[ObjectKey, Demand]) -> dict[str, 
     return {
         "feasible": made.feasible,
         "usdPerHour": round(_total(made, given), 4),
+        "costGap": proven_gap_ratio(made.plan.solver),
         "deployments": [_deployment(one, made, one.key in given) for one in made.plan.deployments],
         "findings": [
             {
@@ -181,6 +183,6 @@ def _deployment(one: DeploymentPlan, made: OfflinePlan, demand_given: bool) -> d
     }
     if not demand_given:
         return about
-    status = deployment_status(one, (), None, 0.0)
+    status = deployment_status(one, (), None, 0.0, made.plan.solver)
     status.pop("conditions", None)
     return {**about, **status}

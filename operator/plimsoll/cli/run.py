@@ -45,7 +45,7 @@ def run(
 ) -> None:
     """Watch InferenceDeployments and keep them at the lowest cost that meets their SLOs.
 
-    Ends with 0 after SIGTERM or SIGINT, with 1 when its watches broke, with 2 when it is set up wrongly.
+    Ends with 0 after SIGTERM or SIGINT, with 1 when a watch or the election broke, with 2 when it is set up wrongly.
     """
     host, port = _address(listen)
     flags: dict[str, dict[str, Any]] = {

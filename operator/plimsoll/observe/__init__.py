@@ -11,9 +11,10 @@
 from plimsoll.observe.cluster_cache import ClusterCache, Contents
 from plimsoll.observe.demand import DemandMemory, Observed
 from plimsoll.observe.observer import Observer
-from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings
+from plimsoll.observe.prometheus import MetricsReader, PrometheusSettings, read_token
 from plimsoll.observe.queries import Labels
 from plimsoll.observe.resolve import Cluster, resolve, with_demand
+from plimsoll.observe.retired import Retired, retired_workloads
 from plimsoll.observe.scales import ScaleReader
 
 __all__ = [
@@ -26,7 +27,10 @@ __all__ = [
     "Observed",
     "Observer",
     "PrometheusSettings",
+    "Retired",
     "ScaleReader",
+    "read_token",
     "resolve",
+    "retired_workloads",
     "with_demand",
 ]

@@ -62,7 +62,7 @@ def observe_demand(
         look = _accepted(_look(one, found, reading, last, now_s), one, found, reading.window_s, last, now_s)
         demand, kept = _judged(one, look, _tokens(one, found, reading), last, now_s)
         observed[one.key] = Observed(
-            demand=demand,
+            demand=replace(demand, window_s=reading.window_s),
             latencies=_latencies(one, found),
             arrival_rate_rps=look.by_variant_rps if look.state is DemandState.KNOWN else {},
             kv_cache_use_ratio=_kv_cache_use(found),

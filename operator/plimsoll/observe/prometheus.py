@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import requests
@@ -53,8 +54,8 @@ class PrometheusSettings:
     """Rates are averaged over this; at least four scrape intervals."""
     timeout_s: float = 4.0
     """For one whole reading, retries included; the tick goes on without metrics after it."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Sent with every query, for example Authorization."""
+    bearer_token_file: Path | None = None
+    """Its content is sent with every query."""
     verify_tls: bool = True
 
 
@@ -74,12 +75,42 @@ class Wanted:
     """By object the PromQL of each field of `spec.demand.queries`."""
 
 
+def read_token(path: Path) -> str:
+    """The bearer token in the file.
+
+    Raises:
+        MetricsUnavailable: the file cannot be read, or nothing is in it.
+    """
+    try:
+        token = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise MetricsUnavailable(
+            f"observe.bearer_token_file {path} cannot be read: {why}. Nothing is asked of Prometheus without it: "
+            "check that the Secret is mounted and readable"
+        ) from error
+    if not token:
+        raise MetricsUnavailable(f"observe.bearer_token_file {path} is empty: put the token for Prometheus into it")
+    return token
+
+
+@dataclass(frozen=True, slots=True)
+class _Bearer:
+    """Signs each request with the token that the file holds then: tokens are rotated while we run."""
+
+    file: Path
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {read_token(self.file)}"
+        return request
+
+
 def connect(settings: PrometheusSettings) -> Client:
     """A client that neither retries nor follows settings of its own."""
     # POST: one query for all objects of an engine is longer than some proxies allow for an address.
     client: Client = PrometheusConnect(
         url=settings.url.rstrip("/"),
-        headers=dict(settings.headers) or None,
+        auth=_Bearer(settings.bearer_token_file) if settings.bearer_token_file else None,
         disable_ssl=not settings.verify_tls,
         retry=Retry(0),
         method="POST",

@@ -18,8 +18,8 @@ from plimsoll.domain import LatencyMetric
 from plimsoll.observe.dialects import Dialect, Series
 
 SIGNAL_LABEL = "plimsoll_signal"
-PROMPT_HIGH_QUANTILE = 0.95
-"""The quantile that `TokenMix.prompt_tokens_p95` stands for."""
+HIGH_QUANTILE = 0.95
+"""The quantile that `TokenMix.prompt_tokens_p95` and `TokenMix.output_tokens_p95` stand for."""
 
 
 class Signal(StrEnum):
@@ -43,6 +43,7 @@ class Signal(StrEnum):
     PROMPT_TOKENS_P95 = "prompt_tokens_p95"
     OUTPUT_TOKENS_RATE = "output_tokens_rate"
     OUTPUTS_RATE = "outputs_rate"
+    OUTPUT_TOKENS_P95 = "output_tokens_p95"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ def demand_query(dialect: Dialect, labels: Labels, window_s: float) -> str:
         (Signal.KV_USE, f"max by ({by}) ({_each(dialect.kv_use, '{}')})" if dialect.kv_use else None),
         (Signal.PROMPT_TOKENS_RATE, ask.histogram_rate(dialect.prompt_tokens, "_sum", dialect.prompt_tokens_total)),
         (Signal.PROMPTS_RATE, ask.histogram_rate(dialect.prompt_tokens, "_count", _counted(dialect, "prompt"))),
-        (Signal.PROMPT_TOKENS_P95, ask.quantile(dialect.prompt_tokens, PROMPT_HIGH_QUANTILE)),
+        (Signal.PROMPT_TOKENS_P95, ask.quantile(dialect.prompt_tokens, HIGH_QUANTILE)),
         (Signal.OUTPUT_TOKENS_RATE, ask.histogram_rate(dialect.output_tokens, "_sum", dialect.output_tokens_total)),
         (Signal.OUTPUTS_RATE, ask.histogram_rate(dialect.output_tokens, "_count", _counted(dialect, "output"))),
+        (Signal.OUTPUT_TOKENS_P95, ask.quantile(dialect.output_tokens, HIGH_QUANTILE)),
     ]
     return _union((signal, text) for signal, text in parts if text)
 

@@ -5,7 +5,8 @@ and pools of a `Snapshot` with every finding. Pure. A bad object is a finding an
 cannot be used is left out and the deployment goes on with the rest; a deployment without a usable variant is left out.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from plimsoll.api import Engine, InferenceDeployment
@@ -29,8 +30,10 @@ from plimsoll.observe.cluster_cache import Contents
 from plimsoll.observe.demand import Observed
 from plimsoll.observe.pod_index import Claim, share_out
 from plimsoll.observe.pool_nodes import resolve_pools
+from plimsoll.observe.retired import retired_workloads
 from plimsoll.observe.targets import Found, Scales, Unavailable, claims, find, identity
 from plimsoll.observe.variants import World, resolve_variant
+from plimsoll.observe.views import PodView
 
 _NOT_READ = Demand(DemandState.ABSENT, "metrics were not read", sees_zero_replicas=False)
 
@@ -56,6 +59,7 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
     found = _find_targets(manifests, contents, scales)
     pods, side_pods = share_out(list(contents.pods.values()), _pod_claims(found))
     pools = resolve_pools(contents, side_pods)
+    retired = _retired_servers(contents, side_pods)
     rivals = {identity(rival.target): rival.description for rival in contents.rivals}
     world = World(pools, contents.profiles, rivals)
     deployments: list[Deployment] = []
@@ -72,7 +76,7 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
             variants += [resolved.variant] if resolved.variant else []
         if variants:
             deployments.append(_deployment(key, manifest, tuple(variants), policy))
-            asked.append(_asked(manifest, deployments[-1]))
+            asked.append(_asked(manifest, deployments[-1], retired.get(key, ())))
         else:
             noticed.append(_no_usable_variant(key, noticed))
         findings += noticed
@@ -148,15 +152,33 @@ def _deployment(
     )
 
 
-def _asked(manifest: InferenceDeployment, deployment: Deployment) -> Asked:
+def _retired_servers(contents: Contents, pods: Sequence[PodView]) -> Mapping[ObjectKey, Sequence[Server]]:
+    """By deployment the servers whose variant is gone, but which still take their share of its requests."""
+    retired = retired_workloads(contents)
+    claims_made = [Claim(one.workload.key, one.workload.key.namespace, one.workload.selector) for one in retired]
+    shared, _ = share_out(pods, claims_made) if claims_made else ({}, [])
+    servers: dict[ObjectKey, list[Server]] = defaultdict(list)
+    for one in retired:
+        if one.engine is not None:
+            own_pods = tuple(view.pod for view in shared[one.workload.key])
+            # No variant can have such a name: what these pods do must not count as that of a variant named alike.
+            name = f"{one.variant} (removed)"
+            servers[one.owner].append(Server(name, one.engine, one.workload.key.name, own_pods))
+    return servers
+
+
+def _asked(manifest: InferenceDeployment, deployment: Deployment, retired: Sequence[Server]) -> Asked:
     queries = manifest.spec.demand.queries
     return Asked(
         key=deployment.key,
         source=manifest.spec.demand.engine,
         model=manifest.metrics_model_name,
-        servers=tuple(
-            Server(variant.name, Engine(variant.profile.engine), variant.target.name, variant.pods)
-            for variant in deployment.variants
+        servers=(
+            *(
+                Server(variant.name, Engine(variant.profile.engine), variant.target.name, variant.pods)
+                for variant in deployment.variants
+            ),
+            *retired,
         ),
         slo=deployment.slo,
         stale_after_s=deployment.policy.demand_stale_after_s,

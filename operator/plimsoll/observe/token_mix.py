@@ -10,8 +10,12 @@ from collections.abc import Iterable, Mapping
 from plimsoll.domain import TokenMix
 from plimsoll.observe.queries import Signal
 
-P95_OVER_MEAN = 2.0
+PROMPT_P95_OVER_MEAN = 2.0
 """Where no histogram tells the p95 of prompts. A guess: 1.5 to 3 in public chat traces."""
+
+OUTPUT_P95_OVER_MEAN = 3.0
+"""Where no histogram tells the p95 of outputs. A guess: a geometric length, as if every token were the last with the
+same chance, has ln(20) = 3.0."""
 
 _FEWEST_REQUESTS_RPS = 1e-9
 """Rates at and below this are rounding, not requests."""
@@ -24,12 +28,14 @@ def token_mix(values: Iterable[Mapping[Signal, float]]) -> TokenMix | None:
     output = _mean(samples, Signal.OUTPUT_TOKENS_RATE, Signal.OUTPUTS_RATE)
     if prompt is None or output is None:
         return None
-    high = weighted_mean(
-        (sample[Signal.PROMPT_TOKENS_P95], sample.get(Signal.PROMPTS_RATE, 0.0))
-        for sample in samples
-        if Signal.PROMPT_TOKENS_P95 in sample
+    prompt_high = _high(samples, Signal.PROMPT_TOKENS_P95, Signal.PROMPTS_RATE)
+    output_high = _high(samples, Signal.OUTPUT_TOKENS_P95, Signal.OUTPUTS_RATE)
+    return TokenMix(
+        prompt_tokens_mean=prompt,
+        prompt_tokens_p95=max(prompt, PROMPT_P95_OVER_MEAN * prompt if prompt_high is None else prompt_high),
+        output_tokens_mean=output,
+        output_tokens_p95=max(output, OUTPUT_P95_OVER_MEAN * output if output_high is None else output_high),
     )
-    return TokenMix(prompt, max(prompt, P95_OVER_MEAN * prompt if high is None else high), output)
 
 
 def _mean(samples: Iterable[Mapping[Signal, float]], tokens: Signal, requests: Signal) -> float | None:
@@ -37,6 +43,10 @@ def _mean(samples: Iterable[Mapping[Signal, float]], tokens: Signal, requests: S
     usable = [(t, r) for t, r in pairs if math.isfinite(t) and math.isfinite(r) and t >= 0.0 and r >= 0.0]
     requests_rps = sum(r for _, r in usable)
     return sum(t for t, _ in usable) / requests_rps if requests_rps > _FEWEST_REQUESTS_RPS else None
+
+
+def _high(samples: Iterable[Mapping[Signal, float]], tokens: Signal, requests: Signal) -> float | None:
+    return weighted_mean((sample[tokens], sample.get(requests, 0.0)) for sample in samples if tokens in sample)
 
 
 def weighted_mean(values_and_weights: Iterable[tuple[float, float]]) -> float | None:

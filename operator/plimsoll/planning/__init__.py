@@ -10,9 +10,21 @@ The way through: ``problem`` (bounds, prices, ``room``) -> ``programme`` -> ``so
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
-from plimsoll.domain import Allocation, Forecast, Mode, ObjectKey, Option, Snapshot, StockOut, VariantKey
+from plimsoll.domain import (
+    Allocation,
+    Forecast,
+    Mode,
+    ObjectKey,
+    Option,
+    Reason,
+    Snapshot,
+    SolverReport,
+    StockOut,
+    VariantKey,
+)
 from plimsoll.planning.alternatives import list_alternatives
 from plimsoll.planning.problem import state_problem
 from plimsoll.planning.search import best_plan
@@ -66,7 +78,7 @@ def _allocate(
     *,
     free_recommended: bool,
 ) -> Allocation:
-    problem = state_problem(snapshot, forecasts, options, stock_outs, free_recommended=free_recommended)
+    problem = state_problem(snapshot, forecasts, options, stock_outs, last_replicas, free_recommended=free_recommended)
     plan, report = best_plan(problem, last_replicas, limits)
     missing = uncovered_rps(problem, plan)
     return Allocation(
@@ -98,5 +110,11 @@ def _merged(applied: Allocation, free: Allocation, shown: frozenset[ObjectKey]) 
             *(finding for finding in applied.findings if finding.deployment not in shown),
             *(finding for finding in free.findings if finding.deployment in shown),
         ),
-        solver=applied.solver,
+        solver=_weaker(applied.solver, free.solver),
     )
+
+
+def _weaker(applied: SolverReport, free: SolverReport) -> SolverReport:
+    """Of two solves the one whose cost is proven less well, so that what is told of the plan holds for both."""
+    weaker = max(applied, free, key=lambda report: (report.outcome is not Reason.SOLVED, report.gap_ratio))
+    return replace(weaker, seconds=applied.seconds + free.seconds)

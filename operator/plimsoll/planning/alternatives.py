@@ -10,7 +10,7 @@ from math import ceil
 from plimsoll.domain import Alternative, ObjectKey, Option, Reason, StockOut, VariantKey
 from plimsoll.planning.assessment import Assessment
 from plimsoll.planning.packing import Floor
-from plimsoll.planning.problem import Choice, Need, Problem
+from plimsoll.planning.problem import CHANGE_RATIO, Choice, Need, Problem
 from plimsoll.planning.programme import budget_floor
 from plimsoll.planning.room import SLACK_RATIO, Room, Shape, dominant_share
 
@@ -112,7 +112,9 @@ def _verdict(need: Need, choice: Choice, room: Room, usd_per_hour: float, differ
         return choice.stays, f"saves {-difference:.2f} USD/h, but the replicas stay as they are ({choice.stays.value})"
     if difference >= -CENT:
         return Reason.CHANGE_DOES_NOT_PAY, "costs the same"
-    return Reason.CHANGE_DOES_NOT_PAY, f"saves {-difference:.2f} USD/h, less than the overlap of the move costs"
+    return Reason.CHANGE_DOES_NOT_PAY, (
+        f"saves {-difference:.2f} USD/h, less than the overlap of the move and {CHANGE_RATIO:.0%} of the cost so far"
+    )
 
 
 def _difference(

@@ -32,7 +32,7 @@ class Assessment:
     usd_per_hour: float
     """The price of all nodes."""
     priced_usd_per_hour: float
-    """The same with the price of moves, and the trace that breaks ties."""
+    """The same with the price of moves and changes, and the trace that breaks ties."""
     attributed: Mapping[ObjectKey, float]
     over_budget: int
     """Deployments that spend more than their budget on something that need not run."""
@@ -117,7 +117,7 @@ def over_budget(need: Need, attributed_usd_per_hour: float, placed: Mapping[Vari
 
 def _moves_and_trace(problem: Problem, replicas: Mapping[VariantKey, int]) -> float:
     return sum(
-        choice.move_usd_per_hour * max(0, replicas[choice.key] - choice.current)
+        sum(usd_per_hour * max(0, replicas[choice.key] - count) for count, usd_per_hour in choice.charges)
         + TRACE_RATIO * choice.list_usd_per_hour * replicas[choice.key]
         for choice in problem.choices
     )

@@ -6,7 +6,7 @@ decided here. Design section 5.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from plimsoll.domain import (
@@ -29,6 +29,10 @@ from plimsoll.planning.room import Bin, Room, Shape, classes_of, dominant_share,
 
 PAID_MOVE_RATIO = 1e-3
 """Share of the amortised price that a move into a paid pool counts with. Guess: enough to break ties, never more."""
+
+CHANGE_RATIO = 0.02
+"""Share of what a deployment's last plan costs that another plan must save before it is taken. Guess: more than prices
+and safe rates tremble by, less than anybody would move for by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,15 @@ class Choice:
     lead_s: float
     move_usd_per_hour: float
     """The overlap that one more replica costs, spread over the dwell in which a plan is expected to stand."""
+    planned: int
+    """Replicas in the last plan; what runs where there was none."""
+    change_usd_per_hour: float
+    """What one replica more than `planned` counts with, so that a plan stays where another is hardly cheaper."""
+
+    @property
+    def charges(self) -> tuple[tuple[int, float], ...]:
+        """Counts of replicas, and what each replica beyond such a count costs for being new."""
+        return (self.current, self.move_usd_per_hour), (self.planned, self.change_usd_per_hour)
 
     def total_rps(self, replicas: int) -> float:
         return self.capacity.total_rps(replicas) if self.rate_rps > 0 else 0.0
@@ -102,6 +115,7 @@ def state_problem(
     forecasts: Mapping[ObjectKey, Forecast],
     options: Mapping[VariantKey, Option],
     stock_outs: Mapping[str, StockOut],
+    last_replicas: Mapping[VariantKey, int],
     *,
     free_recommended: bool = False,
 ) -> Problem:
@@ -112,6 +126,7 @@ def state_problem(
         forecasts: one for each deployment.
         options: one for each variant.
         stock_outs: marks by pool; one that still stands caps its pool to the nodes that are present.
+        last_replicas: the last plan; a variant that it does not know counts with what it runs.
         free_recommended: False fixes deployments in mode Recommend to what they run, True lets them be planned.
     """
     deployments = sorted(snapshot.deployments, key=lambda deployment: deployment.key)
@@ -125,7 +140,7 @@ def state_problem(
     }
     return Problem(
         needs=tuple(
-            _need(deployment, forecasts[deployment.key], options, pools, rooms, free_recommended)
+            _need(deployment, forecasts[deployment.key], options, pools, rooms, last_replicas, free_recommended)
             for deployment in deployments
         ),
         rooms=rooms,
@@ -191,11 +206,16 @@ def _need(
     options: Mapping[VariantKey, Option],
     pools: Mapping[str, Pool],
     rooms: Mapping[str, Room],
+    last_replicas: Mapping[VariantKey, int],
     free_recommended: bool,
 ) -> Need:
-    choices = tuple(
-        _choice(deployment, variant, forecast, options, pools, rooms, free_recommended)
-        for variant in sorted(deployment.variants, key=lambda variant: variant.key)
+    choices = _with_last_plan(
+        (
+            _choice(deployment, variant, forecast, options, pools, rooms, free_recommended)
+            for variant in sorted(deployment.variants, key=lambda variant: variant.key)
+        ),
+        forecast.required_rps,
+        last_replicas,
     )
     required_rps = forecast.required_rps
     reachable_rps = sum(choice.rate_rps * choice.upper for choice in choices)
@@ -216,6 +236,25 @@ def _need(
         keeps_one=keeps_one,
         choices=choices,
     )
+
+
+def _with_last_plan(
+    choices: Iterable[Choice], required_rps: float, last_replicas: Mapping[VariantKey, int]
+) -> tuple[Choice, ...]:
+    """The choices with what leaving the last plan counts with: `CHANGE_RATIO` of its cost for all of the demand."""
+    known = [replace(one, planned=max(one.lower, last_replicas.get(one.key, one.current))) for one in choices]
+    # Nodes that are paid for count a trace here, too: they have no other price that could be weighed against.
+    leaving_usd_per_hour = sum(
+        one.planned * (CHANGE_RATIO * one.slot_usd_per_hour or PAID_MOVE_RATIO * one.list_usd_per_hour) for one in known
+    )
+    return tuple(
+        replace(one, change_usd_per_hour=leaving_usd_per_hour * _share(one.rate_rps, required_rps)) for one in known
+    )
+
+
+def _share(rate_rps: float, required_rps: float) -> float:
+    """Of the demand, the part that one replica carries."""
+    return min(1.0, rate_rps / required_rps) if required_rps > 0 else 1.0
 
 
 def _choice(
@@ -252,6 +291,8 @@ def _choice(
         list_usd_per_hour=list_usd_per_hour,
         lead_s=lead_s,
         move_usd_per_hour=overlap_usd_per_hour * lead_s / max(1.0, deployment.policy.expected_dwell_s),
+        planned=variant.replicas,
+        change_usd_per_hour=0.0,
     )
 
 

@@ -4,7 +4,8 @@ In: a ``Problem``. Out: a ``Programme`` that ``solver`` hands to HiGHS, and the 
 Letters: i choices (one variant of one deployment), d deployments, p pools, c classes of like nodes in a pool, r
 resources. Design section 5.
 
-    minimise   sum_pc price_p y_pc  +  sum_i move_i g_i  (+ a trace of list price, so that nothing runs for nothing)
+    minimise   sum_pc price_p y_pc  +  sum_i (move_i g_i + change_i h_i)
+               (+ a trace of list price, so that nothing runs for nothing)
     demand     sum_i rate_i x_i / target_d            >= 1 - s_d                                  for every d
     spot       sum_{i not in p} rate_i x_i / left_d    >= 1 - u_d                                 for every d, spot p
     room       sum_i shape_ir x_i                     <= density_p sum_c free_cr y_pc             for every p, r
@@ -13,6 +14,7 @@ resources. Design section 5.
     budget     sum_i slot_i x_i                       <= budget_d                                 for every such d
     bounds     lower_i <= x_i + o_i <= upper_i
     moves      x_i + o_i - g_i                        <= current_i
+    changes    x_i + o_i - h_i                        <= planned_i
 
 x, o, y whole numbers. s is the share of demand left uncovered, u the share that a lost spot pool would leave so,
 o the replicas that must run and find no room; all three are zero unless there is not enough.
@@ -145,9 +147,13 @@ def _bounds_and_moves(
     ones = (1.0,) * len(counted)
     if choice.lower:
         yield Row(counted, ones, choice.lower, choice.upper)
-    if choice.upper > max(choice.current, choice.lower):
-        added = columns.add(choice.upper, choice.move_usd_per_hour / usd_per_unit)
-        yield Row((*counted, added), (*ones, -1.0), -np.inf, choice.current)
+    charges: dict[int, float] = {}
+    for count, usd_per_hour in choice.charges:
+        charges[count] = charges.get(count, 0.0) + usd_per_hour / usd_per_unit
+    for count, cost in charges.items():
+        if choice.upper > max(count, choice.lower) and cost > 0:
+            added = columns.add(choice.upper, cost)
+            yield Row((*counted, added), (*ones, -1.0), -np.inf, count)
 
 
 def _room_rows(

@@ -31,13 +31,13 @@ from plimsoll.domain import (
     VariantKey,
 )
 from plimsoll.rollout.deletion_order import delete_first, pods_by_node
-from plimsoll.rollout.reasons import Told, tell
+from plimsoll.rollout.reasons import NOT_APPLIED, Told, tell
 from plimsoll.rollout.stabilization import remember
 from plimsoll.rollout.steps import Situation, next_counts
 from plimsoll.rollout.stock_outs import mark_stock_outs, stuck_pods
 from plimsoll.rollout.yielding import gives_way
 
-__all__ = ["Rollout", "mark_stock_outs", "roll_out"]
+__all__ = ["NOT_APPLIED", "Rollout", "mark_stock_outs", "roll_out"]
 
 
 @dataclass(frozen=True, slots=True)

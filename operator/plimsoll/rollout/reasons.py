@@ -11,6 +11,8 @@ from plimsoll.rollout.steps import Situation, allowed_up, current_counts, is_saf
 from plimsoll.rollout.stock_outs import stuck_pods
 
 Told = tuple[Reason, str]
+NOT_APPLIED = "not applied: mode is Recommend; set mode: Auto to apply"
+"""What is added to whatever is only recommended."""
 
 
 def tell(
@@ -34,16 +36,29 @@ def _tell(
     if variant.pinned:
         return Reason.PINNED, f"{variant.name} is scaled by somebody else and stays at {variant.replicas} replicas"
     to, wanted = counts[variant.key], situation.wanted[variant.key]
+    if situation.deployment.mode is Mode.RECOMMEND and wanted != variant.replicas:
+        return _recommended(situation, variant)
     if to != variant.replicas:
-        reason, words = _step(situation, variant, to)
-        if situation.deployment.mode is Mode.RECOMMEND:
-            return Reason.RECOMMEND_ONLY, f"mode is Recommend, nothing is written; would go from {words}"
-        return reason, words
+        return _step(situation, variant, to)
     if wanted > variant.replicas:
         return _waits_up(situation, variant)
     if wanted < variant.replicas:
         return _waits_down(situation, variant, counts)
     return _stays(situation, variant, rejected)
+
+
+def _recommended(situation: Situation, variant: Variant) -> Told:
+    wanted, present = situation.wanted[variant.key], variant.replicas
+    each_rps = situation.options[variant.key].capacity.per_replica_rps
+    return Reason.RECOMMEND_ONLY, (
+        f"{_counted(wanted)} recommended, {present} {'is' if present == 1 else 'are'} asked for: "
+        f"{situation.forecast.required_rps:.1f} req/s are expected in all, each replica carries {each_rps:.1f}; "
+        f"{NOT_APPLIED}"
+    )
+
+
+def _counted(replicas: int) -> str:
+    return "1 replica is" if replicas == 1 else f"{replicas} replicas are"
 
 
 def _step(situation: Situation, variant: Variant, to: int) -> Told:

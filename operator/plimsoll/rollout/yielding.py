@@ -2,10 +2,10 @@
 
 In: the snapshot and the allocation. Out: their keys. A shortage alone is no reason to take away what serves: the plan
 may be short because nodes are cordoned, a profile was changed or the solver failed. It is one where a higher priority
-waits for the very pool, where the budget is exceeded, or where replicas.max was lowered.
+that is scaled waits for the very pool, where the budget is exceeded, or where replicas.max was lowered.
 """
 
-from plimsoll.domain import Allocation, Deployment, ObjectKey, Reason, Snapshot
+from plimsoll.domain import Allocation, Deployment, Mode, ObjectKey, Reason, Snapshot
 
 
 def gives_way(snapshot: Snapshot, allocation: Allocation) -> frozenset[ObjectKey]:
@@ -20,9 +20,12 @@ def gives_way(snapshot: Snapshot, allocation: Allocation) -> frozenset[ObjectKey
 
 
 def _highest_waiting(snapshot: Snapshot, allocation: Allocation) -> dict[str, int]:
-    """By pool the highest priority of those whose replicas there are not all ready yet."""
+    """By pool the highest priority of those whose replicas there are not all ready yet.
+
+    Only of those in mode Auto: a recommendation is never applied, so it takes room from nobody.
+    """
     highest: dict[str, int] = {}
-    for deployment in snapshot.deployments:
+    for deployment in (one for one in snapshot.deployments if one.mode is Mode.AUTO):
         for variant in deployment.variants:
             if allocation.replicas.get(variant.key, 0) > variant.ready_replicas:
                 highest[variant.pool] = max(deployment.priority, highest.get(variant.pool, deployment.priority))

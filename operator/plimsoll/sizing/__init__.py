@@ -1,17 +1,25 @@
 """Sizing: how many requests per second one replica of each variant carries without breaking the SLO.
 
-In: deployments with their profiles and SLOs, and the token mix that is forecast for each. Out: an ``Option`` for every
-variant: its safe rate with the policy's headroom taken off, or the finding that rules it out; and predicted latencies
-at any rate. Never here: demand (``forecast``), prices and how many replicas (``planning``). Pure.
+In: deployments with their profiles and SLOs, the token mix and burstiness that are forecast for each. Out: an ``Option``
+for every variant: its safe rates by number of replicas with the policy's headroom taken off, or the finding that rules
+it out; and predicted latencies at any rate. Never here: demand (``forecast``), prices and how many replicas
+(``planning``). Pure.
 
-- ``token_mix``: the mix to size for.
-- ``birth_death``: how busy a replica is.
-- ``percentiles``: what requests then see.
-- ``safe_rate``: the highest rate within the SLO.
-- ``refusals``: why there is none.
+Two speeds: an estimate at once, then, in the background, a simulation of the option's own requests, which counts as
+soon as it is there.
+
+- ``token_mix``: the mix to size for, rounded.
+- ``cases``: what a variant asks of the engine.
+- ``estimate``, ``simulate``: the two answers; ``capacity``: what an answer is.
+- ``refinement``: what to simulate next.
+- ``refusals``: why there is no safe rate, in words.
 - ``options``: all of it, for every variant.
 """
 
-from plimsoll.sizing.options import predict, size
+from plimsoll.engine.case import Case
+from plimsoll.sizing.capacity import Capacity
+from plimsoll.sizing.options import NOTHING_SIMULATED, Simulated, predict, size
+from plimsoll.sizing.refinement import to_simulate
+from plimsoll.sizing.simulate import simulate
 
-__all__ = ["predict", "size"]
+__all__ = ["NOTHING_SIMULATED", "Capacity", "Case", "Simulated", "predict", "simulate", "size", "to_simulate"]

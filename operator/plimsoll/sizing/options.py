@@ -1,13 +1,16 @@
 """What does each variant offer to the planner: the safe rate of its replicas, or the reason why it has none.
 
-In: deployments and their forecasts' token mixes. Out: an ``Option`` for every variant; predicted latencies. The figures
-are those of ``safe_rate``, the words those of ``refusals``. Design: section 3 (sizing).
+In: deployments, their forecasts' token mixes and burstiness, and what has been simulated so far. Out: an ``Option`` for
+every variant; predicted latencies. What was simulated counts, the rest is estimated. The words of refusals are those of
+``refusals``. Design: section 3 (sizing).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from plimsoll.domain import (
+    POISSON,
+    Burstiness,
     CapacityTable,
     Deployment,
     Forecast,
@@ -16,19 +19,29 @@ from plimsoll.domain import (
     ObjectKey,
     Option,
     Profile,
+    SizedBy,
     TokenMix,
     Variant,
     VariantKey,
 )
+from plimsoll.engine.case import Case
 from plimsoll.sizing import refusals
-from plimsoll.sizing.safe_rate import Case, SafeRate, latencies, safe_rates
-from plimsoll.sizing.token_mix import DEFAULT_MIX, LIGHTEST_MIX, round_up, rounded, slots
+from plimsoll.sizing.capacity import Capacity
+from plimsoll.sizing.cases import case_of, overhead_ms
+from plimsoll.sizing.estimate import estimates
+from plimsoll.sizing.token_mix import DEFAULT_MIX, LIGHTEST_MIX
 
-_RATE_BITS = 8
-"""Leading bits of a rate that count in a prediction: steps below 0.8%, so that steady load is predicted once."""
+Simulated = Mapping[Case, Capacity]
+"""What has been simulated so far; a case that is absent is estimated."""
+
+NOTHING_SIMULATED: Simulated = {}
 
 
-def size(deployments: Sequence[Deployment], forecasts: Mapping[ObjectKey, Forecast]) -> Mapping[VariantKey, Option]:
+def size(
+    deployments: Sequence[Deployment],
+    forecasts: Mapping[ObjectKey, Forecast],
+    simulated: Simulated = NOTHING_SIMULATED,
+) -> Mapping[VariantKey, Option]:
     """What every variant offers, all of them worked out at once.
 
     As long as no request was seen, a guessed mix stands in; where that breaks the SLO, a request of one token does, so
@@ -36,35 +49,47 @@ def size(deployments: Sequence[Deployment], forecasts: Mapping[ObjectKey, Foreca
 
     Args:
         deployments: those that can be worked with.
-        forecasts: one for each of them; only its token mix is read.
+        forecasts: one for each of them; only its token mix and burstiness are read.
+        simulated: what has been simulated so far.
 
     Returns:
         An option for each variant. Its capacity is 0 exactly where it has a finding.
     """
     questions = [
-        _Question.of(deployment, variant, forecasts[deployment.key].tokens)
+        _Question.of(deployment, variant, forecasts[deployment.key])
         for deployment in deployments
         for variant in deployment.variants
     ]
-    answers = safe_rates([case for question in questions for case in question.cases])
+    asked = [case for question in questions for case in question.cases]
+    answers = estimates([case for case in asked if case not in simulated])
+    answers |= {case: simulated[case] for case in asked if case in simulated}
     return {question.variant.key: question.option(answers) for question in questions}
 
 
 def predict(
-    profile: Profile, tokens: TokenMix | None, slo: tuple[LatencyTarget, ...], rate_per_replica_rps: float
+    profile: Profile,
+    forecast: Forecast,
+    slo: tuple[LatencyTarget, ...],
+    rate_per_replica_rps: float,
+    replicas: int,
+    simulated: Simulated = NOTHING_SIMULATED,
 ) -> tuple[LatencyObservation, ...]:
-    """The latencies of one replica at that rate, at the SLO's quantiles; nothing where no request was seen yet.
+    """The latencies of each of some replicas at that rate, at the SLO's quantiles; nothing before the first request.
 
     Args:
         profile: of the variant.
-        tokens: the mix that it serves.
+        forecast: of its deployment; only its token mix and burstiness are read.
         slo: the quantiles to tell, one or more.
         rate_per_replica_rps: what one replica gets; 0 stands for a lone request.
+        replicas: behind the router.
+        simulated: what has been simulated so far.
     """
+    tokens = forecast.tokens
     if tokens is None or refusals.outside_range(profile, tokens) is not None:
         return ()
-    rate_rps = round_up(rate_per_replica_rps, _RATE_BITS) if rate_per_replica_rps > 0.0 else 0.0
-    return latencies(_case(profile, tokens, slo), rate_rps)
+    case = case_of(profile, tokens, slo, forecast.burstiness)
+    capacity = simulated[case] if case in simulated else estimates([case])[case]
+    return _observations(profile, slo, capacity.latencies_ms(rate_per_replica_rps, replicas))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +102,43 @@ class _Question:
     refusal: str | None
 
     @classmethod
-    def of(cls, deployment: Deployment, variant: Variant, tokens: TokenMix | None) -> "_Question":
-        mixes = (DEFAULT_MIX, LIGHTEST_MIX) if tokens is None else (tokens,)
-        found = [(mix, refusals.outside_range(variant.profile, mix)) for mix in mixes]
-        cases = tuple(_case(variant.profile, mix, deployment.slo) for mix, refusal in found if refusal is None)
-        return cls(deployment, variant, cases, found[-1][1])
+    def of(cls, deployment: Deployment, variant: Variant, forecast: Forecast) -> "_Question":
+        profile, tokens = variant.profile, forecast.tokens
+        mixes: tuple[tuple[TokenMix, Burstiness], ...]
+        if tokens is None:
+            mixes = ((DEFAULT_MIX, POISSON), (LIGHTEST_MIX, POISSON))
+        else:
+            mixes = ((tokens, forecast.burstiness),)
+        found = [(mix, bursts, refusals.outside_range(profile, mix)) for mix, bursts in mixes]
+        cases = tuple(
+            case_of(profile, mix, deployment.slo, bursts) for mix, bursts, refusal in found if refusal is None
+        )
+        return cls(deployment, variant, cases, found[-1][2])
 
-    def option(self, answers: Mapping[Case, SafeRate]) -> Option:
+    def option(self, answers: Mapping[Case, Capacity]) -> Option:
         key = self.variant.key
         if not self.cases:
-            return Option(key, _linear(0.0), (), refusals.outside_range_finding(key, self.refusal or ""))
+            nothing = CapacityTable((1,), (0.0,))
+            finding = refusals.outside_range_finding(key, self.refusal or "")
+            return Option(key, nothing, (), SizedBy.ESTIMATE, finding)
         tried = [answers[case] for case in self.cases]
-        best = next((answer for answer in tried if answer.rate_rps > 0.0), tried[-1])
-        rate_rps = best.rate_rps * (1.0 - self.deployment.policy.headroom_ratio)
-        finding = None if best.rate_rps > 0.0 else refusals.slo_unreachable(key, self.deployment.slo, best.unloaded)
-        return Option(key, _linear(rate_rps), best.unloaded, finding)
+        best = next((answer for answer in tried if answer.rate_rps[-1] > 0.0), tried[-1])
+        kept_ratio = 1.0 - self.deployment.policy.headroom_ratio
+        slo = self.deployment.slo
+        unloaded = _observations(self.variant.profile, slo, best.unloaded_ms)
+        return Option(
+            key=key,
+            capacity=CapacityTable(best.replicas, tuple(rate_rps * kept_ratio for rate_rps in best.rate_rps)),
+            unloaded=unloaded,
+            sized_by=best.sized_by,
+            finding=None if best.rate_rps[-1] > 0.0 else refusals.slo_unreachable(key, slo, unloaded),
+        )
 
 
-def _case(profile: Profile, tokens: TokenMix, slo: tuple[LatencyTarget, ...]) -> Case:
-    mix = rounded(tokens)
-    return Case(profile.step_time, slots(profile, mix), mix, slo)
-
-
-def _linear(rate_rps: float) -> CapacityTable:
-    return CapacityTable(replicas=(1,), rate_rps=(rate_rps,))
+def _observations(
+    profile: Profile, slo: Sequence[LatencyTarget], values_ms: Sequence[float]
+) -> tuple[LatencyObservation, ...]:
+    return tuple(
+        LatencyObservation(target.metric, target.quantile, value_ms + overhead_ms(profile, target.metric))
+        for target, value_ms in zip(slo, values_ms, strict=True)
+    )

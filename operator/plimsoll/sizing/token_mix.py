@@ -7,10 +7,12 @@ import math
 
 from plimsoll.domain import Profile, TokenMix
 
-DEFAULT_MIX = TokenMix(prompt_tokens_mean=512.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0)
+DEFAULT_MIX = TokenMix(
+    prompt_tokens_mean=512.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0, output_tokens_p95=384.0
+)
 """Stands in until the first request was seen, so that a first replica can be chosen: a guess, a short chat."""
 
-LIGHTEST_MIX = TokenMix(prompt_tokens_mean=1.0, prompt_tokens_p95=1.0, output_tokens_mean=1.0)
+LIGHTEST_MIX = TokenMix(prompt_tokens_mean=1.0, prompt_tokens_p95=1.0, output_tokens_mean=1.0, output_tokens_p95=1.0)
 """What fails for this fails for every mix: only that may rule a variant out before the first request was seen."""
 
 _MIX_BITS = 6
@@ -23,12 +25,18 @@ def rounded(mix: TokenMix) -> TokenMix:
         prompt_tokens_mean=round_up(max(mix.prompt_tokens_mean, 1.0), _MIX_BITS),
         prompt_tokens_p95=round_up(longest_prompt_tokens(mix), _MIX_BITS),
         output_tokens_mean=round_up(max(mix.output_tokens_mean, 1.0), _MIX_BITS),
+        output_tokens_p95=round_up(longest_output_tokens(mix), _MIX_BITS),
     )
 
 
 def longest_prompt_tokens(mix: TokenMix) -> float:
     """The prompt that the replica must take in: at the p95, but never below the mean, which a long tail may pass."""
     return max(mix.prompt_tokens_p95, mix.prompt_tokens_mean, 1.0)
+
+
+def longest_output_tokens(mix: TokenMix) -> float:
+    """The output that the replica must produce: at the p95, but never below the mean."""
+    return max(mix.output_tokens_p95, mix.output_tokens_mean, 1.0)
 
 
 def round_up(value: float, bits: int) -> float:

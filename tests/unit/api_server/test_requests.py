@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from kubernetes.client import ApiClient
+from kubernetes.config import ConfigException
 
 from plimsoll.api_server import ApiServer, Patch, connect, translated
 from plimsoll.errors import (
@@ -182,6 +183,27 @@ def test_one_that_refuses_connections_is_unavailable(server: ApiServer, endpoint
     endpoint.server_close()
     with pytest.raises(ClusterUnavailable, match="the API server did not answer"):
         server.get("/api/v1/x")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/var/run/token"), "/var/run/token"),
+        (ConfigException("Token file exists but empty."), "Token file exists but empty."),
+    ],
+)
+def test_a_token_that_cannot_be_read_anew_is_a_request_to_try_again_with_a_hint(
+    fault: Exception, told: str, server: ApiServer, client: ApiClient, endpoint: Endpoint
+) -> None:
+    def refresh(configuration: Any) -> None:
+        raise fault
+
+    client.configuration.refresh_api_key_hook = refresh
+    with pytest.raises(ClusterUnavailable, match="GET /api/v1/x: not sent, the credentials cannot be read") as refused:
+        server.get("/api/v1/x")
+    assert told in str(refused.value)
+    assert "Check the mounted token of the service account" in str(refused.value)
+    assert endpoint.requests == []
 
 
 def test_a_failed_request_is_not_repeated_behind_our_back(server: ApiServer, endpoint: Endpoint) -> None:

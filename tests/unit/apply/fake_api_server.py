@@ -82,6 +82,13 @@ class FakeApiServer(ApiServer):
         self._match_version(verb, path, body)
         return self.keep(path, _merged(self._there(verb, path), body))
 
+    def delete(self, path: str, body: Mapping[str, Any]) -> Any:
+        self._arrives("DELETE", path, body)
+        there = self._there("DELETE", path)["metadata"]
+        if any(there.get(name) != value for name, value in (body.get("preconditions") or {}).items()):
+            raise translated(409, "the object has been modified", f"DELETE {path}")
+        return self.objects.pop(path)
+
     def _arrives(self, verb: str, path: str, body: Mapping[str, Any]) -> None:
         self.before_write()
         self._check(verb, path)

@@ -5,12 +5,22 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from plimsoll.apply import Applied, Applier, Present, Result
 from plimsoll.domain import DeploymentPlan, Finding, Mode, ObjectKey, Phase, Plan, Reason
 from unit.apply.fake_api_server import FakeApiServer
 from unit.builders import NOW_S
 from unit.explain.plans import CHAT, a_deployment_plan, a_plan, a_pool_plan, a_step, a_variant_plan
-from unit.observe.manifests import a_cache, a_deployment_manifest, a_pool_manifest, a_template, a_variant_spec
+from unit.observe.manifests import (
+    a_cache,
+    a_deployment_manifest,
+    a_marked_pod,
+    a_pool_manifest,
+    a_template,
+    a_variant_spec,
+    a_workload,
+)
 
 CHAT_PATH = "/apis/plimsoll.dev/v1alpha1/namespaces/team-a/inferencedeployments/chat"
 TALK_PATH = "/apis/plimsoll.dev/v1alpha1/namespaces/team-a/inferencedeployments/talk"
@@ -37,6 +47,8 @@ class World:
         self.may_write = may_write
         self.applier = self.restarted()
         self.cached: dict[str, Any] = {}
+        self.workloads: list[dict[str, Any]] = []
+        self.pods: list[dict[str, Any]] = []
         self.watches_catch_up()
 
     def restarted(self) -> Applier:
@@ -51,8 +63,18 @@ class World:
         self.server.writes.clear()
         chat, talk, pool = (self.cached[path] for path in (CHAT_PATH, TALK_PATH, POOL_PATH))
         cache = a_cache(("InferenceDeployment", chat), ("InferenceDeployment", talk), ("ComputePool", pool))
+        for workload in self.workloads:
+            cache.apply("Deployment", None, workload)
+        for pod in self.pods:
+            cache.apply("Pod", None, pod)
         present = Present(cache.contents(), dict(cache.deployments.raw), dict(cache.pools.raw))
         return self.applier.apply(plan, present)
+
+    def set_mode(self, path: str, mode: Mode) -> None:
+        """The user sets spec.mode, and the watch tells."""
+        live = self.server.objects[path]
+        self.server.keep(path, live | {"spec": live["spec"] | {"mode": mode.value}})
+        self.watches_catch_up()
 
     def statuses(self) -> list[str]:
         return [write.path for write in self.server.writes if write.path.endswith("/status")]
@@ -211,6 +233,37 @@ def test_recommend_writes_its_status_and_scales_nothing() -> None:
     assert world.events() == []
 
 
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_a_mode_that_does_not_scale_writes_no_event_when_ready_turns(mode: Mode) -> None:
+    world = World()
+    world.set_mode(CHAT_PATH, mode)
+    world.apply(a_plan(a_deployment_plan(mode=mode)))
+    for seconds, told in (
+        (10.0, a_deployment_plan(mode=mode, shortfall_rps=4.0)),
+        (20.0, a_deployment_plan(mode=mode)),
+    ):
+        world.apply(at(a_plan(told), seconds))
+        assert f"{CHAT_PATH}/status" in world.statuses()
+        assert world.events() == []
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_a_mode_that_does_not_scale_writes_no_event_about_what_could_not_be_planned(mode: Mode) -> None:
+    world = World()
+    world.set_mode(CHAT_PATH, mode)
+    world.apply(a_plan(findings=(Finding(CHAT, Reason.POOL_MISSING, "pool gpu-h100 is missing: create it"),)))
+    assert f"{CHAT_PATH}/status" in world.statuses()
+    assert world.events() == []
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_a_pause_that_the_plan_does_not_know_of_yet_stops_its_steps(mode: Mode) -> None:
+    world = World()
+    world.set_mode(CHAT_PATH, mode)
+    assert world.apply(a_plan(moving())).steps == ()
+    assert world.server.objects[SCALE]["spec"]["replicas"] == 2
+
+
 def test_a_replica_that_does_not_lead_writes_nothing_and_complains_of_nothing() -> None:
     world = World(may_write=lambda: False)
     applied = world.apply(a_plan(moving()))
@@ -276,3 +329,41 @@ def test_an_owned_deployment_that_is_refused_is_reported_and_the_rest_goes_on() 
     applied = world.apply(a_plan(moving(TALK)))
     assert [failure.variant for failure in applied.owned_failures] == ["h100"]
     assert [outcome.result for outcome in applied.steps] == [Result.WRITTEN]
+
+
+def test_a_deployment_without_a_variant_is_scaled_down_then_deleted_and_both_are_told() -> None:
+    world = World()
+    path = "/apis/apps/v1/namespaces/team-a/deployments/chat-old"
+    workload = a_workload("chat-old", replicas=2, controller_uid="uid-chat")
+    workload["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "plimsoll", "plimsoll.dev/deployment": "chat"}
+    world.server.keep(path, workload)
+    world.server.keep(f"{path}/scale", {"spec": {"replicas": 2}})
+    world.workloads = [workload]
+    plan = a_plan(a_deployment_plan(), a_deployment_plan(key=TALK))
+    (outcome,) = world.apply(plan).steps
+    assert (outcome.step.to_replicas, outcome.result) == (0, Result.WRITTEN)
+    assert world.events() == [("Normal", "MoveOut")]
+    world.workloads = [workload | {"spec": workload["spec"] | {"replicas": 0}}]
+    world.server.keep(path, world.workloads[0])
+    world.apply(at(plan, 10.0))
+    assert path not in world.server.objects
+    assert world.events() == [("Normal", "MoveOut")]
+    world.workloads = []
+    world.apply(at(plan, 20.0))
+    assert world.server.writes == []
+
+
+def test_a_pod_that_survives_a_scale_down_given_up_loses_its_mark_once() -> None:
+    world = World()
+    path = "/api/v1/namespaces/team-a/pods/chat-h100-0"
+    pod = a_marked_pod()
+    world.server.keep(path, pod)
+    world.workloads, world.pods = [a_workload()], [pod]
+    plan = a_plan(a_deployment_plan(), a_deployment_plan(key=TALK))
+    world.apply(plan)
+    assert world.server.written("PATCH", path) == []
+    world.apply(at(plan, 120.0))
+    assert len(world.server.written("PATCH", path)) == 1
+    world.pods = [world.server.objects[path]]
+    world.apply(at(plan, 130.0))
+    assert world.server.writes == []

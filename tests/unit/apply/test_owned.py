@@ -1,16 +1,24 @@
 """Deployments that Plimsoll owns are created without replicas, updated when their template says so, and only then."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from plimsoll.apply.owned import TEMPLATE_HASH_ANNOTATION, OwnedFailure, bring_up_to_date
+from plimsoll.apply.owned import TEMPLATE_HASH_ANNOTATION, OwnedDeployments, OwnedFailure
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import ObjectKey
 from plimsoll.observe import ClusterCache
 from unit.apply.fake_api_server import FakeApiServer
-from unit.observe.manifests import a_cache, a_deployment_manifest, a_pool_manifest, a_template, a_variant_spec
+from unit.observe.manifests import (
+    a_cache,
+    a_deployment_manifest,
+    a_pool_manifest,
+    a_profile_manifest,
+    a_template,
+    a_variant_spec,
+)
 
 PATH = "/apis/apps/v1/namespaces/team-a/deployments/chat-h100"
 TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
@@ -26,10 +34,15 @@ def a_world(*objects: tuple[str, dict[str, Any]]) -> tuple[FakeApiServer, Cluste
     return FakeApiServer(), a_cache(("ComputePool", pool), *(objects or (("InferenceDeployment", an_owner()),)))
 
 
+def an_operator(server: FakeApiServer, may_write: Callable[[], bool] = lambda: True) -> OwnedDeployments:
+    return OwnedDeployments(Writer(server, may_write, lambda _kind, _verb: None))
+
+
 def bring(
     server: FakeApiServer, cache: ClusterCache, may_write: Callable[[], bool] = lambda: True
 ) -> tuple[OwnedFailure, ...]:
-    return bring_up_to_date(cache.contents(), Writer(server, may_write, lambda _kind, _verb: None))
+    """One look of an operator that has just started."""
+    return an_operator(server, may_write).bring_up_to_date(cache.contents())
 
 
 def told(server: FakeApiServer, cache: ClusterCache) -> None:
@@ -85,19 +98,136 @@ def test_pods_carry_the_labels_that_the_deployment_selects() -> None:
 
 def test_an_unchanged_template_is_neither_read_nor_written_again() -> None:
     server, cache = a_world()
-    bring(server, cache)
+    operator = an_operator(server)
+    operator.bring_up_to_date(cache.contents())
     told(server, cache)
     server.writes.clear()
     server.reads.clear()
-    bring(server, cache)
+    operator.bring_up_to_date(cache.contents())
     assert (server.writes, server.reads) == ([], [])
 
 
 def test_a_watch_that_lags_behind_our_own_write_causes_no_second_one() -> None:
     server, cache = a_world()
-    bring(server, cache)
-    bring(server, cache)
+    operator = an_operator(server)
+    operator.bring_up_to_date(cache.contents())
+    operator.bring_up_to_date(cache.contents())
     assert len(server.writes) == 1
+
+
+def test_a_changed_template_takes_nothing_away_before_its_successor_is_ready() -> None:
+    server, cache = a_world()
+    bring(server, cache)
+    strategy = server.objects[PATH]["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
+
+def _changed(live: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return live | {"spec": live["spec"] | changes}
+
+
+def _with_image(live: dict[str, Any], image: str) -> dict[str, Any]:
+    changed = deepcopy(live)
+    changed["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    return changed
+
+
+def _with_labels(live: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
+    return live | {"metadata": live["metadata"] | {"labels": labels}}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(lambda live: _with_image(live, "elsewhere:1"), id="kubectl set image"),
+        pytest.param(lambda live: _changed(live, strategy={"type": "Recreate"}), id="strategy"),
+        pytest.param(lambda live: _with_labels(live, {}), id="labels taken off"),
+    ],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_somebody_changed_of_an_owned_deployment_is_put_back_once(
+    edit: Callable[[dict[str, Any]], dict[str, Any]], restarted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, cache = a_world()
+    operator = an_operator(server)
+    operator.bring_up_to_date(cache.contents())
+    ours = deepcopy(server.objects[PATH])
+    server.keep(PATH, edit(_changed(ours, replicas=4)))
+    told(server, cache)
+    operator = an_operator(server) if restarted else operator
+    assert operator.bring_up_to_date(cache.contents()) == ()
+    assert server.objects[PATH]["spec"] == ours["spec"] | {"replicas": 4}
+    assert server.objects[PATH]["metadata"]["labels"] == ours["metadata"]["labels"]
+    assert "somebody changed Deployment team-a/chat-h100" in caplog.text
+    told(server, cache)
+    server.writes.clear()
+    server.reads.clear()
+    operator.bring_up_to_date(cache.contents())
+    assert (server.writes, server.reads) == ([], [])
+
+
+def test_replicas_that_a_person_sets_are_no_difference() -> None:
+    server, cache = a_world()
+    operator = an_operator(server)
+    operator.bring_up_to_date(cache.contents())
+    server.keep(PATH, _changed(server.objects[PATH], replicas=7))
+    told(server, cache)
+    server.writes.clear()
+    server.reads.clear()
+    operator.bring_up_to_date(cache.contents())
+    assert (server.writes, server.reads) == ([], [])
+
+
+def test_labels_and_annotations_of_others_are_no_difference() -> None:
+    server, cache = a_world()
+    operator = an_operator(server)
+    operator.bring_up_to_date(cache.contents())
+    live = server.objects[PATH]
+    metadata = live["metadata"] | {
+        "annotations": live["metadata"]["annotations"] | {"deployment.kubernetes.io/revision": "1"}
+    }
+    server.keep(PATH, live | {"metadata": metadata | {"labels": live["metadata"]["labels"] | {"team": "a"}}})
+    told(server, cache)
+    server.writes.clear()
+    operator.bring_up_to_date(cache.contents())
+    assert server.writes == []
+
+
+def test_a_restart_on_a_large_cluster_looks_for_changes_a_few_at_a_time() -> None:
+    owners = [("InferenceDeployment", _named(an_owner(), f"chat-{number:02}")) for number in range(50)]
+    server, cache = a_world(*owners)
+    bring(server, cache)
+    assert len(server.writes) == 50
+    for path, live in server.objects.items():
+        metadata = live["metadata"] | {"namespace": "team-a", "uid": path}
+        cache.apply("Deployment", "MODIFIED", live | {"metadata": metadata})
+    operator = an_operator(server)
+    written = []
+    for _ in range(4):
+        server.writes.clear()
+        operator.bring_up_to_date(cache.contents())
+        written.append(len(server.writes))
+    assert written == [20, 20, 10, 0]
+
+
+def test_those_that_are_refused_do_not_keep_the_others_from_their_turn_after_a_restart() -> None:
+    names = [f"chat-{number:02}" for number in range(25)]
+    server, cache = a_world(*(("InferenceDeployment", _named(an_owner(), name)) for name in names))
+    bring(server, cache)
+    for path, live in server.objects.items():
+        metadata = live["metadata"] | {"namespace": "team-a", "uid": path}
+        cache.apply("Deployment", "MODIFIED", live | {"metadata": metadata})
+    for name in names[:20]:
+        server.refuse("APPLY", PATH.replace("chat", name), 403)
+    operator = an_operator(server)
+    server.writes.clear()
+    for _ in range(2):
+        operator.bring_up_to_date(cache.contents())
+    assert len(server.writes) == 5
+
+
+def _named(owner: dict[str, Any], name: str) -> dict[str, Any]:
+    return owner | {"metadata": owner["metadata"] | {"name": name, "uid": f"uid-{name}"}}
 
 
 def test_a_changed_template_is_applied_with_the_replicas_and_version_just_seen() -> None:
@@ -188,6 +318,13 @@ def test_a_deployment_on_its_way_out_gets_nothing_new() -> None:
 def test_a_variant_whose_pool_is_missing_waits_for_it() -> None:
     server, cache = a_world()
     cache.apply("ComputePool", "DELETED", a_pool_manifest())
+    assert bring(server, cache) == ()
+    assert server.writes == []
+
+
+def test_a_variant_whose_profile_is_missing_waits_for_it() -> None:
+    server, cache = a_world()
+    cache.apply("ServingProfile", "DELETED", a_profile_manifest())
     assert bring(server, cache) == ()
     assert server.writes == []
 

@@ -1,13 +1,23 @@
 """A status is written when something people act on changed, and left alone while only figures tremble."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
-from plimsoll.domain import DemandState, DeploymentPlan, Forecast, ForecastBasis, Phase, Reason, TokenMix
+from plimsoll.domain import (
+    DemandState,
+    DeploymentPlan,
+    Forecast,
+    ForecastBasis,
+    Phase,
+    Reason,
+    SolverReport,
+    TokenMix,
+)
 from plimsoll.explain import verdicts, verdicts_without_plan
 from unit.builders import NOW_S, a_demand
 from unit.explain.plans import (
@@ -24,8 +34,13 @@ FIRST = "1970-01-12T13:46:40Z"
 """NOW_S as the wire has it: a million seconds are 11 days and 13:46:40."""
 
 
-def a_status(plan: DeploymentPlan, old: Mapping[str, Any] | None = None, now_s: float = NOW_S) -> dict[str, Any]:
-    return deployment_status(plan, verdicts(plan, (), ()), old, now_s)
+PROVEN = SolverReport(Reason.SOLVED, 12.0, 12.0, 0.0, 0.01)
+
+
+def a_status(
+    plan: DeploymentPlan, old: Mapping[str, Any] | None = None, now_s: float = NOW_S, solver: SolverReport = PROVEN
+) -> dict[str, Any]:
+    return deployment_status(plan, verdicts(plan, (), ()), old, now_s, solver)
 
 
 def condition(status: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -123,7 +138,10 @@ def test_small_rates_tremble_without_a_write() -> None:
 def test_longer_prompts_are_news_even_at_the_same_rate() -> None:
     old = a_status(at(10.0))
     longer = a_demand(
-        10.0, tokens=TokenMix(prompt_tokens_mean=900.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0)
+        10.0,
+        tokens=TokenMix(
+            prompt_tokens_mean=900.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0, output_tokens_p95=384.0
+        ),
     )
     assert differs(a_status(at(10.0, demand=longer), old), old, age_s=30.0)
 
@@ -222,3 +240,19 @@ def test_a_pool_that_cannot_be_planned_for_another_cause_says_so() -> None:
     new = unplanned_pool_status("spec.price is wrong", 1, old, NOW_S + 60.0)
     assert pool_status_differs(new, old)
     assert condition(new, "Ready")["lastTransitionTime"] == FIRST
+
+
+# --- How close to the lowest cost ------------------------------------------------------------------------------------
+
+
+def test_the_proven_gap_is_told_but_is_no_reason_to_write() -> None:
+    loose = replace(PROVEN, bound_usd_per_hour=11.8, gap_ratio=0.2 / 12.0)
+    old, new = a_status(at(10.0)), a_status(at(10.0), solver=loose)
+    # 0.2 of 12.0 are 1.67%, told as the next tenth of a percent above.
+    assert (old["plan"]["costGap"], new["plan"]["costGap"]) == ("0", "0.017")
+    assert not differs(new, old, age_s=3600.0)
+
+
+def test_without_a_bound_there_is_no_gap() -> None:
+    failed = SolverReport(Reason.SOLVE_TIMED_OUT, 12.0, 0.0, 1.0, 5.0)
+    assert "costGap" not in a_status(at(10.0), solver=failed)["plan"]

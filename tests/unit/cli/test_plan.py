@@ -37,6 +37,14 @@ def test_a_covered_demand_is_feasible_and_has_a_price(tmp_path: Path) -> None:
     assert told["usdPerHour"] == 12.0  # one node of the pool
     assert told["deployments"][0]["replicaUsdPerHour"] == {"h100": 3.0}  # 12 USD/h, four replicas a node
     assert told["deployments"][0]["targetReplicas"] == 1
+    assert told["costGap"] == 0.0  # one replica on one node: nothing less would do
+
+
+def test_the_table_ends_with_the_price_and_how_close_to_the_lowest_it_is(tmp_path: Path) -> None:
+    write_world(tmp_path)
+    last = plan(tmp_path, "--demand", "chat=5:800/200").stdout.splitlines()[-2:]
+    assert last[0].startswith("total with demand given: $12.00/h")
+    assert last[1].startswith("cost equals the proven lower bound")
 
 
 def test_a_demand_beyond_the_replica_limit_ends_with_1(tmp_path: Path) -> None:

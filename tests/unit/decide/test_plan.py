@@ -6,6 +6,7 @@ import pytest
 
 from plimsoll.decide import decide
 from plimsoll.domain import (
+    Deployment,
     ExternalPrice,
     Finding,
     LatencyMetric,
@@ -17,6 +18,8 @@ from plimsoll.domain import (
     Reason,
     Snapshot,
     StockOut,
+    TargetSample,
+    Variant,
 )
 from plimsoll.planning import SolveLimits
 from unit.builders import (
@@ -124,6 +127,54 @@ def test_phases_follow_what_matters_most() -> None:
     assert phase(a_snapshot([CHAT], [])) is Phase.SHORT
     idle = a_deployment(variants=[a_variant("h100")], rps=0.0)
     assert phase(a_snapshot([idle], POOLS)) is Phase.STEADY
+
+
+def test_a_recommendation_that_differs_from_what_runs_is_no_move() -> None:
+    recommended = replace(CHAT, mode=Mode.RECOMMEND)
+    (chat,) = decide(a_snapshot([recommended], POOLS), Memory()).plan.deployments
+    assert chat.steps
+    assert chat.phase is Phase.RECOMMENDED
+
+
+def test_what_runs_as_recommended_is_steady_while_somebody_else_starts_it() -> None:
+    starting = a_deployment(variants=[a_variant("h100", replicas=1, ready=0)], rps=1.0, mode=Mode.RECOMMEND)
+    (chat,) = decide(a_snapshot([starting], POOLS), Memory()).plan.deployments
+    assert [variant.target for variant in chat.variants] == [1]
+    assert chat.phase is Phase.STEADY
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_what_is_not_scaled_takes_no_capacity_from_what_is(mode: Mode) -> None:
+    # One node of four GPUs, three of them in use by the one that is scaled; the other, more important, runs one.
+    pool = a_pool("gpu-h100", nodes=1, max_nodes=1)
+    busy = a_deployment("busy", variants=[a_running("h100", 3)], rps=60.0)
+    shown = a_deployment("shown", variants=[a_running("h100", 1)], rps=60.0, mode=mode, priority=900)
+    plan = decide(a_snapshot([busy, shown], [pool]), _watched(busy, shown)).plan
+    targets = {v.key.deployment: v.target for d in plan.deployments for v in d.variants}
+    assert targets["busy"] == 3
+    assert plan.steps_to_apply == ()
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_what_serves_on_a_cordoned_node_does_not_go_for_what_is_not_scaled(mode: Mode) -> None:
+    cordoned = a_node("gpu-h100-0", schedulable=False)
+    pool = a_pool("gpu-h100", nodes=(cordoned,), max_nodes=1)
+    busy = a_deployment("busy", variants=[a_running("h100", 3)], rps=60.0)
+    waiting = a_variant("h100", replicas=1, ready=0)
+    shown = a_deployment("shown", variants=[waiting], rps=60.0, mode=mode, priority=900)
+    plan = decide(a_snapshot([busy, shown], [pool]), _watched(busy, shown)).plan
+    assert plan.steps_to_apply == ()
+
+
+def a_running(name: str, replicas: int) -> Variant:
+    return a_variant(
+        name, replicas=replicas, pods=tuple(a_pod(f"{name}-{i}", node="gpu-h100-0") for i in range(replicas))
+    )
+
+
+def _watched(*deployments: Deployment) -> Memory:
+    """A memory in which nothing has been wanted for an hour: whatever holds a replica, it is not stabilisation."""
+    return Memory(targets={v.key: (TargetSample(NOW_S - 3600.0, 0),) for d in deployments for v in d.variants})
 
 
 def test_a_limit_on_solving_time_is_passed_to_the_solver() -> None:

@@ -15,13 +15,16 @@ from plimsoll.domain import (
     Phase,
     PoolPlan,
     Reason,
+    SolverReport,
 )
 from plimsoll.explain import (
     ConditionType,
     Verdict,
     cost,
+    gap_text,
     group_by_deployment,
     latencies_text,
+    proven_gap_ratio,
     ready_capacity_rps,
     summary,
     verdicts,
@@ -94,22 +97,49 @@ def test_a_plan_that_is_held_back_is_ready_and_says_held() -> None:
     assert verdict(ConditionType.READY, a_deployment_plan(phase=Phase.HELD)).reason is Reason.HELD
 
 
-def test_a_paused_deployment_is_ready_and_says_how_to_go_on() -> None:
-    plan = a_deployment_plan(mode=Mode.PAUSED, phase=Phase.PAUSED, shortfall_rps=4.0)
+@pytest.mark.parametrize(("rps", "carried"), [(10.0, True), (20.0, False)])
+def test_a_paused_deployment_is_ready_while_what_runs_carries_its_demand(rps: float, carried: bool) -> None:
+    plan = a_deployment_plan(rps, mode=Mode.PAUSED, phase=Phase.PAUSED)
     ready = verdict(ConditionType.READY, plan)
-    assert (ready.holds, ready.reason) == (True, Reason.PAUSED)
-    assert "until mode is Auto" in ready.message
+    assert (ready.holds, ready.reason) == (carried, Reason.PAUSED)
+    assert ready.message == (
+        f"ready replicas carry 16.0 of {rps:.1f} req/s within the SLO; replicas stay as they are: mode is Paused; "
+        "set mode: Auto to scale"
+    )
 
 
-def test_recommend_says_what_it_would_do() -> None:
+@pytest.mark.parametrize(("rps", "carried"), [(10.0, True), (20.0, False)])
+def test_a_recommendation_leaves_ready_to_what_runs(rps: float, carried: bool) -> None:
+    plan = a_deployment_plan(
+        rps, mode=Mode.RECOMMEND, phase=Phase.RECOMMENDED, steps=(a_step(),), variants=(a_variant_plan(target=3),)
+    )
+    ready = verdict(ConditionType.READY, plan)
+    assert (ready.holds, ready.reason) == (carried, Reason.RECOMMEND_ONLY)
+    assert ready.message == (
+        f"ready replicas carry 16.0 of {rps:.1f} req/s within the SLO; recommended: 3 x h100 on gpu-h100 at $12.00/h; "
+        "not applied: mode is Recommend; set mode: Auto to apply"
+    )
+
+
+@pytest.mark.parametrize(("mode", "phase"), [(Mode.RECOMMEND, Phase.RECOMMENDED), (Mode.PAUSED, Phase.PAUSED)])
+def test_nothing_reconciles_where_nothing_is_scaled(mode: Mode, phase: Phase) -> None:
+    plan = a_deployment_plan(mode=mode, phase=phase, variants=(a_variant_plan(current=3, target=5),))
+    assert ConditionType.RECONCILING.value not in types(plan)
+
+
+def test_a_recommendation_that_is_followed_already_says_so() -> None:
     ready = verdict(ConditionType.READY, a_deployment_plan(mode=Mode.RECOMMEND))
     assert (ready.holds, ready.reason) == (True, Reason.RECOMMEND_ONLY)
-    assert ready.message == "recommends only: 2 x h100 on gpu-h100 at $12.00/h"
+    assert ready.message == (
+        "ready replicas carry 16.0 of 10.0 req/s within the SLO; what runs is what is recommended: "
+        "2 x h100 on gpu-h100 at $12.00/h; mode is Recommend: set mode: Auto to keep it so"
+    )
 
 
-def test_recommend_does_not_hide_that_capacity_is_short() -> None:
+def test_a_recommendation_for_which_there_is_no_room_says_so_beside_ready() -> None:
     plan = a_deployment_plan(mode=Mode.RECOMMEND, shortfall_rps=4.0)
-    assert verdict(ConditionType.READY, plan).reason is Reason.CAPACITY_SHORT
+    assert verdict(ConditionType.READY, plan).holds is True
+    assert verdict(ConditionType.CAPACITY_AVAILABLE, plan).reason is Reason.CAPACITY_SHORT
 
 
 # --- Stalled ---------------------------------------------------------------------------------------------------------
@@ -334,3 +364,23 @@ def test_findings_are_grouped_in_their_order() -> None:
 def test_latencies_read_short() -> None:
     told = latencies_text((LatencyObservation(*TTFT_P95, 419.6), LatencyObservation(LatencyMetric.TPOT, 0.5, 38.0)))
     assert told == "ttft p95 420ms, tpot p50 38ms"
+
+
+# --- How close to the lowest cost ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        (SolverReport(Reason.SOLVED, 10.0, 9.96, 0.004, 0.1), "cost within 0.4% of the proven lower bound"),
+        # Rounded up: a bound may be weaker than told, never stronger.
+        (SolverReport(Reason.SOLVED, 10.0, 9.959, 0.0041, 0.1), "cost within 0.5% of the proven lower bound"),
+        (SolverReport(Reason.SOLVED, 10.0, 9.99999, 1e-6, 0.1), "cost equals the proven lower bound"),
+        (SolverReport(Reason.SOLVED, 0.0, 0.0, 0.0, 0.1), "cost equals the proven lower bound"),
+        # Where not everything fits and the last solve was stopped, there are values and no bound.
+        (SolverReport(Reason.SOLVED, 10.0, 0.0, 1.0, 0.1), "no lower bound on the cost is known"),
+        (SolverReport(Reason.SOLVE_TIMED_OUT, 0.0, 0.0, 0.0, 5.0), "no lower bound on the cost is known"),
+    ],
+)
+def test_the_gap_to_the_lower_bound_is_told_in_one_line(report: SolverReport, told: str) -> None:
+    assert gap_text(proven_gap_ratio(report)).startswith(told)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plimsoll.domain import ForecastBasis, Memory, TokenMix
+from plimsoll.domain import ForecastBasis, Memory
 from plimsoll.forecast import forecast
 from unit.builders import MIX, NOW_S, a_demand, a_deployment, a_policy, a_snapshot, a_variant
 from unit.forecast.histories import a_past
@@ -134,15 +134,6 @@ def test_each_deployment_is_forecast_on_its_own() -> None:
     found = forecast(a_snapshot(deployments), Memory())
 
     assert {key.name: each.now_rps for key, each in found.items()} == {"chat": 10.0, "code": 3.0}
-
-
-def test_longer_requests_count_at_once_and_shorter_ones_late() -> None:
-    past = a_past(*[10.0] * 59)
-    longer, shorter = TokenMix(1024.0, 4096.0, 256.0), TokenMix(256.0, 512.0, 32.0)
-
-    assert past.then(a_demand(10.0, tokens=longer)).forecast.tokens == longer
-    # The mean over 59 samples of 512, 1024, 128 and one of 256, 512, 32.
-    assert past.then(a_demand(10.0, tokens=shorter)).forecast.tokens == TokenMix(507.73, 1015.47, 126.4)
 
 
 def test_requests_of_no_rate_do_not_make_the_mix() -> None:

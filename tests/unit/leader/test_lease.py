@@ -22,6 +22,7 @@ class World:
     def __init__(self, lease: dict[str, Any] | None = None, **settings: Any) -> None:
         self.server = FakeApiServer({LEASE: {"metadata": {"name": "plimsoll"}, "spec": lease}} if lease else {})
         self.now_s = 100.0
+        self.taken = 0
         self.elector = self.another("me", **settings)
 
     def another(self, identity: str, **settings: Any) -> Elector:
@@ -31,7 +32,11 @@ class World:
             identity,
             lambda: self.now_s,
             lambda: datetime(2026, 11, 1, 13, 0, tzinfo=timezone(timedelta(hours=1))) + timedelta(seconds=self.now_s),
+            self._count_taking,
         )
+
+    def _count_taking(self) -> None:
+        self.taken += 1
 
     def attempt(self) -> bool:
         return asyncio.run(self.elector.try_once())
@@ -129,7 +134,7 @@ def test_writing_stops_at_the_renew_deadline_while_the_api_server_is_silent() ->
     world = World()
     world.attempt()
     world.server.refuse("GET", LEASE, 503)
-    world.now_s += 9.9
+    world.now_s += 5.9
     assert world.attempt()
     world.now_s += 0.1
     assert not world.elector.is_leader()
@@ -140,7 +145,7 @@ def test_an_attempt_that_hangs_counts_from_its_start() -> None:
     world = World()
 
     def slow() -> None:
-        world.now_s += 9.0
+        world.now_s += 5.0
 
     world.server.before_write = slow
     assert world.attempt()
@@ -153,7 +158,7 @@ def test_the_deadline_passes_before_another_replica_may_take_over() -> None:
     world.attempt()
     other = world.another("other")
     assert not asyncio.run(other.try_once())
-    world.now_s += 14.0
+    world.now_s += 10.0
     assert not world.elector.is_leader()
     assert not asyncio.run(other.try_once())
     world.now_s += 1.0
@@ -203,7 +208,7 @@ def test_a_release_that_fails_says_how_long_the_next_one_waits(caplog: pytest.Lo
     world.attempt()
     world.server.refuse("PUT", LEASE, 503)
     world.elector.release()
-    assert "Another replica takes over in 15s" in caplog.text
+    assert "Another replica takes over in 11s" in caplog.text
 
 
 def test_nothing_is_taken_after_the_release() -> None:
@@ -226,3 +231,24 @@ def test_a_lease_without_a_spec_is_free() -> None:
     world = World()
     world.server.keep(LEASE, {"metadata": {"name": "plimsoll"}})
     assert world.attempt()
+
+
+def test_taking_the_lease_is_told_once_and_renewing_it_is_not() -> None:
+    world = World(held_by("other"))
+    world.attempt()
+    assert world.taken == 0
+    world.server.keep(LEASE, {"spec": held_by("")})
+    world.attempt()
+    world.now_s += 2.0
+    world.attempt()
+    assert world.taken == 1
+
+
+def test_a_lease_that_is_lost_and_taken_again_is_told_again() -> None:
+    world = World()
+    world.attempt()
+    world.lose_to_another()
+    world.attempt()
+    world.server.keep(LEASE, {"spec": held_by("")})
+    world.attempt()
+    assert world.taken == 2

@@ -37,6 +37,7 @@ def pod_samples(pod: str = "chat-h100-a", *, model: str | None = MODEL, gone: bo
         "prompt_tokens_p95": 900.0,
         "output_tokens_rate": 500.0,
         "outputs_rate": 5.0,
+        "output_tokens_p95": 250.0,
     }
     if gone:
         steady |= {"age_s": None, "requests": None, "running": None, "waiting": None}

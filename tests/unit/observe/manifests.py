@@ -7,6 +7,7 @@ In: overrides by keyword. Out: dictionaries, and `a_cluster`, which feeds them t
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from plimsoll.api import DELETION_COST_ANNOTATION
 from plimsoll.domain import Finding, Reason
 from plimsoll.observe import Cluster, ClusterCache, resolve
 from plimsoll.observe.targets import Scales
@@ -145,6 +146,14 @@ def a_pod_manifest(
         },
         "status": {"phase": "Running", "conditions": [ready] if ready_since else []},
     }
+
+
+def a_marked_pod(manager: str = "plimsoll", cost: str = "-100", **metadata: Any) -> Manifest:
+    """A pod that somebody (by default we) marked to go first."""
+    owned: Manifest = {"f:metadata": {"f:annotations": {f"f:{DELETION_COST_ANNOTATION}": {}}}}
+    marks = {"annotations": {DELETION_COST_ANNOTATION: cost, "other": "stays"}, "uid": "uid-pod"}
+    fields = [{"manager": manager, "operation": "Update", "fieldsV1": owned}]
+    return a_pod_manifest(**{**marks, "managedFields": fields, **metadata})
 
 
 def a_node_manifest(name: str = "gpu-0", *, pool: str = "gpu-h100", **overrides: Any) -> Manifest:

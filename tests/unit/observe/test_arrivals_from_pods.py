@@ -30,6 +30,11 @@ def test_arrivals_are_completions_plus_growth_of_requests_in_flight() -> None:
     assert (demand.running, demand.waiting) == (40.0, 30.0)
 
 
+def test_demand_says_over_how_long_it_was_averaged() -> None:
+    demand, _ = demand_of(an_asked(), replace(a_reading(pod_samples()), window_s=8.0))
+    assert demand.window_s == 8.0
+
+
 def test_a_draining_backlog_is_not_demand() -> None:
     # 5 done a second, 3 of them from the backlog: 190 -> 10 in 60 s.
     demand, _ = demand_of(an_asked(), a_reading(pod_samples(waiting_before=180.0)))
@@ -184,12 +189,31 @@ def test_tokens_are_means_over_all_pods_weighted_by_their_requests() -> None:
     busy = pod_samples("chat-h100-b", prompt_tokens_rate=1000.0, prompts_rate=15.0, prompt_tokens_p95=100.0)
     demand, _ = demand_of(an_asked(a_server(*old_pods(*names))), a_reading(pod_samples(), busy))
     # Prompts are 3500 tokens by 20 requests, their p95 weighs 900 five times and 100 fifteen times.
-    assert demand.tokens == TokenMix(175.0, 300.0, 100.0)
+    assert demand.tokens == TokenMix(175.0, 300.0, 100.0, 250.0)
+
+
+def test_the_high_output_is_weighted_by_the_requests_of_each_pod() -> None:
+    names = ["chat-h100-a", "chat-h100-b"]
+    short = pod_samples("chat-h100-b", output_tokens_rate=300.0, outputs_rate=15.0, output_tokens_p95=50.0)
+    demand, _ = demand_of(an_asked(a_server(*old_pods(*names))), a_reading(pod_samples(), short))
+    # Outputs are 800 tokens by 20 requests, their p95 weighs 250 five times and 50 fifteen times.
+    assert demand.tokens == TokenMix(500.0, 900.0, 40.0, 100.0)
 
 
 def test_without_a_histogram_the_high_prompt_is_twice_the_mean() -> None:
     demand, _ = demand_of(an_asked(), a_reading(without(pod_samples(), Signal.PROMPT_TOKENS_P95)))
-    assert demand.tokens == TokenMix(500.0, 1000.0, 100.0)
+    assert demand.tokens == TokenMix(500.0, 1000.0, 100.0, 250.0)
+
+
+def test_without_a_histogram_the_high_output_is_that_of_a_geometric_length() -> None:
+    demand, _ = demand_of(an_asked(), a_reading(without(pod_samples(), Signal.OUTPUT_TOKENS_P95)))
+    assert demand.tokens == TokenMix(500.0, 900.0, 100.0, 300.0)
+
+
+def test_the_high_output_is_never_below_the_mean() -> None:
+    # Coarse buckets can say so: the p95 lies within the first of them.
+    demand, _ = demand_of(an_asked(), a_reading(pod_samples(output_tokens_p95=60.0)))
+    assert demand.tokens == TokenMix(500.0, 900.0, 100.0, 100.0)
 
 
 def test_with_nothing_done_in_the_window_the_last_mix_is_kept() -> None:
@@ -200,9 +224,10 @@ def test_with_nothing_done_in_the_window_the_last_mix_is_kept() -> None:
         prompt_tokens_p95=math.nan,
         output_tokens_rate=0.0,
         outputs_rate=0.0,
+        output_tokens_p95=math.nan,
     )
     demand, after = demand_of(an_asked(), a_reading(idle), known_before())
-    assert demand.tokens == TokenMix(500.0, 900.0, 100.0)
+    assert demand.tokens == TokenMix(500.0, 900.0, 100.0, 250.0)
     again, _ = demand_of(an_asked(), a_reading(idle), after, NOW_S + 10.0)
     assert again.tokens == demand.tokens
 

@@ -116,7 +116,7 @@ def test_tokens_come_from_the_engines_where_the_gateway_shows_none() -> None:
         {Engine.GATEWAY: EngineReading((at_gateway(),)), Engine.VLLM: EngineReading((pod_samples(),))},
     )
     demand, _ = demand_of(behind_gateway("chat-h100-a"), both)
-    assert demand.tokens == TokenMix(500.0, 900.0, 100.0)
+    assert demand.tokens == TokenMix(500.0, 900.0, 100.0, 250.0)
     assert demand.running == 10.0
 
 
@@ -144,7 +144,7 @@ def test_custom_queries_give_rate_tokens_and_requests_in_flight() -> None:
     )
     demand, _ = demand_of(CUSTOM, reading)
     assert (demand.state, demand.arrival_rate_rps) == (DemandState.KNOWN, 7.5)
-    assert demand.tokens == TokenMix(400.0, 800.0, 80.0)
+    assert demand.tokens == TokenMix(400.0, 800.0, 80.0, 240.0)
     assert (demand.running, demand.waiting) == (4.0, 1.0)
     assert not demand.sees_zero_replicas
 

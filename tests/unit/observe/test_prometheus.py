@@ -4,6 +4,9 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import prometheus_api_client.exceptions
@@ -21,6 +24,7 @@ from plimsoll.observe.prometheus import (
     PrometheusSettings,
     Wanted,
     connect,
+    read_token,
     translated,
 )
 from plimsoll.observe.queries import Signal
@@ -54,6 +58,58 @@ class Answers(list[Any]):
 def series(signal: str, value: str, **labels: str) -> dict[str, Any]:
     metric = {"namespace": "team-a", "pod": "chat-0", "model_name": "llama", "plimsoll_signal": signal, **labels}
     return {"metric": metric, "value": [1.0, value]}
+
+
+class Prometheus(ThreadingHTTPServer):
+    """Answers every query with nothing, and remembers how it was signed."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.signed: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Prometheus
+
+    def do_POST(self) -> None:
+        self.server.signed.append(self.headers.get("Authorization"))
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        answer = b'{"data": {"result": []}}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def prometheus() -> Iterator[Prometheus]:
+    with Prometheus() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def a_reader(url: str, token_file: Path | None) -> Iterator[MetricsReader]:
+    settings = PrometheusSettings(url, bearer_token_file=token_file)
+    client = connect(settings)
+    reader = MetricsReader(settings, client)
+    try:
+        yield reader
+    finally:
+        reader.close()
+        client._session.close()  # type: ignore[attr-defined]
 
 
 def read(client: Client, wanted: Wanted, timeout_s: float = 1.0) -> MetricsReading:
@@ -219,3 +275,52 @@ def test_long_answers_are_cut_in_messages() -> None:
 def test_the_client_itself_never_retries() -> None:
     client = connect(PrometheusSettings(URL))
     assert client._session.get_adapter(URL).max_retries.total == 0  # type: ignore[attr-defined]
+
+
+# --- The token -------------------------------------------------------------------------------------------------------
+
+ONE_QUERY = Wanted({}, {KEY: {"arrival_rate": "up"}})
+
+
+def test_a_token_that_was_rotated_is_sent_from_the_next_reading_on(prometheus: Prometheus, tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text("first\n")
+    with a_reader(prometheus.url, token_file) as reader:
+        asyncio.run(reader.read(ONE_QUERY))
+        token_file.write_text("second\n")
+        asyncio.run(reader.read(ONE_QUERY))
+    assert prometheus.signed == ["Bearer first", "Bearer second"]
+
+
+def test_without_a_token_file_nothing_is_signed(prometheus: Prometheus) -> None:
+    with a_reader(prometheus.url, None) as reader:
+        assert asyncio.run(reader.read(ONE_QUERY)).custom[KEY].failure is None
+    assert prometheus.signed == [None]
+
+
+def test_a_token_file_that_vanishes_is_a_failure_that_names_it_until_it_is_back(
+    prometheus: Prometheus, tmp_path: Path
+) -> None:
+    token_file = tmp_path / "token"
+    with a_reader(prometheus.url, token_file) as reader:
+        failure = asyncio.run(reader.read(ONE_QUERY)).custom[KEY].failure
+        assert failure is not None
+        assert f"observe.bearer_token_file {token_file} cannot be read: No such file or directory" in failure
+        assert prometheus.signed == [], "nothing is asked without the token"
+        token_file.write_text("back")
+        assert asyncio.run(reader.read(ONE_QUERY)).custom[KEY].failure is None
+    assert prometheus.signed == ["Bearer back"]
+
+
+def test_an_empty_token_file_is_not_sent_as_a_token(tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text("\n")
+    with pytest.raises(MetricsUnavailable, match="is empty: put the token for Prometheus into it"):
+        read_token(token_file)
+
+
+def test_a_token_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MetricsUnavailable, match=r"token cannot be read: it is not text"):
+        read_token(token_file)

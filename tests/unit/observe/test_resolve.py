@@ -224,6 +224,43 @@ def test_an_owned_target_is_recognised_by_its_controller() -> None:
     assert cluster.deployments[0].variants[0].replicas == 2
 
 
+def a_retired_workload(**metadata: Any) -> Manifest:
+    """Deployment chat-old, made for a variant that is gone, whose pods are of app chat-old."""
+    workload = a_workload("chat-old", controller_uid="uid-chat")
+    workload["metadata"] |= {
+        "labels": {"app.kubernetes.io/managed-by": "plimsoll", "plimsoll.dev/deployment": "chat"}
+        | {"plimsoll.dev/variant": "h100"},
+        "annotations": {"plimsoll.dev/engine": "OpenVINO"},
+        **metadata,
+    }
+    return workload
+
+
+def test_pods_whose_variant_is_gone_still_count_where_demand_is_read() -> None:
+    pods = [("Pod", a_pod_manifest(f"chat-old-{name}", app="chat-old")) for name in "ab"]
+    cluster = a_cluster(CHAT, WORKLOAD, ("Pod", a_pod_manifest()), ("Deployment", a_retired_workload()), *pods)
+    staying, leaving = cluster.asked[0].servers
+    assert [pod.name for pod in staying.pods] == ["chat-h100-0"]
+    assert (leaving.engine, leaving.workload) == (Engine.OPENVINO, "chat-old")
+    assert [pod.name for pod in leaving.pods] == ["chat-old-a", "chat-old-b"]
+    assert leaving.variant != staying.variant
+
+
+def test_pods_whose_variant_is_gone_take_room_as_a_stranger_s() -> None:
+    pod = a_pod_manifest("chat-old-a", app="chat-old", cpu="24")
+    node = ("Node", a_node_manifest())
+    cluster = a_cluster(CHAT, WORKLOAD, node, ("Deployment", a_retired_workload()), ("Pod", pod))
+    assert cluster.pools[0].nodes[0].foreign_requests == {"cpu": 24.0}
+    assert [variant.name for variant in cluster.deployments[0].variants] == ["h100"]
+
+
+@pytest.mark.parametrize("engine", ["", "SomethingNew"])
+def test_pods_of_an_engine_that_nobody_knows_are_not_read(engine: str) -> None:
+    retired = a_retired_workload(annotations={"plimsoll.dev/engine": engine})
+    (asked,) = a_cluster(CHAT, WORKLOAD, ("Deployment", retired)).asked
+    assert [server.variant for server in asked.servers] == ["h100"]
+
+
 @pytest.mark.parametrize("controller_uid", [None, "uid-of-another"])
 def test_a_strangers_deployment_under_our_name_is_never_taken_over(controller_uid: str | None) -> None:
     owned = chat(a_variant_spec(targetRef=None, template=a_template()))

@@ -58,8 +58,9 @@ class Office:
     ) -> None:
         self.metrics, self.pen = Metrics(), _Pen(applied)
         observer = _Sights(*(sights or (a_sight(),)))
+        self.due = asyncio.Event()
         self.ticker = Ticker(
-            ClusterCache(), observer, self.pen, may_write, self.metrics, interval_s, now_s=lambda: NOW_S
+            ClusterCache(), observer, self.pen, may_write, self.metrics, interval_s, self.due, now_s=lambda: NOW_S
         )
 
     def tick(self, times: int = 1) -> None:
@@ -161,3 +162,25 @@ def test_the_loop_ends_at_once_when_told_to_stop_in_its_pause() -> None:
 
     asyncio.run(run())
     assert len(office.pen.plans) == 1
+
+
+def test_a_standby_that_takes_the_lease_writes_at_once_and_not_at_the_end_of_its_pause() -> None:
+    leads = False
+    office = Office(may_write=lambda: leads, interval_s=60.0)
+
+    async def run() -> None:
+        nonlocal leads
+        stopping = asyncio.Event()
+        running = asyncio.create_task(office.ticker.run(stopping))
+        while office.value("plimsoll_ticks_total", outcome="ok") != 1.0:
+            await asyncio.sleep(0.01)
+        leads = True
+        office.due.set()
+        while not office.pen.plans:
+            await asyncio.sleep(0.01)
+        stopping.set()
+        await running
+
+    asyncio.run(asyncio.wait_for(run(), timeout=1.5))
+    assert office.value("plimsoll_leader") == 1.0
+    assert office.value("plimsoll_ticks_total", outcome="ok") == 2.0, "one tick for the call, and no more"

@@ -45,7 +45,7 @@ def assert_feasible(allocation: Allocation, deployments: Iterable[Deployment], p
             assert variant.min_replicas <= allocation.replicas[variant.key] <= variant.max_replicas, variant.key
     snapshot = a_snapshot(deployments, pools)
     forecasts = {deployment.key: a_forecast(deployment) for deployment in deployments}
-    problem = state_problem(snapshot, forecasts, options_for(deployments, _any_rate(deployments)), {})
+    problem = state_problem(snapshot, forecasts, options_for(deployments, _any_rate(deployments)), {}, {})
     for pool in snapshot.pools:
         assert allocation.nodes[pool.name] <= pool.max_nodes
         room, users = problem.rooms[pool.name], problem.choices_in(pool.name)

@@ -79,7 +79,7 @@ def test_a_saving_too_small_for_its_move_says_so() -> None:
     lost = only(allocation.alternatives[chat.key])
     assert (lost.reason, lost.detail) == (
         Reason.CHANGE_DOES_NOT_PAY,
-        "saves 0.06 USD/h, less than the overlap of the move costs",
+        "saves 0.06 USD/h, less than the overlap of the move and 2% of the cost so far",
     )
 
 

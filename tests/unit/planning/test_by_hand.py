@@ -14,6 +14,7 @@ from plimsoll.domain import (
     Reason,
     StockOut,
 )
+from plimsoll.planning import SolveLimits
 from unit.builders import (
     CPU_NODE,
     GIB,
@@ -309,3 +310,12 @@ def test_options_are_looked_up_for_every_variant() -> None:
     chat = a_deployment(variants=[H100], rps=6.0)
     with pytest.raises(KeyError):
         plan([chat], [GPU_POOL], {}, options=options_for([a_deployment("other")], RPS))
+
+
+def test_the_gap_of_a_recommendation_counts_as_that_of_the_plan() -> None:
+    # Stopped at the first plan found; what is applied runs nothing, costs nothing and is proven.
+    careless = SolveLimits(exact_up_to_columns=0, gap_ratio=10.0, max_branch_nodes=0)
+    fleet = [a_deployment(f"chat-{i}", variants=[H100, XEON], rps=7.0 + 5.0 * i, mode=Mode.RECOMMEND) for i in range(4)]
+    allocation = plan(fleet, [GPU_POOL, a_pool("cpu-amx", price_usd_per_hour=5.0)], RPS, limits=careless)
+    assert allocation.solver.gap_ratio > 0
+    assert allocation.solver.cost_usd_per_hour > 0

@@ -31,7 +31,7 @@ def problem_of(
     ]
     pool = a_pool("cpu", nodes=nodes, max_nodes=max_nodes, node_resources=TEN_CORES)
     forecasts = {deployment.key: a_forecast(deployment) for deployment in fleet}
-    return state_problem(a_snapshot(fleet, [pool]), forecasts, options_for(fleet, {"v": 1.0}), {})
+    return state_problem(a_snapshot(fleet, [pool]), forecasts, options_for(fleet, {"v": 1.0}), {}, {})
 
 
 def test_the_largest_replicas_are_seated_first() -> None:

@@ -191,10 +191,11 @@ def test_a_plan_that_is_short_is_no_reason_to_take_away_what_serves() -> None:
 # --- Who gives way ---------------------------------------------------------------------------------------------------
 
 
-def next_to_a_waiting_one(priority: int, *, ready: int = 0) -> dict[str, tuple[int, int]]:
+def next_to_a_waiting_one(priority: int, *, ready: int = 0, mode: Mode = Mode.AUTO) -> dict[str, tuple[int, int]]:
     """The steps of a deployment of priority 100 that is to go from 5 to 2, beside another that wants 3 in its pool."""
     low = two(h100=5)
-    other = a_deployment("other", variants=[a_variant("h100", replicas=3, ready=ready)], priority=priority, rps=18.0)
+    waiting = a_variant("h100", replicas=3, ready=ready)
+    other = a_deployment("other", variants=[waiting], priority=priority, mode=mode, rps=18.0)
     fleet = (low, other)
     plans = [an_allocation(low, {"h100": 2}, shortfall_rps=18.0), an_allocation(other, {"h100": 3})]
     rollout = roll_out(
@@ -215,6 +216,11 @@ def test_a_lower_priority_gives_way_to_a_higher_one_that_waits_for_its_pool() ->
 @pytest.mark.parametrize(("priority", "ready"), [(100, 0), (50, 0), (200, 3)])
 def test_nobody_gives_way_to_an_equal_or_lower_priority_or_to_one_that_is_served(priority: int, ready: int) -> None:
     assert next_to_a_waiting_one(priority=priority, ready=ready) == {}
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.PAUSED])
+def test_nobody_gives_way_to_one_that_is_not_scaled(mode: Mode) -> None:
+    assert next_to_a_waiting_one(priority=200, mode=mode) == {}
 
 
 def test_a_budget_is_kept_although_demand_is_not_covered() -> None:
@@ -315,7 +321,16 @@ def test_recommended_steps_are_shown_as_such() -> None:
     rollout = rolled_out(two(h100=1, mode=Mode.RECOMMEND), {"h100": 3}, rps=18.0)
     assert changes(rollout) == {"h100": (1, 3)}
     assert rollout.steps[0].reason is Reason.RECOMMEND_ONLY
-    assert message(rollout, "h100").startswith("mode is Recommend, nothing is written; would go from 1 to 3 replicas")
+    assert message(rollout, "h100").startswith("3 replicas are recommended, 1 is asked for: ")
+    assert message(rollout, "h100").endswith("; not applied: mode is Recommend; set mode: Auto to apply")
+
+
+def test_what_is_recommended_waits_for_nothing() -> None:
+    rollout = rolled_out(two(h100=2, mode=Mode.RECOMMEND), {"xeon": 6}, rps=10.0)
+    assert reason(rollout, "h100") is Reason.RECOMMEND_ONLY
+    assert message(rollout, "h100").startswith("0 replicas are recommended, 2 are asked for")
+    assert "waits" not in message(rollout, "h100")
+    assert "waits" not in message(rollout, "xeon")
 
 
 # --- Stock-outs ------------------------------------------------------------------------------------------------------

@@ -112,15 +112,41 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "leader",
     [
-        {"retry_s": 10},
-        {"renew_deadline_s": 15},
+        {"renew_deadline_s": 7},
+        {"renew_deadline_s": 11},
         {"renew_deadline_s": 20},
-        {"lease_duration_s": 9},
+        {"lease_duration_s": 10},
+        {"lease_duration_s": 5},
     ],
 )
-def test_a_lease_that_two_replicas_could_hold_is_refused(leader: dict[str, float]) -> None:
+def test_a_lease_under_which_two_replicas_could_write_is_refused(leader: dict[str, float]) -> None:
     message = refusal({"leader": leader})
-    assert "otherwise two replicas could write at once; the defaults are 2, 10 and 15" in message
+    assert "could still be under way when another replica begins to write. Raise leader.lease_duration_s" in message
+    assert "leader.renew_deadline_s=6, cluster.timeout_s=4, leader.lease_duration_s=11" in message
+
+
+def test_a_write_must_end_before_another_replica_may_begin() -> None:
+    assert "cluster.timeout_s (5) is not below" in refusal({"cluster": {"timeout_s": 5}})
+    longer: dict[str, dict[str, Any]] = {"cluster": {"timeout_s": 5}, "leader": {"lease_duration_s": 11.1}}
+    assert load_settings(longer).leader.lease_duration_s == 11.1
+
+
+def test_a_leader_that_would_lose_the_lease_between_two_renewals_is_refused() -> None:
+    assert "would stop writing between two renewals. Lower leader.retry_s" in refusal({"leader": {"retry_s": 6}})
+
+
+def test_without_an_election_the_lease_puts_no_limit_on_time_outs() -> None:
+    settings = load_settings({"cluster": {"timeout_s": 30}, "leader": {"enabled": False}})
+    assert settings.cluster.timeout_s == 30.0
+
+
+def test_with_the_defaults_a_successor_acts_within_20_seconds_of_the_death_of_the_leader() -> None:
+    settings = load_settings({})
+    leader = settings.leader
+    # It may see the last renewal one retry late, and look again one retry after the end of the lease.
+    leads_s = leader.retry_s + leader.lease_duration_s + leader.retry_s
+    # Its first tick waits for metrics at most; it plans and writes within a second.
+    assert leads_s + settings.observe.timeout_s + 1.0 <= 20.0
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:
@@ -146,8 +172,8 @@ def test_defaults_are_what_the_manual_says() -> None:
         "leader.enabled": "True",
         "leader.lease_name": "plimsoll",
         "leader.lease_namespace": "plimsoll-system",
-        "leader.lease_duration_s": "15.0",
-        "leader.renew_deadline_s": "10.0",
+        "leader.lease_duration_s": "11.0",
+        "leader.renew_deadline_s": "6.0",
         "leader.retry_s": "2.0",
         "http.host": "0.0.0.0",
         "http.port": "8080",

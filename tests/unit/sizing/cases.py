@@ -17,7 +17,7 @@ TTFT, TPOT, E2E = LatencyMetric.TTFT, LatencyMetric.TPOT, LatencyMetric.E2E
 PUBLISHED = Case(
     step_time=StepTime(7.0, 0.03, 0.03, 0.0005),
     slots=64,
-    mix=TokenMix(prompt_tokens_mean=512.0, prompt_tokens_p95=512.0, output_tokens_mean=128.0),
+    mix=TokenMix(prompt_tokens_mean=512.0, prompt_tokens_p95=512.0, output_tokens_mean=128.0, output_tokens_p95=384.0),
     slo=(),
 )
 """The check vector's replica. Source: design, section 3."""
@@ -25,7 +25,7 @@ PUBLISHED = Case(
 BY_HAND = Case(
     step_time=StepTime(10.0, 0.0, 0.0, 0.0),
     slots=1,
-    mix=TokenMix(prompt_tokens_mean=100.0, prompt_tokens_p95=100.0, output_tokens_mean=9.0),
+    mix=TokenMix(prompt_tokens_mean=100.0, prompt_tokens_p95=100.0, output_tokens_mean=9.0, output_tokens_p95=27.0),
     slo=(),
 )
 """One request at a time, every step 10 ms whatever it holds: P = D = 10 ms, service 10 + 9 x 10 = 100 ms, mu = 10/s."""
@@ -46,7 +46,7 @@ def a_chain(*cases: Case) -> Chain:
 def any_case() -> st.SearchStrategy[Case]:
     """A replica from a fast GPU to a slow CPU, with one to three promises."""
     mixes = st.builds(
-        lambda prompt, tail, output: TokenMix(prompt, prompt * tail, output),
+        lambda prompt, tail, output: TokenMix(prompt, prompt * tail, output, output * tail),
         st.floats(1.0, 4000.0),
         st.floats(1.0, 4.0),
         st.floats(1.0, 1000.0),

@@ -63,7 +63,9 @@ def test_replicas_add_up() -> None:
 
 def test_a_slightly_shifted_mix_has_the_same_safe_rate() -> None:
     # So that a plan does not tremble with the mix: both round up to prompts of 528 and outputs of 132 tokens.
-    assert _option(tokens=TokenMix(513.0, 1025.0, 130.5)) == _option(tokens=TokenMix(527.0, 1040.0, 131.9))
+    assert _option(tokens=TokenMix(513.0, 1025.0, 130.5, 385.0)) == _option(
+        tokens=TokenMix(527.0, 1040.0, 131.9, 391.0)
+    )
 
 
 def test_an_unreachable_slo_says_what_the_variant_needs() -> None:
@@ -137,7 +139,7 @@ def test_a_request_that_does_not_fit_the_memory_is_refused() -> None:
 
 
 def test_before_the_first_request_a_guessed_mix_stands_in() -> None:
-    assert _option(tokens=None) == _option(tokens=TokenMix(512.0, 1024.0, 128.0))
+    assert _option(tokens=None) == _option(tokens=TokenMix(512.0, 1024.0, 128.0, 384.0))
 
 
 @pytest.mark.parametrize(

@@ -21,17 +21,25 @@ def test_rounding_by_hand(value: float, expected: float) -> None:
 
 
 def test_rounding_twice_changes_nothing() -> None:
-    once = rounded(TokenMix(333.3, 1234.5, 77.7))
+    once = rounded(TokenMix(333.3, 1234.5, 77.7, 234.5))
 
     assert rounded(once) == once
 
 
 def test_lengths_are_at_least_a_token() -> None:
-    assert rounded(TokenMix(0.0, 0.0, 0.2)) == TokenMix(1.0, 1.0, 1.0)
+    assert rounded(TokenMix(0.0, 0.0, 0.2, 0.3)) == TokenMix(1.0, 1.0, 1.0, 1.0)
+
+
+def test_the_longest_output_is_never_below_the_mean() -> None:
+    assert rounded(TokenMix(1.0, 1.0, 900.0, 400.0)).output_tokens_p95 >= 900.0
+
+
+def test_rounding_makes_no_length_shorter() -> None:
+    assert rounded(TokenMix(1.0, 1.0, 1.0, 385.0)).output_tokens_p95 == 392.0  # the next step of eight
 
 
 def test_the_longest_prompt_is_never_below_the_mean() -> None:
-    assert longest_prompt_tokens(TokenMix(900.0, 400.0, 1.0)) == 900.0
+    assert longest_prompt_tokens(TokenMix(900.0, 400.0, 1.0, 1.0)) == 900.0
 
 
 @pytest.mark.parametrize(
@@ -41,4 +49,4 @@ def test_the_longest_prompt_is_never_below_the_mean() -> None:
 def test_slots_end_at_sequences_or_at_memory(max_sequences: int, kv_cache_tokens: int, expected: int) -> None:
     profile = a_profile(max_sequences=max_sequences, kv_cache_tokens=kv_cache_tokens)
 
-    assert slots(profile, TokenMix(512.0, 512.0, 128.0)) == expected
+    assert slots(profile, TokenMix(512.0, 512.0, 128.0, 384.0)) == expected

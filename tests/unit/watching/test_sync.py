@@ -1,7 +1,8 @@
 """The cache is complete when the watches have told of everything, and keeps nothing that is gone."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,12 +14,13 @@ from plimsoll.domain import ObjectKey
 from plimsoll.errors import ClusterUnavailable, NotFound
 from plimsoll.observe import ClusterCache
 from plimsoll.settings import ClusterSettings
-from plimsoll.watching import WATCHED, WatchedKind, WatchSync, kopf_settings, registry_for, served_kinds
+from plimsoll.watching import WATCHED, Pauses, WatchedKind, WatchSync, kopf_settings, registry_for, scopes, served_kinds
 from unit.apply.fake_api_server import FakeApiServer
 
 POD = next(watched for watched in WATCHED if watched.kind == "Pod")
 DEPLOYMENT = next(watched for watched in WATCHED if watched.kind == "Deployment")
 KEY = ObjectKey("team-a", "chat-0")
+QUICK = Pauses(while_incomplete_s=0.01, after_gap_s=0.05, after_failure_s=0.01)
 
 
 def a_pod(name: str = "chat-0", uid: str = "uid-1") -> dict[str, Any]:
@@ -55,7 +57,7 @@ class World:
     def __init__(self, *there: dict[str, Any], namespaces: tuple[str, ...] = ()) -> None:
         self.server = Listing({"/api/v1/pods": list(there)})
         self.cache = ClusterCache()
-        self.sync = WatchSync(self.cache, self.server, (POD,), namespaces)
+        self.sync = WatchSync(self.cache, self.server, (POD,), namespaces, QUICK)
 
     def tell(self, event_type: str | None, pod: dict[str, Any]) -> None:
         self.sync.on_event("Pod", event_type, pod)
@@ -156,12 +158,13 @@ def test_an_object_told_of_during_the_look_is_not_reported_as_gone() -> None:
     assert world.sync.look() == (True, [])
 
 
-def test_only_the_served_namespaces_are_compared() -> None:
-    world = World(namespaces=("team-a", "team-b"))
-    world.sync.look()
-    assert [read.split("?")[0] for read in world.server.reads] == [
-        "/api/v1/namespaces/team-a/pods",
-        "/api/v1/namespaces/team-b/pods",
+def test_only_the_served_namespaces_are_compared_but_pods_take_room_everywhere() -> None:
+    server = Listing({})
+    WatchSync(ClusterCache(), server, (DEPLOYMENT, POD), ("team-a", "team-b")).look()
+    assert [read.split("?")[0] for read in server.reads] == [
+        "/apis/apps/v1/namespaces/team-a/deployments",
+        "/apis/apps/v1/namespaces/team-b/deployments",
+        "/api/v1/pods",
     ]
 
 
@@ -172,6 +175,101 @@ def test_a_look_that_fails_says_so_instead_of_calling_everything_gone() -> None:
     with pytest.raises(ClusterUnavailable):
         world.sync.look()
     assert world.known == ["chat-0"]
+
+
+# --- When it is compared ---------------------------------------------------------------------------------------------
+
+
+class Run:
+    """The sync at work, beside what the test makes of the world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.stopping = asyncio.Event()
+
+    async def __aenter__(self) -> "Run":
+        self.running = asyncio.create_task(self.world.sync.run(self.stopping))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stopping.set()
+        await asyncio.wait_for(self.running, timeout=1.0)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(1.5):
+            while not holds():
+                await asyncio.sleep(0.005)
+
+    def delete_unseen(self) -> None:
+        self.world.server.pods = {"/api/v1/pods": [a_pod("chat-1", "uid-2")]}
+
+
+def both_told() -> World:
+    world = World(a_pod(), a_pod("chat-1", "uid-2"))
+    world.tell(None, a_pod())
+    world.tell(None, a_pod("chat-1", "uid-2"))
+    return world
+
+
+def test_a_watch_that_lists_anew_after_a_gap_brings_out_at_once_what_was_deleted_in_it() -> None:
+    world = both_told()
+
+    async def scene() -> None:
+        async with Run(world) as run:
+            await run.until(lambda: world.sync.complete)
+            run.delete_unseen()
+            world.tell(None, a_pod("chat-1", "uid-2"))
+            await run.until(lambda: world.known == ["chat-1"])
+
+    asyncio.run(scene())
+
+
+def test_a_long_listing_after_a_gap_costs_few_looks() -> None:
+    world = both_told()
+
+    async def scene() -> int:
+        async with Run(world) as run:
+            await run.until(lambda: world.sync.complete)
+            before = len(world.server.reads)
+            for _ in range(50):
+                world.tell(None, a_pod())
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(2 * QUICK.after_gap_s)
+            return len(world.server.reads) - before
+
+    # 50 ms of events and as long a pause: one look for what came before it ends, one for what came after.
+    assert 1 <= asyncio.run(scene()) <= 3
+
+
+def test_an_ordinary_event_costs_no_look() -> None:
+    world = both_told()
+
+    async def scene() -> int:
+        async with Run(world) as run:
+            await run.until(lambda: world.sync.complete)
+            before = len(world.server.reads)
+            world.tell("MODIFIED", a_pod())
+            world.tell("ADDED", a_pod("chat-2", "uid-3"))
+            await asyncio.sleep(3 * QUICK.after_gap_s)
+            return len(world.server.reads) - before
+
+    assert asyncio.run(scene()) == 0
+
+
+def test_a_look_that_fails_is_repeated_soon(caplog: pytest.LogCaptureFixture) -> None:
+    world = both_told()
+
+    async def scene() -> None:
+        async with Run(world) as run:
+            await run.until(lambda: world.sync.complete)
+            run.delete_unseen()
+            world.server.refuse("GET", "/api/v1/pods", 503)
+            world.tell(None, a_pod("chat-1", "uid-2"))
+            await run.until(lambda: "cannot compare the cache with the cluster" in caplog.text)
+            world.server.refusals.clear()
+            await run.until(lambda: world.known == ["chat-1"])
+
+    asyncio.run(scene())
 
 
 # --- Which kinds there are -------------------------------------------------------------------------------------------
@@ -208,6 +306,20 @@ def test_an_api_server_that_is_down_is_not_taken_for_one_without_crds() -> None:
     server.refusals["GET", WATCHED[0].root] = translated(503, "down", "GET")
     with pytest.raises(ClusterUnavailable):
         served_kinds(server)
+
+
+def test_where_only_some_namespaces_are_served_pods_and_nodes_are_watched_in_the_whole_cluster() -> None:
+    served, whole = scopes(WATCHED, ("team-a",))
+    assert served.namespaces == ("team-a",)
+    assert whole.namespaces == ()
+    assert {"Pod", "Node", "ComputePool"} <= {watched.kind for watched in whole.kinds}
+    assert {"InferenceDeployment", "Deployment", "StatefulSet"} <= {watched.kind for watched in served.kinds}
+    assert sorted(map(str, (*served.kinds, *whole.kinds))) == sorted(map(str, WATCHED))
+
+
+def test_where_all_namespaces_are_served_there_is_one_scope() -> None:
+    (scope,) = scopes(WATCHED, ())
+    assert (scope.namespaces, scope.kinds) == ((), WATCHED)
 
 
 def test_kopf_watches_every_kind_and_writes_nothing_of_its_own() -> None:

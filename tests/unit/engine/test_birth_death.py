@@ -40,7 +40,7 @@ def test_step_and_completion_rate_are_the_law_by_hand() -> None:
     # I = 100, O = 9, alpha 10, beta 1, pi .5, kappa .01, n = 2:
     # b = (50 + 9)/10 + .01 x 104.5 = 6.945; T = 10 + 2 x 6.945 = 23.89; P = T + .51 x 100 = 74.89;
     # D = T + 1 + 1.045 = 25.935; mu = 2 / (74.89 + 9 x 25.935) = 2 / 308.305
-    case = a_case(slots=4, step_time=StepTime(10.0, 1.0, 0.5, 0.01), mix=TokenMix(100.0, 100.0, 9.0))
+    case = a_case(slots=4, step_time=StepTime(10.0, 1.0, 0.5, 0.01), mix=TokenMix(100.0, 100.0, 9.0, 27.0))
     replicas = a_chain(case).replicas
 
     assert replicas.step_ms(2.0)[0] == pytest.approx(23.89)

@@ -2,8 +2,8 @@
 
 In: a snapshot's demand and the history of the last hour. Out: the history with this look added, and a ``Forecast`` for
 every deployment. Plain on purpose: a quantile of the recent past, never below the latest sample, plus the trend up to
-each variant's lead time. Missing data is not zero demand: what was known is held, then the policy's fallback decides.
-What a replica carries is left to ``sizing``. Design: section 4.
+each variant's lead time; and a token mix that does not tremble (``token_mix``). Missing data is not zero demand: what
+was known is held, then the policy's fallback decides. What a replica carries is left to ``sizing``. Design: section 4.
 """
 
 import math
@@ -21,6 +21,7 @@ from plimsoll.domain import (
     Forecast,
     ForecastBasis,
     Memory,
+    MixInUse,
     Node,
     ObjectKey,
     Policy,
@@ -30,6 +31,7 @@ from plimsoll.domain import (
     TokenMix,
     Variant,
 )
+from plimsoll.forecast.token_mix import MIX_WINDOW_S, mix_in_use
 
 HISTORY_S = 3600.0
 """How far back demand is remembered, for the fallback to the peak. Convention: an hour."""
@@ -76,6 +78,7 @@ def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
         memory: as handed on by the last tick.
     """
     demand: dict[ObjectKey, tuple[DemandSample, ...]] = {}
+    mixes: dict[ObjectKey, MixInUse] = {}
     unknown_since_s: dict[ObjectKey, float] = {}
     for deployment in snapshot.deployments:
         key, history = deployment.key, memory.demand.get(deployment.key, ())
@@ -86,12 +89,15 @@ def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
             history = _with_sample(history, snapshot.now_s, rate_rps, deployment.demand.tokens)
         if history:
             demand[key] = history
+            mixes[key] = _mix(memory.mixes.get(key), history, rate_rps, deployment.demand.window_s, snapshot.now_s)
     for key, history in memory.demand.items():
         # An object that is away for a moment (being mended, the cache is filling) does not lose its past.
         if key not in demand and history and history[-1].at_s >= snapshot.now_s - HISTORY_S:
             demand[key] = history
+            mixes |= {key: memory.mixes[key]} if key in memory.mixes else {}
     return Memory(
         demand=demand,
+        mixes=mixes,
         targets=memory.targets,
         replicas=memory.replicas,
         stock_outs=memory.stock_outs,
@@ -119,6 +125,18 @@ def _with_sample(
     return (*(each for each in history if now_s - HISTORY_S <= each.at_s < now_s), DemandSample(now_s, rate_rps, mix))
 
 
+def _mix(
+    last: MixInUse | None, history: tuple[DemandSample, ...], rate_rps: float | None, window_s: float, now_s: float
+) -> MixInUse:
+    if last is not None and rate_rps is None:
+        return last
+    recent = [sample for sample in history if sample.at_s >= now_s - MIX_WINDOW_S] or history[-1:]
+    # The oldest sample, too, stands for the window before it.
+    recent_s = now_s - recent[0].at_s + window_s
+    mean_rps = math.fsum(sample.arrival_rate_rps for sample in recent) / len(recent)
+    return mix_in_use(last, history[-1].tokens, recent, (rate_rps or 0.0) * window_s, mean_rps * recent_s, now_s)
+
+
 # --- What is forecast ------------------------------------------------------------------------------------------------
 
 
@@ -138,12 +156,15 @@ def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]
     for deployment in snapshot.deployments:
         history = memory.demand.get(deployment.key, ())
         rate_rps = known_rate_rps(deployment.demand)
+        mix = memory.mixes.get(deployment.key)
+        in_use = mix.tokens if mix else None
         if rate_rps is None:
             since_s = memory.unknown_since_s.get(deployment.key, snapshot.now_s)
-            forecasts[deployment.key] = _unknown(deployment, history, since_s, snapshot.now_s)
+            forecasts[deployment.key] = _unknown(deployment, history, in_use, since_s, snapshot.now_s)
         else:
             lead_s = {variant.name: leads.of(variant) for variant in deployment.variants}
-            forecasts[deployment.key] = _known(deployment, rate_rps, history, lead_s, snapshot.now_s)
+            tokens = in_use or deployment.demand.tokens
+            forecasts[deployment.key] = _known(deployment, rate_rps, history, tokens, lead_s, snapshot.now_s)
     return forecasts
 
 
@@ -151,6 +172,7 @@ def _known(
     deployment: Deployment,
     latest_rps: float,
     history: Sequence[DemandSample],
+    tokens: TokenMix | None,
     lead_s: Mapping[str, float],
     now_s: float,
 ) -> Forecast:
@@ -171,7 +193,7 @@ def _known(
         basis=ForecastBasis.KNOWN,
         now_rps=now_rps,
         at_lead_rps=at_lead_rps,
-        tokens=_recent_mix(recent, deployment.demand.tokens or (history[-1].tokens if history else None)),
+        tokens=tokens,
         message=message + _trend(slope_rps_per_s, at_lead_rps, lead_s),
     )
 
@@ -218,28 +240,16 @@ def _kendall_deviation(samples: int) -> float:
     return math.sqrt(2.0 * (2.0 * samples + 5.0) / (9.0 * samples * (samples - 1.0)))
 
 
-def _recent_mix(samples: Sequence[DemandSample], latest: TokenMix | None) -> TokenMix | None:
-    """The heavier of the latest mix and the recent one, so that longer requests count at once and shorter ones late."""
-    weight_rps = np.array([sample.arrival_rate_rps for sample in samples])
-    if latest is None or weight_rps.sum() <= 0.0:
-        return latest
-    mixes = [sample.tokens for sample in samples]
-    prompt, prompt_p95, output = np.average(
-        [(mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.output_tokens_mean) for mix in mixes],
-        axis=0,
-        weights=weight_rps,
-    ).round(2)  # hides the rounding errors of a mean of equals, which would carry a mix past a limit it only touches
-    return TokenMix(
-        prompt_tokens_mean=max(latest.prompt_tokens_mean, float(prompt)),
-        prompt_tokens_p95=max(latest.prompt_tokens_p95, float(prompt_p95)),
-        output_tokens_mean=max(latest.output_tokens_mean, float(output)),
-    )
-
-
 # --- Where demand is not known ---------------------------------------------------------------------------------------
 
 
-def _unknown(deployment: Deployment, history: Sequence[DemandSample], since_s: float, now_s: float) -> Forecast:
+def _unknown(
+    deployment: Deployment,
+    history: Sequence[DemandSample],
+    tokens: TokenMix | None,
+    since_s: float,
+    now_s: float,
+) -> Forecast:
     """What was known last, for as long as the policy holds it; then what the policy falls back to."""
     policy = deployment.policy
     last_s = history[-1].at_s if history else now_s
@@ -262,7 +272,7 @@ def _unknown(deployment: Deployment, history: Sequence[DemandSample], since_s: f
         basis=basis,
         now_rps=rate_rps,
         at_lead_rps={variant.name: rate_rps for variant in deployment.variants},
-        tokens=_recent_mix(recent, history[-1].tokens if history else None),
+        tokens=tokens,
         message=f"demand unknown since {_clock(since_s)}: {action} (policy {policy.name}, fallback {policy.fallback})",
     )
 

@@ -1,0 +1,176 @@
+"""What is the safe rate, exactly? The highest rate at which the kernel sees every SLO quantile within its limit.
+
+In: a case, a number of replicas, a first guess. Out: a rate, per ms, for all of them together. The same requests are
+played at every rate, so that latencies rise smoothly and a few plays are enough. Deterministic: the same case has the
+same answer on every machine.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from plimsoll.domain import LatencyMetric, LatencyObservation
+from plimsoll.engine.batching import Floats
+from plimsoll.engine.case import Case
+from plimsoll.engine.questions import Physics
+from plimsoll.engine.serving import Latencies, Requests, Router, serve
+from plimsoll.engine.surrogate import MAX_LOAD_RATIO
+from plimsoll.engine.workload import Lengths, Timeline
+
+REQUESTS = 40_000
+TAIL_REQUESTS = 60_000
+"""For quantiles beyond 0.97, which fewer requests would leave to chance."""
+_TAIL_QUANTILE = 0.97
+_WINDOWS = 200
+"""A wandering rate must be seen in so many windows, or the answer hangs on a few of them."""
+_MOST_REQUESTS = 200_000
+_WARM_UP_SHARE = 0.1
+"""Requests left out at the start, while the replicas fill up."""
+_TURNOVERS = 20
+"""Requests played for every slot there is, so that also many slots have been filled and left a few times."""
+_WIDER = 1.06
+"""First step of the search away from its guess, which is right within a few percent as a rule."""
+_PRECISION = 0.003
+"""Half the width of the interval in which the search ends; the sampling error of 40,000 requests is larger."""
+_CLOSE_ENOUGH = 0.002
+_MOST_PLAYS = 24
+_LOWEST_LOAD = 1e-3
+"""Of capacity: at such a rate requests are alone, as far as a quantile can tell."""
+_SEED = 20_260_101
+_LONGEST_NORMAL = 4.0
+"""Drawn lengths end at this many sigmas."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A case with its requests drawn, to be played at any rate."""
+
+    case: Case
+    replicas: int
+    requests: int
+    seed: int = _SEED
+
+    @cached_property
+    def capacity_per_ms(self) -> float:
+        case = self.case
+        return self.replicas * float(Physics.of([(case.replica, case.prompts, case.outputs)]).capacity_v[0])
+
+    @cached_property
+    def _timeline(self) -> Timeline:
+        return Timeline.drawn(self.requests, self.case.burstiness, np.random.default_rng(self.seed))
+
+    @cached_property
+    def _drawn(self) -> tuple[Requests, Floats]:
+        rng = np.random.default_rng(self.seed + 1)
+        # What does not fit into the cache is refused by engines; the others are what latencies are promised for.
+        room = self.case.replica.kv_cache_tokens
+        longest_prompt = max(1, min(room - 1, _longest(self.case.prompts)))
+        prompts_i = self.case.prompts.drawn(self.requests, rng, longest_prompt)
+        longest_output = max(1, min(room - 1, _longest(self.case.outputs)))
+        outputs_i = np.minimum(self.case.outputs.drawn(self.requests, rng, longest_output), room - prompts_i)
+        return Requests(np.empty(0), prompts_i, outputs_i), rng.random(self.requests)
+
+    def latencies(self, rate_per_ms: float) -> Latencies:
+        """What the requests see at that rate, without those of the start."""
+        drawn, draws_i = self._drawn
+        seen = serve(
+            [self.case.replica] * self.replicas,
+            Requests(self._timeline.arrivals_ms(rate_per_ms), drawn.prompt_tokens_i, drawn.output_tokens_i),
+            self.case.router,
+            draws_i=draws_i if self.case.router is Router.RANDOM else None,
+        )
+        first = int(_WARM_UP_SHARE * self.requests)
+        return Latencies(seen.ttft_ms_i[first:], seen.tpot_ms_i[first:], seen.e2e_ms_i[first:])
+
+    def observations(self, rate_per_ms: float) -> tuple[LatencyObservation, ...]:
+        """The SLO's quantiles at that rate."""
+        seen = self.latencies(rate_per_ms)
+        return tuple(
+            LatencyObservation(target.metric, target.quantile, _quantile_ms(seen, target.metric, target.quantile))
+            for target in self.case.slo
+        )
+
+    def excess(self, rate_per_ms: float) -> float:
+        """By how much the worst latency passes its limit, as a logarithm: at most 0 where the SLO holds."""
+        return max(
+            math.log(max(one.value_ms, 1e-9) / target.limit_ms)
+            for one, target in zip(self.observations(rate_per_ms), self.case.slo, strict=True)
+        )
+
+
+def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: int | None = None) -> float:
+    """The highest rate at which so many replicas keep the SLO; 0 where they fail even with hardly anything to do.
+
+    Args:
+        case: what is asked.
+        replicas: behind one router, all alike.
+        guess_per_ms: where the search starts; a good one saves time and changes little else.
+        requests: to play; as many as the SLO's quantiles need where absent.
+    """
+    trial = Trial(case, replicas, requests or requests_for(case, replicas, guess_per_ms))
+    bracket = _bracket(trial, guess_per_ms)
+    if bracket is None:
+        return 0.0
+    (low, below), (high, above) = bracket
+    # Regula falsi on logarithms, Illinois variant: few plays where the curve is smooth, halving where it is not.
+    for _ in range(_MOST_PLAYS):
+        if high <= low * (1.0 + 2.0 * _PRECISION):
+            break
+        share = min(max(below / (below - above), 0.05), 0.95)
+        rate = low * (high / low) ** share
+        excess = trial.excess(rate)
+        if abs(excess) < _CLOSE_ENOUGH:
+            return rate
+        if excess <= 0.0:
+            low, below, above = rate, excess, above / 2.0
+        else:
+            high, above, below = rate, excess, below / 2.0
+    return low
+
+
+def _bracket(trial: Trial, guess_per_ms: float) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Two rates with their excess, the first within the SLO and the second not, or at the end of the capacity."""
+    limit = MAX_LOAD_RATIO * trial.capacity_per_ms
+    lowest = _LOWEST_LOAD * trial.capacity_per_ms
+    rate = min(max(guess_per_ms, lowest), limit)
+    excess = trial.excess(rate)
+    wider = _WIDER
+    if excess <= 0.0:
+        while rate < limit:
+            last, rate, wider = (rate, excess), min(rate * wider, limit), wider * wider
+            excess = trial.excess(rate)
+            if excess > 0.0:
+                return last, (rate, excess)
+        return (limit, excess), (limit, 0.0)
+    while rate > lowest:
+        last, rate, wider = (rate, excess), max(rate / wider, lowest), wider * wider
+        excess = trial.excess(rate)
+        if excess <= 0.0:
+            return (rate, excess), last
+    return None
+
+
+def requests_for(case: Case, replicas: int, rate_per_ms: float) -> int:
+    """How many requests to play: enough for the SLO's quantiles, for full slots to turn over, and to see bursts."""
+    tail = any(target.quantile > _TAIL_QUANTILE for target in case.slo)
+    count = max(TAIL_REQUESTS if tail else REQUESTS, _TURNOVERS * replicas * case.replica.max_sequences)
+    if case.burstiness.rate_cv2 > 0.0:
+        count = max(count, int(_WINDOWS * case.burstiness.window_s * 1000.0 * rate_per_ms))
+    return min(count, _MOST_REQUESTS)
+
+
+def _quantile_ms(seen: Latencies, metric: LatencyMetric, quantile: float) -> float:
+    values_i = {
+        LatencyMetric.TTFT: seen.ttft_ms_i,
+        LatencyMetric.TPOT: seen.tpot_ms_i,
+        LatencyMetric.E2E: seen.e2e_ms_i,
+    }[metric]
+    if metric is LatencyMetric.TPOT:
+        values_i = values_i[np.isfinite(values_i)]
+    return float(np.quantile(values_i, quantile)) if values_i.size else 0.0
+
+
+def _longest(lengths: Lengths) -> int:
+    return math.ceil(float(lengths.at(np.array([_LONGEST_NORMAL]))[0]))

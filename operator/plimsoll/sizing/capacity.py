@@ -1,0 +1,45 @@
+"""What is known of one case: its safe rates by number of replicas, its latencies by load, and who says so.
+
+In: nothing. Out: the frozen answer that ``estimate`` and ``simulate`` give, and how latencies are read off it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from plimsoll.domain import SizedBy
+
+SHARES = (0.0, 0.3, 0.6, 0.85, 1.0, 1.1)
+"""Loads, as shares of the safe rate, at which latencies are told; between them they are interpolated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The answer to one case, without any headroom taken off."""
+
+    replicas: tuple[int, ...]
+    rate_rps: tuple[float, ...]
+    """By number of replicas behind one router: what they carry together; 0 where the SLO cannot be met."""
+    unloaded_ms: tuple[float, ...]
+    """By target of the SLO: what a lone request sees at its quantile."""
+    latency_ms: tuple[tuple[float, ...], ...]
+    """By target of the SLO, then by share of the safe rate in `SHARES`; empty where there is no safe rate."""
+    sized_by: SizedBy
+    doubtful: bool = False
+    """An estimate outside of what estimates are good at: tight TTFT, high quantiles, bursts, odd replicas."""
+
+    def latencies_ms(self, rate_per_replica_rps: float, replicas: int) -> tuple[float, ...]:
+        """The SLO's quantiles when each of so many replicas gets that rate."""
+        if rate_per_replica_rps <= 0.0 or not self.latency_ms:
+            return self.unloaded_ms
+        safe_rps = float(np.interp(replicas, self.replicas, np.divide(self.rate_rps, self.replicas)))
+        share = rate_per_replica_rps / safe_rps
+        return tuple(_at(share, values) for values in self.latency_ms)
+
+
+def _at(share: float, latency_ms: tuple[float, ...]) -> float:
+    if share <= SHARES[-1]:
+        return float(np.interp(share, SHARES, latency_ms))
+    # Past the safe rate the curve goes on as steeply as it ended; it is steeper in truth.
+    slope_ms = max(0.0, (latency_ms[-1] - latency_ms[-2]) / (SHARES[-1] - SHARES[-2]))
+    return latency_ms[-1] + slope_ms * (share - SHARES[-1])

@@ -1,0 +1,38 @@
+"""Which question does a variant put to the engine?
+
+In: its profile, the token mix and burstiness of its deployment, the SLO. Out: a `Case`, rounded so that a trembling mix
+asks the same question again and again and the answer can be kept.
+"""
+
+from collections.abc import Sequence
+
+from plimsoll.domain import Burstiness, LatencyMetric, LatencyTarget, Profile, TokenMix
+from plimsoll.engine.case import Case
+from plimsoll.engine.serving import Replica
+from plimsoll.engine.workload import Lengths
+from plimsoll.sizing.token_mix import rounded
+
+_NO_TIME_MS = 1e-3
+"""The limit that is left where the overhead alone takes all of it."""
+
+
+def case_of(profile: Profile, tokens: TokenMix, slo: Sequence[LatencyTarget], burstiness: Burstiness) -> Case:
+    """The question of one variant; what a first token takes outside the engine is taken off its limits."""
+    mix = rounded(tokens)
+    return Case(
+        replica=Replica(
+            profile.step_time, profile.max_sequences, profile.kv_cache_tokens, profile.chunk_tokens
+        ),
+        prompts=Lengths(mix.prompt_tokens_mean, mix.prompt_tokens_p95),
+        outputs=Lengths(mix.output_tokens_mean, mix.output_tokens_p95),
+        slo=tuple(
+            LatencyTarget(one.metric, one.quantile, max(one.limit_ms - overhead_ms(profile, one.metric), _NO_TIME_MS))
+            for one in slo
+        ),
+        burstiness=burstiness,
+    )
+
+
+def overhead_ms(profile: Profile, metric: LatencyMetric) -> float:
+    """What of a latency passes outside the engine."""
+    return 0.0 if metric is LatencyMetric.TPOT else profile.ttft_overhead_ms

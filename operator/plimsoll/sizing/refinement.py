@@ -1,0 +1,51 @@
+"""What should be simulated next? What the plan stands on first.
+
+In: the snapshot, the plan that was made of it, what has been simulated. Out: cases in the order in which their answers
+matter. Pure; running them is up to the caller, a thread beside the loop or a simulator between two ticks.
+"""
+
+from collections.abc import Iterator
+
+from plimsoll.domain import Plan, Snapshot
+from plimsoll.engine.case import Case
+from plimsoll.sizing.cases import case_of
+from plimsoll.sizing.estimate import estimates
+from plimsoll.sizing.options import Simulated
+from plimsoll.sizing.refusals import outside_range
+
+_UNUSED_WEIGHT = 0.05
+"""Of a variant that the plan does not use, against one that it does: a better answer may bring it in. A guess."""
+_DOUBTFUL_WEIGHT = 4.0
+"""How much more an answer matters that the estimate says it cannot be trusted with. A guess."""
+
+
+def to_simulate(snapshot: Snapshot, plan: Plan, simulated: Simulated) -> tuple[Case, ...]:
+    """The cases of this plan that were only estimated, the most important first, each once."""
+    weights: dict[Case, float] = {}
+    for case, weight in _weighed(snapshot, plan):
+        if case not in simulated:
+            weights[case] = weights.get(case, 0.0) + weight
+    found = estimates(list(weights))
+    ranked = sorted(
+        ((-(weight * (_DOUBTFUL_WEIGHT if found[case].doubtful else 1.0)), place, case)
+         for place, (case, weight) in enumerate(weights.items())),
+        key=lambda one: one[:2],
+    )
+    return tuple(case for _, _, case in ranked)
+
+
+def _weighed(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Case, float]]:
+    """Every case with the money that hangs on it: what its deployment costs, shared by replicas."""
+    planned = {one.key: one for one in plan.deployments}
+    for deployment in snapshot.deployments:
+        told = planned.get(deployment.key)
+        if told is None or told.forecast.tokens is None:
+            continue
+        targets = {variant.key: variant.target for variant in told.variants}
+        running = sum(targets.values())
+        usd_per_hour = max(told.usd_per_hour, 0.01)
+        for variant in deployment.variants:
+            if outside_range(variant.profile, told.forecast.tokens) is None:
+                case = case_of(variant.profile, told.forecast.tokens, deployment.slo, told.forecast.burstiness)
+                share = targets.get(variant.key, 0) / running if running else 0.0
+                yield case, usd_per_hour * max(share, _UNUSED_WEIGHT)

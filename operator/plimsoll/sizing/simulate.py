@@ -1,0 +1,53 @@
+"""What is the safe rate of one case, as the engine's kernel has it? Some hundred milliseconds of work.
+
+In: a case. Out: its capacity for one, two, four and eight replicas behind one router, with the case's own lengths and
+bursts. Pure and deterministic: it may run in the background or in a simulator's loop, at any time.
+"""
+
+from plimsoll.domain import SizedBy
+from plimsoll.engine.case import Case
+from plimsoll.engine.search import Trial, requests_for, safe_rate_per_ms
+from plimsoll.sizing.capacity import SHARES, Capacity
+from plimsoll.sizing.estimate import estimate
+
+TABLE = (1, 2, 4, 8)
+"""Replicas that are played. Beyond the last one a replica is taken to carry what it does there: 16 would carry a few
+percent more, and be on the safe side."""
+
+_GAIN_BY_DOUBLING = 1.04
+"""First guess of how much more a replica carries with twice as many at its side."""
+
+
+def simulate(case: Case) -> Capacity:
+    """The capacity of one case, played."""
+    guess = estimate([case])[case]
+    if guess.rate_rps[0] <= 0.0:
+        # Even a lone request misses: nothing to play.
+        return Capacity(TABLE, (0.0,) * len(TABLE), guess.unloaded_ms, (), SizedBy.SIMULATION)
+    rates_per_ms: list[float] = []
+    per_replica_per_ms = guess.rate_rps[0] / 1000.0
+    for replicas in TABLE:
+        rate_per_ms = safe_rate_per_ms(case, replicas, per_replica_per_ms * replicas)
+        # More replicas never carry less: what one more adds is at least nothing.
+        rates_per_ms.append(max(rate_per_ms, rates_per_ms[-1] if rates_per_ms else 0.0))
+        if rate_per_ms > 0.0:
+            per_replica_per_ms = rate_per_ms / replicas * _GAIN_BY_DOUBLING
+    return Capacity(
+        replicas=TABLE,
+        rate_rps=tuple(rate * 1000.0 for rate in rates_per_ms),
+        unloaded_ms=guess.unloaded_ms,
+        latency_ms=_curves(case, guess.unloaded_ms, rates_per_ms[0]),
+        sized_by=SizedBy.SIMULATION,
+    )
+
+
+def _curves(case: Case, unloaded_ms: tuple[float, ...], rate_per_ms: float) -> tuple[tuple[float, ...], ...]:
+    """Latencies of one replica by share of its safe rate; never falling, as chance may have them."""
+    if rate_per_ms <= 0.0:
+        return ()
+    trial = Trial(case, 1, requests_for(case, 1, rate_per_ms))
+    played = [unloaded_ms]
+    for share in SHARES[1:]:
+        seen = trial.observations(share * rate_per_ms)
+        played.append(tuple(max(one.value_ms, last) for one, last in zip(seen, played[-1], strict=True)))
+    return tuple(zip(*played, strict=True))

@@ -1,0 +1,52 @@
+"""Arrivals and token lengths that the engine is asked about."""
+
+import numpy as np
+import pytest
+
+from plimsoll.domain import POISSON, Burstiness
+from plimsoll.engine.workload import Lengths, Timeline
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5, 2.5, 3.5])
+def test_drawn_lengths_have_the_mean_and_the_quantile_asked_for(ratio: float) -> None:
+    drawn = Lengths(500.0, 500.0 * ratio).drawn(200_000, np.random.default_rng(1), longest=10**6)
+    assert drawn.mean() == pytest.approx(500.0, rel=0.02)
+    assert np.quantile(drawn, 0.95) == pytest.approx(500.0 * ratio, rel=0.02)
+
+
+def test_lengths_are_whole_tokens_within_bounds() -> None:
+    drawn = Lengths(2.0, 7.0).drawn(10_000, np.random.default_rng(1), longest=20)
+    assert drawn.dtype == np.int64
+    assert (drawn.min(), drawn.max()) == (1, 20)
+
+
+def test_a_tail_longer_than_log_normal_is_taken_as_the_longest_there_is() -> None:
+    assert Lengths(100.0, 900.0).sigma == pytest.approx(1.645, abs=0.01)
+
+
+def test_evenly_spaced_arrivals_are_evenly_spaced() -> None:
+    timeline = Timeline.drawn(100, POISSON, np.random.default_rng(1), interval_cv=0.0)
+    assert np.diff(timeline.arrivals_ms(0.01)) == pytest.approx(np.full(99, 100.0))
+
+
+@pytest.mark.parametrize("interval_cv", [0.5, 1.0, 2.0])
+def test_intervals_have_the_rate_and_the_variation_asked_for(interval_cv: float) -> None:
+    timeline = Timeline.drawn(200_000, POISSON, np.random.default_rng(1), interval_cv)
+    intervals_ms = np.diff(timeline.arrivals_ms(0.01))
+    assert intervals_ms.mean() == pytest.approx(100.0, rel=0.02)
+    assert intervals_ms.std() / intervals_ms.mean() == pytest.approx(interval_cv, rel=0.03)
+
+
+@pytest.mark.parametrize("rate_per_ms", [0.002, 0.02])
+def test_bursts_show_again_what_they_were_drawn_from(rate_per_ms: float) -> None:
+    asked = Burstiness(rate_cv2=0.4, window_s=15.0)
+    arrivals_ms = Timeline.drawn(400_000, asked, np.random.default_rng(1)).arrivals_ms(rate_per_ms)
+    counts_k = np.histogram(arrivals_ms, np.arange(0.0, arrivals_ms[-1], 15_000.0))[0].astype(np.float64)
+    assert counts_k.mean() == pytest.approx(rate_per_ms * 15_000.0, rel=0.05)
+    beyond_poisson = (counts_k.var() - counts_k.mean()) / counts_k.mean() ** 2
+    assert beyond_poisson == pytest.approx(0.4, rel=0.15)
+
+
+def test_a_higher_rate_makes_every_arrival_earlier() -> None:
+    timeline = Timeline.drawn(1_000, Burstiness(0.5, 15.0), np.random.default_rng(1))
+    assert (timeline.arrivals_ms(0.02) < timeline.arrivals_ms(0.01)).all()

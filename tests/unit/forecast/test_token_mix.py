@@ -1,0 +1,118 @@
+"""The mix that is sized for stays while what is seen may be noise, and follows when it is not."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from plimsoll.decide import decide
+from plimsoll.domain import Memory, TokenMix
+from plimsoll.sizing.token_mix import rounded
+from unit.builders import MIX, a_demand, a_deployment, a_pool, a_snapshot, a_variant
+from unit.forecast.histories import TICK_S, Past, a_past
+
+HEAVIER = TokenMix(1024.0, 4096.0, 256.0, 1024.0)
+LIGHTER = TokenMix(256.0, 512.0, 64.0, 192.0)
+
+
+def scaled(ratio: float) -> TokenMix:
+    return TokenMix(512.0 * ratio, 1024.0 * ratio, 128.0 * ratio, 384.0 * ratio)
+
+
+def followed(past: Past, mixes: Iterable[TokenMix], rps: float = 10.0) -> Iterator[Past]:
+    for mix in mixes:
+        past = past.then(a_demand(rps, tokens=mix))
+        yield past
+
+
+def looks(rps: float, minutes: int, seed: int = 7) -> Iterator[TokenMix]:
+    """What a window of 60 s shows every 10 s of requests with log-normal lengths (sigma 0.9)."""
+    rng = np.random.default_rng(seed)
+    each = [rng.lognormal(6.0, 0.9, max(1, rng.poisson(rps * TICK_S))) for _ in range(minutes * 6 + 6)]
+    for end in range(6, len(each)):
+        seen = np.concatenate(each[end - 6 : end])
+        mean, high = float(seen.mean()), float(np.quantile(seen, 0.95))
+        yield TokenMix(mean, high, mean / 4.0, high / 4.0)
+
+
+def test_noise_around_one_mean_leaves_one_mix() -> None:
+    # Up to 8% up and down at 10 req/s: 600 requests a look leave 4 to 5% in the mean and 7 to 9% in the p95.
+    noise = np.random.default_rng(3).uniform(0.92, 1.08, 200)
+    used = {past.forecast.tokens for past in followed(a_past(10.0), map(scaled, noise))}
+    assert used == {MIX}
+
+
+def test_noise_around_one_mean_leaves_one_safe_rate() -> None:
+    memory, rates = Memory(), set()
+    for tick, ratio in enumerate(np.random.default_rng(3).uniform(0.95, 1.05, 60)):
+        chat = a_deployment(variants=[a_variant("h100")], demand=a_demand(10.0, tokens=scaled(ratio)))
+        decision = decide(a_snapshot([chat], [a_pool("gpu-h100")], now_s=1e6 + TICK_S * tick), memory)
+        memory = decision.memory
+        rates.add(decision.plan.deployments[0].variants[0].safe_rate_rps)
+    assert len(rates) == 1
+
+
+@pytest.mark.parametrize("rps", [0.1, 0.3, 1.0, 10.0])
+def test_few_requests_of_one_kind_are_sized_anew_a_few_times_an_hour(rps: float) -> None:
+    seen = list(looks(rps, minutes=60))
+    used = [past.forecast.tokens for past in followed(a_past(rps), seen, rps)][60:]
+    changes = sum(before != after for before, after in itertools.pairwise(used))
+    assert len({rounded(mix) for mix in seen}) > 40  # what sizing would see of the looks themselves
+    assert changes <= 12
+
+
+@pytest.mark.parametrize("rps", [0.3, 1.0, 10.0])
+def test_the_mix_in_use_stays_near_the_true_one(rps: float) -> None:
+    # Log-normal with sigma 0.9: the mean is exp(6 + 0.405), the p95 exp(6 + 1.645 x 0.9). Allowed is the drift of 25%
+    # and twice the deviation that some hundred requests leave.
+    used = [past.forecast.tokens for past in followed(a_past(rps), looks(rps, minutes=60), rps)][60:]
+    means = [mix.prompt_tokens_mean / np.exp(6.405) for mix in used if mix]
+    assert min(means) > 0.6
+    assert max(means) < 1.5
+
+
+def test_a_much_heavier_mix_counts_at_once() -> None:
+    past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    assert past.forecast.tokens == HEAVIER
+
+
+def test_outputs_with_a_much_longer_tail_count_at_once() -> None:
+    tail = replace(MIX, output_tokens_p95=1536.0)
+    past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=tail))
+    assert past.forecast.tokens == tail
+
+
+def test_a_lasting_lighter_mix_is_followed_late() -> None:
+    at_once, *_, late = followed(a_past(*[10.0] * 60), [LIGHTER] * 61)
+    assert at_once.forecast.tokens == MIX
+    assert late.forecast.tokens is not None
+    assert late.forecast.tokens.prompt_tokens_mean == pytest.approx(256.0, rel=0.1)
+
+
+def test_a_lasting_heavier_mix_that_one_look_does_not_prove_is_followed_by_its_mean() -> None:
+    # At one request in five seconds a look is of 12: a half more is within three deviations of 38%.
+    first, *_, last = followed(a_past(*[0.2] * 60), [scaled(1.5)] * 61, rps=0.2)
+    assert first.forecast.tokens == MIX
+    assert last.forecast.tokens is not None
+    assert last.forecast.tokens.prompt_tokens_mean == pytest.approx(768.0, rel=0.25)
+
+
+def test_a_burst_of_heavy_requests_is_kept_in_mind_until_the_recent_past_has_forgotten_it() -> None:
+    burst = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    after = [past.forecast.tokens for past in followed(burst, [MIX] * 61)]
+    assert after[59] == HEAVIER  # ten minutes later
+    assert after[60] == MIX
+
+
+def test_the_fewer_requests_a_look_is_of_the_less_it_proves() -> None:
+    narrow = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=scaled(1.2), window_s=5.0))
+    wide = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=scaled(1.2), window_s=300.0))
+    assert narrow.forecast.tokens == MIX
+    assert wide.forecast.tokens == scaled(1.2)
+
+
+def test_unknown_demand_keeps_the_mix_in_use() -> None:
+    past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    assert past.then(a_demand(None)).then(a_demand(None), 3600.0).forecast.tokens == HEAVIER
