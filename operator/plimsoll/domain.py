@@ -455,6 +455,8 @@ class Forecast:
     tokens: TokenMix | None
     """None as long as no request has ever been seen."""
     message: str
+    burstiness: Burstiness = POISSON
+    """On a coarse grid, so that it seldom changes."""
 
     @property
     def required_rps(self) -> float:
@@ -680,6 +682,7 @@ class Memory:
 
     demand: Mapping[ObjectKey, tuple[DemandSample, ...]] = field(default_factory=dict)
     mixes: Mapping[ObjectKey, MixInUse] = field(default_factory=dict)
+    burstiness: Mapping[ObjectKey, Burstiness] = field(default_factory=dict)
     targets: Mapping[VariantKey, tuple[TargetSample, ...]] = field(default_factory=dict)
     replicas: Mapping[VariantKey, int] = field(default_factory=dict)
     """The last plan's allocation, the next solve's start."""
