@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from plimsoll.decide import decide
 from plimsoll.domain import POISSON, Burstiness, DemandSample
 from plimsoll.forecast import remember_demand
 from plimsoll.forecast.burstiness import FEWEST_WINDOWS, LEVELS_CV2, burstiness_in_use
@@ -107,6 +108,13 @@ def test_bursts_are_found_within_a_step_of_the_grid(rps: float, rate_cv2: float)
     assert shares(is_near) >= 80
 
 
+def test_bursts_are_seldom_told_weaker_than_they_are() -> None:
+    def is_covered(rng: np.random.Generator) -> bool:
+        return burstiness_in_use(looks(modulated(5.0, 0.4, rng), rng), WINDOW_S).rate_cv2 >= 0.4
+
+    assert shares(is_covered) >= 80
+
+
 def test_what_is_told_is_bounded() -> None:
     paces = steady(0.1)
     paces[:: 10 * TICKS_A_WINDOW] = 500.0
@@ -173,6 +181,11 @@ def test_a_deployment_that_is_away_for_a_moment_keeps_its_bursts() -> None:
     past = a_past(*[sample.arrival_rate_rps for sample in bursty(120)])
     memory = remember_demand(replace(past.snapshot, deployments=()), past.memory)
     assert memory.burstiness[past.deployment.key].rate_cv2 > 0.0
+
+
+def test_a_decision_hands_bursts_on_to_the_next() -> None:
+    past = a_past(*[sample.arrival_rate_rps for sample in bursty(120)])
+    assert decide(past.snapshot, past.memory).memory.burstiness == past.memory.burstiness != {}
 
 
 def test_a_steady_forecast_says_nothing_of_bursts() -> None:
