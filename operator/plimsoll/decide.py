@@ -90,6 +90,7 @@ def decide(
         memory=Memory(
             demand=remembered.demand,
             mixes=remembered.mixes,
+            burstiness=remembered.burstiness,
             targets=rollout.targets,
             replicas=allocation.replicas,
             stock_outs=stock_outs,

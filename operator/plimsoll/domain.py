@@ -363,6 +363,12 @@ class Burstiness:
 
     rate_cv2: float
     window_s: float
+    slower_cv2: tuple[float, ...] = ()
+    """What the rate wanders besides over 4, 16, 64 .. times the window; the forecast follows that, where it can."""
+
+    @property
+    def is_steady(self) -> bool:
+        return self.rate_cv2 <= 0.0 and not any(self.slower_cv2)
 
 
 POISSON = Burstiness(rate_cv2=0.0, window_s=15.0)
@@ -456,6 +462,7 @@ class Forecast:
     """None as long as no request has ever been seen."""
     message: str
     burstiness: Burstiness = POISSON
+    """On a coarse grid, so that it seldom changes."""
 
     @property
     def required_rps(self) -> float:
@@ -681,6 +688,7 @@ class Memory:
 
     demand: Mapping[ObjectKey, tuple[DemandSample, ...]] = field(default_factory=dict)
     mixes: Mapping[ObjectKey, MixInUse] = field(default_factory=dict)
+    burstiness: Mapping[ObjectKey, Burstiness] = field(default_factory=dict)
     targets: Mapping[VariantKey, tuple[TargetSample, ...]] = field(default_factory=dict)
     replicas: Mapping[VariantKey, int] = field(default_factory=dict)
     """The last plan's allocation, the next solve's start."""

@@ -50,6 +50,8 @@ class Trial:
     case: Case
     replicas: int
     requests: int
+    expected_per_ms: float
+    """About the rate that will be played: for so long bursts are drawn."""
     seed: int = _SEED
 
     @cached_property
@@ -59,7 +61,8 @@ class Trial:
 
     @cached_property
     def _timeline(self) -> Timeline:
-        return Timeline.drawn(self.requests, self.case.burstiness, np.random.default_rng(self.seed))
+        span_s = self.requests / self.expected_per_ms / 1000.0
+        return Timeline.drawn(self.requests, self.case.burstiness, np.random.default_rng(self.seed), span_s=span_s)
 
     @cached_property
     def _drawn(self) -> tuple[Requests, Floats]:
@@ -109,7 +112,7 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
         guess_per_ms: where the search starts; a good one saves time and changes little else.
         requests: to play; as many as the SLO's quantiles need where absent.
     """
-    trial = Trial(case, replicas, requests or requests_for(case, replicas, guess_per_ms))
+    trial = Trial(case, replicas, requests or requests_for(case, replicas, guess_per_ms), guess_per_ms)
     bracket = _bracket(trial, guess_per_ms)
     if bracket is None:
         return 0.0
@@ -156,8 +159,9 @@ def requests_for(case: Case, replicas: int, rate_per_ms: float) -> int:
     """How many requests to play: enough for the SLO's quantiles, for full slots to turn over, and to see bursts."""
     tail = any(target.quantile > _TAIL_QUANTILE for target in case.slo)
     count = max(TAIL_REQUESTS if tail else REQUESTS, _TURNOVERS * replicas * case.replica.max_sequences)
-    if case.burstiness.rate_cv2 > 0.0:
-        count = max(count, int(_WINDOWS * case.burstiness.window_s * 1000.0 * rate_per_ms))
+    if not case.burstiness.is_steady:
+        longest_ms = 1000.0 * case.burstiness.window_s * 4.0 ** len(case.burstiness.slower_cv2)
+        count = max(count, int(_WINDOWS * longest_ms * rate_per_ms))
     return min(count, _MOST_REQUESTS)
 
 

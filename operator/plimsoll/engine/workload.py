@@ -15,6 +15,13 @@ from scipy.special import ndtri
 from plimsoll.domain import Burstiness
 from plimsoll.engine.batching import Floats, Ints
 
+_LEVEL_FACTOR = 4
+_UNSEEN_WINDOW_S = 5.0
+"""Bursts are played down to windows of this length or just below, whatever the window that they were seen in."""
+_FEWEST_WINDOWS = 64
+_SLOWEST_PACE = 1e-6
+"""A window without any arrivals still passes."""
+
 _P95 = 1.6448536269514722
 """The 0.95 quantile of the standard normal distribution."""
 
@@ -58,12 +65,18 @@ class Timeline:
     spaced_i: Floats
     """Arrivals of a process with one request per unit of operational time."""
     pace_k: Floats
-    """The rate in each window relative to the mean rate; empty for a steady one."""
+    """The rate in each of the shortest windows relative to the mean rate; empty for a steady one."""
     window_ms: float
+    """The shortest window."""
 
     @classmethod
     def drawn(
-        cls, count: int, burstiness: Burstiness, rng: np.random.Generator, interval_cv: float = 1.0
+        cls,
+        count: int,
+        burstiness: Burstiness,
+        rng: np.random.Generator,
+        interval_cv: float = 1.0,
+        span_s: float | None = None,
     ) -> "Timeline":
         """Arrivals to use for many rates.
 
@@ -73,6 +86,7 @@ class Timeline:
             rng: the randomness.
             interval_cv: coefficient of variation of the intervals at a steady rate: 0 evenly spaced, 1 Poisson, else
                 Gamma.
+            span_s: how long the arrivals last, about; needed where the rate is not steady.
         """
         if interval_cv <= 0.0:
             spaced_i = np.arange(1.0, count + 1.0)
@@ -83,11 +97,12 @@ class Timeline:
             spaced_i = np.cumsum(rng.gamma(shape, 1.0 / shape, count))
         # Exactly the rate asked for: few of them have the load of many.
         spaced_i *= count / spaced_i[-1]
-        pace_k = np.empty(0)
-        if burstiness.rate_cv2 > 0.0:
-            shape = 1.0 / burstiness.rate_cv2
-            pace_k = rng.gamma(shape, 1.0 / shape, count)
-        return cls(spaced_i, pace_k, burstiness.window_s * 1000.0)
+        if burstiness.is_steady:
+            return cls(spaced_i, np.empty(0), burstiness.window_s * 1000.0)
+        if span_s is None:
+            raise ValueError("a rate that wanders needs span_s, the time that the arrivals take")
+        windows_s, cv2s = _levels(burstiness)
+        return cls(spaced_i, _paces(windows_s, cv2s, span_s, rng), windows_s[0] * 1000.0)
 
     def arrivals_ms(self, rate_per_ms: float) -> Floats:
         """When requests come at this mean rate."""
@@ -99,3 +114,28 @@ class Timeline:
         edges_k = np.arange(passed_k.size) * self.window_ms
         arrivals_i: Floats = rounds_i * edges_k[-1] + np.interp(rest_i, passed_k, edges_k)
         return arrivals_i
+
+
+def _levels(burstiness: Burstiness) -> tuple[list[float], list[float]]:
+    """Windows in seconds, the shortest first, and how much the rate wanders from one to the next of each.
+
+    What happens within the shortest window that was seen is taken to be like what happens from window to window: on
+    recorded requests that is safe, and a rate that is steady within 15 s is not.
+    """
+    unseen = max(0, math.ceil(math.log(burstiness.window_s / _UNSEEN_WINDOW_S, _LEVEL_FACTOR)))
+    cv2s = [burstiness.rate_cv2] * (unseen + 1) + list(burstiness.slower_cv2)
+    shortest_s = burstiness.window_s / _LEVEL_FACTOR**unseen
+    return [shortest_s * _LEVEL_FACTOR**level for level in range(len(cv2s))], cv2s
+
+
+def _paces(windows_s: list[float], cv2s: list[float], span_s: float, rng: np.random.Generator) -> Floats:
+    """The product of Gamma paces, one level a window length, with a mean of 1 over the span."""
+    count = max(_FEWEST_WINDOWS, math.ceil(span_s / windows_s[0]))
+    pace_k = np.ones(count)
+    for level, cv2 in enumerate(cv2s):
+        if cv2 > 0.0:
+            length = _LEVEL_FACTOR**level
+            paces = rng.gamma(1.0 / cv2, cv2, count // length + 1)
+            pace_k *= np.repeat(paces, length)[:count]
+    scaled_k: Floats = np.maximum(pace_k / pace_k.mean(), _SLOWEST_PACE)
+    return scaled_k

@@ -2,17 +2,21 @@
 
 In: a snapshot's demand and the history of the last hour. Out: the history with this look added, and a ``Forecast`` for
 every deployment. Plain on purpose: a quantile of the recent past, never below the latest sample, plus the trend up to
-each variant's lead time; and a token mix that does not tremble (``token_mix``). Missing data is not zero demand: what
-was known is held, then the policy's fallback decides. What a replica carries is left to ``sizing``. Design: section 4.
+each variant's lead time; and a token mix and a burstiness that do not tremble (``token_mix``, ``burstiness``). Missing
+data is not zero demand: what was known is held, then the policy's fallback decides. What a replica carries is left to
+``sizing``. Design: section 4.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from plimsoll.domain import (
+    POISSON,
+    Burstiness,
     Demand,
     DemandSample,
     DemandState,
@@ -31,6 +35,7 @@ from plimsoll.domain import (
     TokenMix,
     Variant,
 )
+from plimsoll.forecast.burstiness import burstiness_in_use
 from plimsoll.forecast.token_mix import MIX_WINDOW_S, mix_in_use
 
 HISTORY_S = 3600.0
@@ -79,6 +84,7 @@ def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
     """
     demand: dict[ObjectKey, tuple[DemandSample, ...]] = {}
     mixes: dict[ObjectKey, MixInUse] = {}
+    bursts: dict[ObjectKey, Burstiness] = {}
     unknown_since_s: dict[ObjectKey, float] = {}
     for deployment in snapshot.deployments:
         key, history = deployment.key, memory.demand.get(deployment.key, ())
@@ -90,14 +96,18 @@ def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
         if history:
             demand[key] = history
             mixes[key] = _mix(memory.mixes.get(key), history, rate_rps, deployment.demand.window_s, snapshot.now_s)
+            last = memory.burstiness.get(key, POISSON)
+            bursts[key] = last if rate_rps is None else burstiness_in_use(history, deployment.demand.window_s, last)
     for key, history in memory.demand.items():
         # An object that is away for a moment (being mended, the cache is filling) does not lose its past.
         if key not in demand and history and history[-1].at_s >= snapshot.now_s - HISTORY_S:
             demand[key] = history
             mixes |= {key: memory.mixes[key]} if key in memory.mixes else {}
+            bursts |= {key: memory.burstiness[key]} if key in memory.burstiness else {}
     return Memory(
         demand=demand,
         mixes=mixes,
+        burstiness=bursts,
         targets=memory.targets,
         replicas=memory.replicas,
         stock_outs=memory.stock_outs,
@@ -160,11 +170,13 @@ def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]
         in_use = mix.tokens if mix else None
         if rate_rps is None:
             since_s = memory.unknown_since_s.get(deployment.key, snapshot.now_s)
-            forecasts[deployment.key] = _unknown(deployment, history, in_use, since_s, snapshot.now_s)
+            made = _unknown(deployment, history, in_use, since_s, snapshot.now_s)
         else:
             lead_s = {variant.name: leads.of(variant) for variant in deployment.variants}
             tokens = in_use or deployment.demand.tokens
-            forecasts[deployment.key] = _known(deployment, rate_rps, history, tokens, lead_s, snapshot.now_s)
+            made = _known(deployment, rate_rps, history, tokens, lead_s, snapshot.now_s)
+        bursts = memory.burstiness.get(deployment.key, POISSON)
+        forecasts[deployment.key] = replace(made, burstiness=bursts, message=made.message + _bursts(made.basis, bursts))
     return forecasts
 
 
@@ -196,6 +208,12 @@ def _known(
         tokens=tokens,
         message=message + _trend(slope_rps_per_s, at_lead_rps, lead_s),
     )
+
+
+def _bursts(basis: ForecastBasis, bursts: Burstiness) -> str:
+    if basis is not ForecastBasis.KNOWN or bursts.rate_cv2 <= 0.0:
+        return ""
+    return f"; bursty: every {_duration(bursts.window_s)} the rate changes by about {math.sqrt(bursts.rate_cv2):.0%}"
 
 
 def _trend(slope_rps_per_s: float, at_lead_rps: Mapping[str, float], lead_s: Mapping[str, float]) -> str:

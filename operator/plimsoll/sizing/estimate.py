@@ -96,7 +96,7 @@ def estimate(cases: Sequence[Case]) -> dict[Case, Capacity]:
             ),
             full_rps=full * 1000.0,
             sized_by=SizedBy.ESTIMATE,
-            doubtful=bool(answer.needs_kernel_v[of_case].any()) or case.burstiness.rate_cv2 > 0.0,
+            doubtful=bool(answer.needs_kernel_v[of_case].any()) or not case.burstiness.is_steady,
         )
     return capacities
 

@@ -46,7 +46,7 @@ def simulate(case: Case) -> Capacity:
 
 def _curves(case: Case, unloaded_ms: tuple[float, ...], rate_per_ms: float) -> tuple[tuple[float, ...], ...]:
     """Latencies of one replica by share of that rate; never falling, as chance may have them."""
-    trial = Trial(case, 1, requests_for(case, 1, rate_per_ms))
+    trial = Trial(case, 1, requests_for(case, 1, rate_per_ms), rate_per_ms)
     played = [unloaded_ms]
     for share in SHARES[1:]:
         seen = trial.observations(share * rate_per_ms)

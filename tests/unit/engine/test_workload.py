@@ -39,14 +39,37 @@ def test_intervals_have_the_rate_and_the_variation_asked_for(interval_cv: float)
 
 @pytest.mark.parametrize("rate_per_ms", [0.002, 0.02])
 def test_bursts_show_again_what_they_were_drawn_from(rate_per_ms: float) -> None:
-    asked = Burstiness(rate_cv2=0.4, window_s=15.0)
-    arrivals_ms = Timeline.drawn(400_000, asked, np.random.default_rng(1)).arrivals_ms(rate_per_ms)
-    counts_k = np.histogram(arrivals_ms, np.arange(0.0, arrivals_ms[-1], 15_000.0))[0].astype(np.float64)
-    assert counts_k.mean() == pytest.approx(rate_per_ms * 15_000.0, rel=0.05)
+    asked, count = Burstiness(rate_cv2=0.4, window_s=5.0), 400_000
+    timeline = Timeline.drawn(count, asked, np.random.default_rng(1), span_s=count / rate_per_ms / 1000.0)
+    arrivals_ms = timeline.arrivals_ms(rate_per_ms)
+    counts_k = np.histogram(arrivals_ms, np.arange(0.0, arrivals_ms[-1], 5_000.0))[0].astype(np.float64)
+    assert counts_k.mean() == pytest.approx(rate_per_ms * 5_000.0, rel=0.05)
     beyond_poisson = (counts_k.var() - counts_k.mean()) / counts_k.mean() ** 2
     assert beyond_poisson == pytest.approx(0.4, rel=0.15)
 
 
 def test_a_higher_rate_makes_every_arrival_earlier() -> None:
-    timeline = Timeline.drawn(1_000, Burstiness(0.5, 15.0), np.random.default_rng(1))
+    timeline = Timeline.drawn(1_000, Burstiness(0.5, 15.0, (0.2,)), np.random.default_rng(1), span_s=100.0)
     assert (timeline.arrivals_ms(0.02) < timeline.arrivals_ms(0.01)).all()
+
+
+def test_bursts_go_on_within_the_window_that_they_were_seen_in() -> None:
+    # A gateway scraped every minute does not see what happens within it, and it is not steady.
+    timeline = Timeline.drawn(100_000, Burstiness(0.4, 60.0), np.random.default_rng(1), span_s=10_000.0)
+    arrivals_ms = timeline.arrivals_ms(0.01)
+    counts_k = np.histogram(arrivals_ms, np.arange(0.0, arrivals_ms[-1], 15_000.0))[0].astype(np.float64)
+    in_minutes = counts_k[: counts_k.size // 4 * 4].reshape(-1, 4)
+    within = in_minutes.var(axis=1, ddof=1).mean() / counts_k.mean() ** 2
+    assert within > 0.2
+
+
+def test_slower_wandering_is_seen_over_longer_windows() -> None:
+    timeline = Timeline.drawn(400_000, Burstiness(0.0, 5.0, (0.0, 0.3)), np.random.default_rng(1), span_s=40_000.0)
+    arrivals_ms = timeline.arrivals_ms(0.01)
+    counts_k = np.histogram(arrivals_ms, np.arange(0.0, arrivals_ms[-1], 80_000.0))[0].astype(np.float64)
+    assert (counts_k.var() - counts_k.mean()) / counts_k.mean() ** 2 == pytest.approx(0.3, rel=0.2)
+
+
+def test_a_rate_that_wanders_needs_to_know_for_how_long() -> None:
+    with pytest.raises(ValueError, match="span_s"):
+        Timeline.drawn(100, Burstiness(0.4, 60.0), np.random.default_rng(1))

@@ -1,0 +1,122 @@
+"""How bursty is a deployment's traffic, beyond what Poisson arrivals show by chance?
+
+In: the remembered samples, the window that each rate was averaged over, and the burstiness in use. Out: the one to use
+from now on, on a coarse grid. Counts of windows that do not overlap are compared with their neighbours, so that what
+changes slowly (a ramp, a day) is left to the forecast, and the variance that Poisson arrivals would show is taken off.
+What remains is told as the variance of paces that change once a window, which is how `engine` plays it. Pure. Design:
+section 4.
+
+Rates must be averages over the window. Over a longer one (a custom query may have its own) bursts are seen smaller.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.domain import POISSON, Burstiness, DemandSample
+
+FEWEST_WINDOWS = 8
+"""Fewer tell nothing: the variance of 8 counts is known to within 60%. A guess."""
+
+LONGEST_GAP_IN_WINDOWS = 2.0
+"""Neighbours that lie further apart are none: what changed in between was not seen."""
+
+CHANCE_DISPERSION = 4.0 / 3.0
+"""Variance over mean of the counts of Poisson arrivals as a rate tells them: 1 would be exact counts, but Prometheus
+extrapolates a rate from the scrapes inside the window, at four scrapes from three of four intervals."""
+
+CHANCE_DEVIATIONS = 2.5
+"""Standard deviations that the dispersion of Poisson arrivals may exceed its mean without being called bursts. Tried on
+Poisson arrivals as Prometheus tells them: fewer than 1 in 20 deployments are called bursty in an hour of looks, and
+none where counts are exact."""
+
+LEVELS_CV2 = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""The grid: each is sized for once. The last is the bound: the rate then wanders by 126%."""
+
+NEGLIGIBLE_CV2 = 0.01
+"""The rate wanders by 10% or less: far within the default headroom, and not worth being sized for as 0.05."""
+
+SEEN_SHARE = 0.5
+"""Of the variance of paces that change once a window, what neighbours show: looks do not begin with the paces. With a
+share f of the window before the change, windows have (1 - f)^2 + f^2 of it and neighbours f (1 - f) in common, which
+leaves 1 - 3 f (1 - f): a half over all f."""
+
+DEAD_BAND = 1.25
+"""The measure must pass a level by this factor, up or down, before another is used: as the grid's steps are of two, a
+level is kept while the measure stays within a factor of three. A guess: an hour of minutes tells it to within 30%."""
+
+
+class _Measure(NamedTuple):
+    rate_cv2: float
+    by_chance: bool
+    """Whether Poisson arrivals may look like this."""
+
+
+def burstiness_in_use(
+    samples: Sequence[DemandSample], window_s: float | None, last: Burstiness = POISSON
+) -> Burstiness:
+    """The burstiness to size for from now on.
+
+    Args:
+        samples: the remembered looks, the oldest first.
+        window_s: over which each rate was averaged; None where that is not known.
+        last: what was in use until now. It stays as long as what is measured is near it.
+    """
+    measure = _measure(samples, window_s) if window_s else None
+    if measure is None or window_s is None:
+        return POISSON
+    level = _level(measure, last.rate_cv2)
+    return Burstiness(level, window_s) if level > 0.0 else POISSON
+
+
+def _level(measure: _Measure, last_cv2: float) -> float:
+    seen_cv2 = measure.rate_cv2
+    if not measure.by_chance and seen_cv2 > last_cv2 * DEAD_BAND:
+        return _at_or_above(seen_cv2)
+    return min(last_cv2, _at_or_above(seen_cv2 * DEAD_BAND))
+
+
+def _at_or_above(rate_cv2: float) -> float:
+    if rate_cv2 <= NEGLIGIBLE_CV2:
+        return 0.0
+    return next((level for level in LEVELS_CV2 if level >= rate_cv2), LEVELS_CV2[-1])
+
+
+def _measure(samples: Sequence[DemandSample], window_s: float) -> _Measure | None:
+    """None where too little was seen.
+
+    All pairs of neighbours count, at whatever tick they end (an overlapping Allan variance), which wastes nothing and
+    moves little from tick to tick. Half the variance of their differences is the variance of a count (von Neumann);
+    about the mean difference, so that a ramp adds nothing.
+    """
+    if not samples:
+        return None
+    all_at_s, rates_rps, _ = zip(*samples, strict=True)
+    at_s, counts = np.array(all_at_s), np.array(rates_rps) * window_s
+    # The latest sample at least a window before each; -1 where there is none.
+    before = np.searchsorted(at_s, at_s - window_s, side="right") - 1
+    near = (before >= 0) & (at_s - at_s[before] <= LONGEST_GAP_IN_WINDOWS * window_s)
+    windows = _windows(before, near)
+    mean = float(counts.mean())
+    if windows < FEWEST_WINDOWS or mean <= 0.0:
+        return None
+    variance = float(np.var(counts[near] - counts[before[near]])) / 2.0
+    expected = CHANCE_DISPERSION * mean
+    # Of n independent counts: 3/n as if they were normal (von Neumann 1941), and 1/(n mean) for Poisson's heavier tail.
+    deviation = math.sqrt((3.0 + 1.0 / mean) / windows)
+    return _Measure(
+        rate_cv2=max(0.0, variance - expected) / (SEEN_SHARE * mean**2),
+        by_chance=variance <= expected * (1.0 + CHANCE_DEVIATIONS * deviation),
+    )
+
+
+def _windows(before: NDArray[np.intp], near: NDArray[np.bool_]) -> int:
+    """How many windows that do not overlap stand next to another one, counted from the latest backwards."""
+    windows, at = 1, len(before) - 1
+    while at >= 0 and before[at] >= 0:
+        windows += bool(near[at])
+        at = int(before[at])
+    return windows
