@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+# Each has a control plane of its own: 0.6 GB. Three are what two cores carry without making a test late.
+WORKERS ?= 3
 
 help: ## List what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -32,14 +34,14 @@ lint: setup ## Style, types, import contracts
 tools: setup ## Find or build the real control plane and Prometheus for tests and demo
 	$(BIN)/python -m plimsoll_testkit.binaries
 
-test: setup tools ## All tests, on a real control plane
-	$(BIN)/python -m pytest
+test: test-unit test-integration ## All tests, on a real control plane
 
-test-unit: setup ## The tests that need no cluster
-	$(BIN)/python -m pytest tests/unit
+test-unit: setup ## The tests that need no cluster, and whether they take enough branches of the pure stations
+	$(BIN)/python -m pytest tests/unit -n auto --maxprocesses 4 --cov --cov-report=
+	$(BIN)/python -m plimsoll_testkit.branch_coverage
 
-test-integration: setup tools ## The tests on a real control plane
-	$(BIN)/python -m pytest tests/integration
+test-integration: setup tools ## The tests on a real control plane, which mostly wait: WORKERS=3 side by side
+	$(BIN)/python -m pytest tests/integration -n $(WORKERS) --dist load --maxschedchunk 1
 
 demo: setup ## Three models on CPU and GPU pools of a real control plane (JSON=FILE writes the summary)
 	$(BIN)/python -m plimsoll_testkit.demo $(if $(JSON),--json $(JSON))

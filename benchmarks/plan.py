@@ -32,6 +32,7 @@ from plimsoll.domain import (
     Pool,
     PriceKind,
     Profile,
+    SizedBy,
     Snapshot,
     StepTime,
     Target,
@@ -108,7 +109,7 @@ def a_fleet(deployments: int, seed: int) -> tuple[Snapshot, dict[ObjectKey, Fore
             variant = a_variant(key, pools[pool_index], HARDWARE[pool_index % 5], size)
             variants.append(variant)
             rate = HARDWARE[pool_index % 5].rps / size * float(rng.uniform(0.8, 1.2))
-            options[variant.key] = Option(variant.key, CapacityTable((1,), (rate,)), ())
+            options[variant.key] = Option(variant.key, CapacityTable((1,), (rate,)), (), SizedBy.ESTIMATE)
         rps = float(rng.lognormal(0.0, 1.5))
         fleet.append(a_deployment(key, tuple(variants), rps, int(rng.integers(0, 3)) * 100))
         forecasts[key] = a_forecast(key, rps)

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-
-from plimsoll.domain import LatencyMetric, LatencyTarget, StepTime, TokenMix
 from plimsoll.sizing.birth_death import Chain, Floats, Replicas, mean_latencies, stationary
 from plimsoll.sizing.safe_rate import Answers, Case, highest_rate_per_ms, safe_rates
+
+from plimsoll.domain import LatencyMetric, LatencyTarget, StepTime, TokenMix
 
 OPTIONS = 1_000
 FLOOR_S = 0.6

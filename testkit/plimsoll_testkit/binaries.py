@@ -18,7 +18,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from plimsoll_testkit.go_build import GO_NEEDED, BuildFailed, GoBuild, build_into, find_go
+from plimsoll_testkit.go_build import (
+    BuildFailed,
+    GoBuild,
+    GoTooOld,
+    build_into,
+    check_go,
+    find_go,
+    go_needed,
+    most_demanding,
+)
 
 TOOLS_DIRECTORY = Path(__file__).resolve().parents[2] / "tools"
 
@@ -148,14 +157,24 @@ class Binaries:
         return path
 
     def _go(self, missing: Sequence[Tool]) -> str:
+        """The ``go`` that can build them all: better to learn that it cannot now than after ten minutes of building."""
+        module = most_demanding(self.tools_directory / tool.module for tool in missing)
+        names = ", ".join(tool.name for tool in missing)
+        nowhere = f"{names}: neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and"
+        ways_out = (
+            f"Two ways out: install Go {go_needed(module)} or newer (https://go.dev/doc/install) and run this again, "
+            "or set KUBEBUILDER_ASSETS to a folder that holds executables of these names"
+        )
         go = find_go(self.environment)
         if go is None:
-            names = ", ".join(tool.name for tool in missing)
+            raise BinaryMissing(f"{nowhere} there is no `go` on PATH to build with. {ways_out}")
+        try:
+            check_go(go, module, self.environment)
+        except GoTooOld as too_old:
             raise BinaryMissing(
-                f"{names}: neither in KUBEBUILDER_ASSETS nor in {self.cache_directory}, and there is no `go` on "
-                f"PATH to build with. Two ways out: install Go {GO_NEEDED} or newer (https://go.dev/doc/install) and "
-                "run this again, or set KUBEBUILDER_ASSETS to a folder that holds executables of these names"
-            )
+                f"{nowhere} {go} is too old for {module / 'go.mod'} and did not fetch a newer one (GOTOOLCHAIN=auto "
+                f"lets it, given a module proxy). {ways_out}. Its words:\n{too_old}"
+            ) from too_old
         return go
 
     def _build(self, tool: Tool, go: str, position: str) -> Path:

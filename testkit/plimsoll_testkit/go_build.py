@@ -13,19 +13,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-GO_NEEDED = "1.26"
-"""The highest ``go`` directive under ``tools/``; Go from 1.21 on fetches that toolchain by itself."""
 LOCK_POLL_S = 0.2
 OUTPUT_LINES_SHOWN = 25
 
 
 class BuildFailed(Exception):
     """The build did not succeed."""
+
+
+class GoTooOld(Exception):
+    """The ``go`` at hand is older than a module needs, and could not fetch a newer one; in Go's own words."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,39 @@ class GoBuild:
 def find_go(environment: Mapping[str, str]) -> str | None:
     """The ``go`` command on the environment's PATH."""
     return shutil.which("go", path=environment.get("PATH", os.defpath))
+
+
+def go_needed(module_directory: Path) -> str:
+    """The oldest Go that the module's go.mod takes, such as ``1.26.7``; a go.mod without one takes any, as ``0``."""
+    words = (line.split() for line in (module_directory / "go.mod").read_text().splitlines())
+    return next((line[1] for line in words if len(line) == 2 and line[0] == "go"), "0")
+
+
+def most_demanding(module_directories: Iterable[Path]) -> Path:
+    """The module that needs the newest Go."""
+    return max(module_directories, key=lambda module: [int(part) for part in go_needed(module).split(".")])
+
+
+def check_go(go: str, module_directory: Path, environment: Mapping[str, str]) -> None:
+    """``go`` takes the module, if need be after fetching the toolchain that go.mod names.
+
+    Go from 1.21 on does that by itself, unless GOTOOLCHAIN is ``local`` (as some distributions and images set it) or
+    the module proxy is out of reach. Reading the module's name is enough for it to decide, and compiles nothing.
+
+    Raises:
+        GoTooOld: it does not.
+    """
+    asked = subprocess.run(
+        [go, "list", "-m"],
+        cwd=module_directory,
+        env=_go_environment(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if asked.returncode != 0:
+        raise GoTooOld(_tail(asked.stdout))
 
 
 def build_into(target: Path, build: GoBuild, go: str, lock_path: Path, environment: Mapping[str, str]) -> None:
@@ -98,11 +133,10 @@ def _run_go(go: str, build: GoBuild, output: Path, environment: Mapping[str, str
     command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", build.linker_flags, "-o", str(output)]
     if build.tags:
         command += ["-tags", ",".join(build.tags)]
-    go_environment = {**environment, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
     process = subprocess.Popen(
         [*command, build.package],
         cwd=build.module_directory,
-        env=go_environment,
+        env=_go_environment(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -119,12 +153,19 @@ def _run_go(go: str, build: GoBuild, output: Path, environment: Mapping[str, str
     if process.returncode != 0:
         output.unlink(missing_ok=True)
         _tell("failed\n")
-        tail = "\n".join(said.splitlines()[-OUTPUT_LINES_SHOWN:])
         raise BuildFailed(
-            f"`go build {build.package}` exited {process.returncode} in {build.module_directory}. It needs Go "
-            f"{GO_NEEDED} or newer, the Go module proxy for what is not downloaded yet, and about 10 GB of disk. Run "
-            f"it again when that is there: what was compiled is kept. Its last words:\n{tail}"
+            f"`go build {build.package}` exited {process.returncode} in {build.module_directory}. It needs the Go "
+            "module proxy for what is not downloaded yet, and about 10 GB of disk. Run it again when that is there: "
+            f"what was compiled is kept. Its last words:\n{_tail(said)}"
         )
+
+
+def _go_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {**environment, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+
+
+def _tail(said: str) -> str:
+    return "\n".join(said.splitlines()[-OUTPUT_LINES_SHOWN:])
 
 
 def _tell(words: str) -> None:

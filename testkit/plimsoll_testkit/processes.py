@@ -7,8 +7,10 @@ it depends on has died.
 """
 
 import contextlib
+import ctypes
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -26,7 +28,10 @@ POLL_S = 0.05
 
 # Below the range from which Linux takes ports for outgoing connections, so no client of ours can take one between the
 # moment it is found free and the moment the server binds it.
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
 PORT_RANGE = range(20000, 32000)
+PORTS_TRIED = 200
 
 # Asks for the parent's death signal, then becomes the command: no wrapper stays, and no code runs between fork and exec
 # of a parent that has threads. Should the parent have died before the request, nobody would ever tell: hence the check.
@@ -149,13 +154,29 @@ def stop_all(processes: Sequence[Process], grace_s: float = STOP_GRACE_S) -> Non
             stack.callback(process.stop, grace_s)
 
 
-def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    for port in random.SystemRandom().sample(PORT_RANGE, 200):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+def die_with_parent() -> None:
+    """This process is killed as soon as the one that started it is gone; on Linux only, elsewhere nothing changes.
+
+    Call it from the main thread, while the parent lives.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def free_port(ports: range = PORT_RANGE) -> int:
+    """A loopback port that nothing listens on, and that nobody else is given while this process lives.
+
+    Seconds may pass before a server listens on it, and other processes look for ports as well. The reservation is the
+    UDP port of the same number, which nothing here talks over: the kernel gives it up however this process ends.
+    """
+    for port in random.SystemRandom().sample(ports, min(len(ports), PORTS_TRIED)):
+        with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as reservation:
+            reservation.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+            reservation.detach()  # Open to the end of this process.
             return port
-    raise ProcessFailed(f"no free port in {PORT_RANGE.start}-{PORT_RANGE.stop} on 127.0.0.1: end what listens there")
+    raise ProcessFailed(f"no free port in {ports.start}-{ports.stop} on 127.0.0.1: end what listens there")
 
 
 def accepts_connections(port: int) -> bool:

@@ -1,7 +1,9 @@
 """What does every integration test have?
 
-One real control plane for the run, a namespace of its own, and pools of fake nodes whose names no other test has. A
-control plane that cannot be had is an error of every test that asks for it, never a skip.
+One real control plane for the run, a namespace of its own, and pools of fake nodes whose names no other test has. Tests
+that run side by side (pytest -n) have one control plane a worker, because an operator writes the status of every
+ComputePool in its cluster: two operators that serve two namespaces would undo each other's. A control plane that cannot
+be had is an error of every test that asks for it, never a skip.
 """
 
 import secrets
@@ -17,7 +19,7 @@ from plimsoll_testkit.binaries import BinaryMissing, ensure
 from plimsoll_testkit.control_plane import PARTS, ControlPlane
 from plimsoll_testkit.json_api import delete, items, request
 from plimsoll_testkit.kwok import FixedPools
-from plimsoll_testkit.processes import wait_until
+from plimsoll_testkit.processes import die_with_parent, wait_until
 from plimsoll_testkit.prometheus_server import PrometheusServer
 
 SCRAPE_S = 0.5
@@ -31,6 +33,17 @@ WORKLOADS = (
     "/api/v1/namespaces/{namespace}/pods",
 )
 """Collections, owners before what they own; one whose kind is not installed is as good as empty."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker whose pytest was killed may hang in the test it is at, and keep its control plane: it ends as well."""
+    if hasattr(config, "workerinput"):
+        die_with_parent()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that wait longest come first: side by side with others they cost no time, alone at the end they would."""
+    items.sort(key=lambda item: item.get_closest_marker("waits_long") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -49,7 +62,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
-    """One for the whole run, with its kubeconfig."""
+    """One for the whole run or worker, with its kubeconfig."""
     with ControlPlane() as running:
         yield running
 

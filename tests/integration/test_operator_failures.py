@@ -4,6 +4,7 @@ import json
 import time
 from datetime import UTC, datetime
 
+import pytest
 from kubernetes.client import ApiClient
 
 from integration.world import (
@@ -28,6 +29,7 @@ SUCCESSION_S = 20.0
 MARK_ENDS_IN_S = 12.0
 
 
+@pytest.mark.waits_long
 def test_two_minutes_without_prometheus_at_high_load_scale_nothing_down(world: World) -> None:
     world.add_model()
     world.set_demand(MUCH_RPS)
@@ -51,6 +53,7 @@ def test_two_minutes_without_prometheus_at_high_load_scale_nothing_down(world: W
     assert world.replicas("chat-gpu") >= replicas[0]
 
 
+@pytest.mark.waits_long
 def test_an_operator_killed_in_the_middle_of_a_move_neither_doubles_nor_drops_anything(world: World) -> None:
     world.add_model()
     world.set_demand(MUCH_RPS)
@@ -81,6 +84,7 @@ def test_when_the_leader_is_killed_the_other_replica_writes_within_20_seconds(wo
     leader = lease_holder(world)
     second = world.start_operator("second", f"loop.interval_s={interval_s}")
     world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
+    world.wait_for_listing(second)
     time.sleep(interval_s + TICK_S)
     assert lease_holder(world) == leader
     assert _writes_in_log(world.log_of(second)) == [], "the standby wrote"
@@ -99,8 +103,8 @@ def test_a_standby_takes_over_at_once_when_the_leader_leaves_in_order(world: Wor
     world.set_demand(LITTLE_RPS)
     first = world.start_operator("first")
     world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
-    world.start_operator("second")
-    time.sleep(5 * TICK_S)
+    world.wait_for_listing(world.start_operator("second"))
+    time.sleep(2 * TICK_S)
     asked_s = time.monotonic()
     first.stop()
     assert time.monotonic() - asked_s <= GRACEFUL_EXIT_S
@@ -129,6 +133,7 @@ def test_pods_of_namespaces_that_are_not_served_take_room_on_the_nodes(world: Wo
             delete(api, f"{pods}/{name}", grace_s=0)
 
 
+@pytest.mark.waits_long
 def test_a_stock_out_is_marked_answered_on_another_pool_and_tried_again_when_the_mark_ends(
     world: World, control_plane: ControlPlane, api: ApiClient
 ) -> None:

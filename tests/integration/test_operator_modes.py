@@ -82,6 +82,7 @@ def test_git_and_plimsoll_never_fight_over_a_field(world: World) -> None:
     assert managers == {"user"}
 
 
+@pytest.mark.waits_long
 def test_a_cluster_at_rest_sees_no_write_but_the_lease(world: World) -> None:
     world.add_model()
     world.set_demand(LITTLE_RPS)

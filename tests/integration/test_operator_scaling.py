@@ -1,5 +1,7 @@
 """The main job on a real control plane: replicas follow demand, and moves between pools never drop what is needed."""
 
+import pytest
+
 from integration.world import DOWN_WITHIN_S, LITTLE_RPS, MUCH_RPS, UP_WITHIN_S, CapacityRecord, World
 from plimsoll_testkit.json_api import items
 
@@ -28,6 +30,7 @@ def test_stateful_sets_are_scaled_as_well(world: World) -> None:
     world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S, kind="StatefulSet")
 
 
+@pytest.mark.waits_long
 def test_a_move_to_cpu_and_back_never_takes_away_what_demand_needs(world: World) -> None:
     world.add_model()
     world.set_demand(MUCH_RPS)

@@ -39,6 +39,8 @@ PLIMSOLL = Path(sys.executable).parent / "plimsoll"
 TICK_S = 1.0
 UP_WITHIN_S = 40.0
 """Ticks, scheduling and start-up take some 6 s; the rest is for a busy machine."""
+LISTED = "the first listing is complete"
+"""What an operator logs then."""
 DOWN_WITHIN_S = 130.0
 """The forecast looks back over at least a minute before demand counts as gone; the rest is for a busy machine."""
 
@@ -286,6 +288,10 @@ class World:
             return all(seen[name] >= count if count else seen[name] == 0 for name, count in ready.items())
 
         self.wait(there, f"ready replicas {dict(ready)}", timeout_s)
+
+    def wait_for_listing(self, operator: Process) -> None:
+        """Until it has seen the cluster and could lead; a standby tells by nothing else that it is there."""
+        self.wait(lambda: LISTED in self.log_of(operator), f"{operator.name} to have seen the cluster", UP_WITHIN_S)
 
     def record_capacity(self) -> CapacityRecord:
         """From now on every change of ready replicas of this namespace's Deployments, as the watch tells it."""

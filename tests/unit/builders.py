@@ -29,6 +29,7 @@ from plimsoll.domain import (
     PriceKind,
     Profile,
     Resources,
+    SizedBy,
     Snapshot,
     StepTime,
     Target,
@@ -218,7 +219,10 @@ def a_forecast(deployment: Deployment, rps: float | None = None, **overrides: An
 
 def an_option(variant: Variant, rps: float = 5.0, **overrides: Any) -> Option:
     """A variant of which each replica carries `rps` safely."""
-    return replace(Option(key=variant.key, capacity=CapacityTable((1,), (rps,)), unloaded=()), **overrides)
+    return replace(
+        Option(key=variant.key, capacity=CapacityTable((1,), (rps,)), unloaded=(), sized_by=SizedBy.ESTIMATE),
+        **overrides,
+    )
 
 
 def options_for(deployments: Iterable[Deployment], rps: Mapping[str, float]) -> dict[VariantKey, Option]:

@@ -1,15 +1,17 @@
 """How busy is a serving replica at a given arrival rate: the birth-death chain of its requests.
 
 In: the step-time law, slots and token mix of many replicas at once, and an arrival rate for each. Out: the stationary
-distribution of the number of requests in each, and its mean latencies. Percentiles are left to ``percentiles``, the
-search for the highest safe rate to ``safe_rate``. Design: section 3 (sizing).
+distribution of the number of requests in each, and its mean latencies. This is the model that published autoscalers
+size with; it knows means only and is optimistic near saturation. Nothing is sized with it here: it is kept as the
+reference that the published check vector belongs to, for benchmarks and for rivals to be compared with. Design:
+section 3.
 
 Array names end in their axes: v for replicas (options), n for the number of requests in the system, 0 to N. The
 queue beyond N is geometric and summed in closed form, so a long queue costs nothing. Latencies are ms, rates
 requests per ms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +26,12 @@ QUEUE_PLACES_PER_SLOT = 10
 
 _SMALLEST_LOG_LOAD = 1e-12
 """Keeps log(rho) off zero, where the geometric sum is 0/0; the sum itself is off by less than 1e-8 there."""
+
+_LOWEST_RATIO = 1e-9
+"""Of mu(N): where the search for a rate starts. There all requests are alone, as far as a mean can tell."""
+
+_HALVINGS = 22
+"""Bisections of the rate's logarithm: log(1e9) / 2^22 leaves the answer within 0.0005%."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,6 @@ class Replicas:
     alpha_ms_v: Floats
     b_ms_v: Floats
     prefill_ms_v: Floats
-    prefill_p95_ms_v: Floats
-    """The prefill of a prompt at the mix's p95 length."""
     decode_ms_v: Floats
     output_tokens_v: Floats
     slots_v: NDArray[np.int64]
@@ -63,15 +69,12 @@ class Replicas:
                 for law in laws
             ]
         ).T
-        prompt_v, prompt_p95_v, output_v = np.array(
-            [(mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.output_tokens_mean) for mix in mixes]
-        ).T
+        prompt_v, output_v = np.array([(mix.prompt_tokens_mean, mix.output_tokens_mean) for mix in mixes]).T
         resident_v = prompt_v + output_v / 2.0
         return cls(
             alpha_ms_v=alpha_v,
             b_ms_v=(pi_v * prompt_v + beta_v * output_v) / (output_v + 1.0) + kappa_v * resident_v,
             prefill_ms_v=(pi_v + kappa_v) * prompt_v,
-            prefill_p95_ms_v=(pi_v + kappa_v) * prompt_p95_v,
             decode_ms_v=beta_v + kappa_v * resident_v,
             output_tokens_v=output_v,
             slots_v=np.array(slots, dtype=np.int64),
@@ -81,11 +84,6 @@ class Replicas:
         """T(n); `n` has the axes v or v by n."""
         n = np.asarray(n, dtype=np.float64)
         return _column(self.alpha_ms_v, n) + n * _column(self.b_ms_v, n)
-
-    def first_token_ms(self, n: Floats | float) -> Floats:
-        """From entering service until the first token, for a p95 prompt: its prefill and one decode step."""
-        n = np.asarray(n, dtype=np.float64)
-        return 2.0 * self.step_ms(n) + _column(self.prefill_p95_ms_v + self.decode_ms_v, n)
 
     def prefill_step_ms(self, n: Floats | float) -> Floats:
         """P(n), for a mean prompt."""
@@ -200,6 +198,26 @@ def mean_latencies(found: Stationary) -> MeanLatencies:
     itl_ms_v = (mean_running_v / accepted_per_ms_v - prefill_ms_v) / replicas.output_tokens_v
     wait_ms_v = found.mean_queue_v / accepted_per_ms_v
     return MeanLatencies(ttft_ms_v=wait_ms_v + prefill_ms_v + itl_ms_v, itl_ms_v=itl_ms_v)
+
+
+def highest_rate_per_ms(meets: Callable[[Floats], NDArray[np.bool_]], limit_per_ms_v: Floats) -> Floats:
+    """The highest rate of each replica that passes, found by halving the intervals of all of them at once.
+
+    Args:
+        meets: tells for a rate of each replica (requests per ms, above 0) whether it passes; it passes below any rate
+            that does.
+        limit_per_ms_v: rates from here on are not asked for.
+
+    Returns:
+        A rate below the limit, in halves of its logarithm; a billionth of the limit where no rate passed.
+    """
+    low_v, high_v = _LOWEST_RATIO * limit_per_ms_v, limit_per_ms_v
+    for _ in range(_HALVINGS):
+        middle_v = np.sqrt(low_v * high_v)
+        passed_v = meets(middle_v)
+        low_v = np.where(passed_v, middle_v, low_v)
+        high_v = np.where(passed_v, high_v, middle_v)
+    return low_v
 
 
 def _log_geometric_sum(log_load_v: Floats, places_v: Floats) -> Floats:

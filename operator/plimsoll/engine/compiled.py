@@ -1,7 +1,7 @@
 """How are the hot loops compiled? To machine code by numba, once, and kept for the next start.
 
-In: a function of numbers and arrays. Out: the same function, compiled. No fast-math and no threads: the same input
-gives the same output on every machine.
+In: a function of numbers and arrays. Out: the same function, compiled. No fast-math and no threads of its own: the
+same input gives the same output on every machine. It runs without Python's lock, beside whatever else Python does.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def compiled(function: Compiled) -> Compiled:
     built with the code compiled already.
     """
     try:
-        return cast(Compiled, numba.njit(cache=True)(function))
+        return cast(Compiled, numba.njit(cache=True, nogil=True)(function))
     except RuntimeError:
         # numba's way to say that there is no place to keep it.
-        return cast(Compiled, numba.njit(function))
+        return cast(Compiled, numba.njit(nogil=True)(function))

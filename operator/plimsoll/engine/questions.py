@@ -22,6 +22,8 @@ METRICS = (LatencyMetric.TTFT, LatencyMetric.TPOT, LatencyMetric.E2E)
 
 _HALVINGS = 30
 _LOWEST_LOAD = 1e-4
+_LEAST_RATIO = 1e-7
+"""Of alpha: terms of the law that are 0 are taken as this, so that their logarithms exist; it changes no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Physics:
             dtype=np.float64,
         )
         alpha_v, beta_v, pi_v, kappa_v, sequences_v, kv_v, chunk_v = laws[:, :7].T
+        beta_v, pi_v = np.maximum(beta_v, _LEAST_RATIO * alpha_v), np.maximum(pi_v, _LEAST_RATIO * alpha_v)
         mixes = Mixes(*laws[:, 7:].T)
         output_second_moment_v = mixes.output_v**2 * (1.0 + mixes.output_cv2_v)
         context_v = mixes.prompt_v + np.maximum(

@@ -119,7 +119,7 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
         if high <= low * (1.0 + 2.0 * _PRECISION):
             break
         share = min(max(below / (below - above), 0.05), 0.95)
-        rate = low * (high / low) ** share
+        rate = float(low * (high / low) ** share)
         excess = trial.excess(rate)
         if abs(excess) < _CLOSE_ENOUGH:
             return rate

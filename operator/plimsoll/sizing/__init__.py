@@ -1,8 +1,8 @@
 """Sizing: how many requests per second one replica of each variant carries without breaking the SLO.
 
-In: deployments with their profiles and SLOs, the token mix and burstiness that are forecast for each. Out: an ``Option``
-for every variant: its safe rates by number of replicas with the policy's headroom taken off, or the finding that rules
-it out; and predicted latencies at any rate. Never here: demand (``forecast``), prices and how many replicas
+In: deployments with their profiles and SLOs, the token mix and burstiness that are forecast for each. Out: an
+``Option`` for every variant: its safe rates by number of replicas with the policy's headroom taken off, or the finding
+that rules it out; and predicted latencies at any rate. Never here: demand (``forecast``), prices and how many replicas
 (``planning``). Pure.
 
 Two speeds: an estimate at once, then, in the background, a simulation of the option's own requests, which counts as

@@ -10,7 +10,7 @@ import numpy as np
 from plimsoll.domain import SizedBy
 
 SHARES = (0.0, 0.3, 0.6, 0.85, 1.0, 1.1)
-"""Loads, as shares of the safe rate, at which latencies are told; between them they are interpolated."""
+"""Loads, as shares of the full rate, at which latencies are told; between them they are interpolated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +20,33 @@ class Capacity:
     replicas: tuple[int, ...]
     rate_rps: tuple[float, ...]
     """By number of replicas behind one router: what they carry together; 0 where the SLO cannot be met."""
-    unloaded_ms: tuple[float, ...]
-    """By target of the SLO: what a lone request sees at its quantile."""
     latency_ms: tuple[tuple[float, ...], ...]
-    """By target of the SLO, then by share of the safe rate in `SHARES`; empty where there is no safe rate."""
+    """By target of the SLO, then by load of one replica in `SHARES`."""
+    full_rps: float
+    """The rate of one replica at which its load is 1: the safe rate; half of what it completes where there is none."""
     sized_by: SizedBy
     doubtful: bool = False
     """An estimate outside of what estimates are good at: tight TTFT, high quantiles, bursts, odd replicas."""
 
     def latencies_ms(self, rate_per_replica_rps: float, replicas: int) -> tuple[float, ...]:
         """The SLO's quantiles when each of so many replicas gets that rate."""
-        if rate_per_replica_rps <= 0.0 or not self.latency_ms:
-            return self.unloaded_ms
-        safe_rps = float(np.interp(replicas, self.replicas, np.divide(self.rate_rps, self.replicas)))
-        share = rate_per_replica_rps / safe_rps
-        return tuple(_at(share, values) for values in self.latency_ms)
+        return tuple(_at(rate_per_replica_rps / self._full_rps(replicas), values) for values in self.latency_ms)
+
+    def _full_rps(self, replicas: int) -> float:
+        """As one of several a replica sees at its safe rate what a lone one sees at its own."""
+        if self.rate_rps[0] <= 0.0:
+            return self.full_rps
+        return float(np.interp(replicas, self.replicas, np.divide(self.rate_rps, self.replicas)))
+
+    @property
+    def unloaded_ms(self) -> tuple[float, ...]:
+        """By target of the SLO: what a lone request sees at its quantile."""
+        return tuple(values[0] for values in self.latency_ms)
 
 
 def _at(share: float, latency_ms: tuple[float, ...]) -> float:
     if share <= SHARES[-1]:
         return float(np.interp(share, SHARES, latency_ms))
-    # Past the safe rate the curve goes on as steeply as it ended; it is steeper in truth.
+    # Past its end the curve goes on as steeply as it ended; it is steeper in truth.
     slope_ms = max(0.0, (latency_ms[-1] - latency_ms[-2]) / (SHARES[-1] - SHARES[-2]))
     return latency_ms[-1] + slope_ms * (share - SHARES[-1])

@@ -20,9 +20,7 @@ def case_of(profile: Profile, tokens: TokenMix, slo: Sequence[LatencyTarget], bu
     """The question of one variant; what a first token takes outside the engine is taken off its limits."""
     mix = rounded(tokens)
     return Case(
-        replica=Replica(
-            profile.step_time, profile.max_sequences, profile.kv_cache_tokens, profile.chunk_tokens
-        ),
+        replica=Replica(profile.step_time, profile.max_sequences, profile.kv_cache_tokens, profile.chunk_tokens),
         prompts=Lengths(mix.prompt_tokens_mean, mix.prompt_tokens_p95),
         outputs=Lengths(mix.output_tokens_mean, mix.output_tokens_p95),
         slo=tuple(

@@ -1,8 +1,8 @@
 """What is the safe rate of many cases at once, within milliseconds?
 
 In: cases. Out: capacities by the engine's surrogate: one replica with Poisson arrivals, so that more replicas are taken
-to add up, and bursts are not seen. What it cannot know well is marked as doubtful. Answers are remembered: the same case
-has the same answer.
+to add up, and bursts are not seen. What it cannot know well is marked as doubtful. Answers are remembered: the same
+case has the same answer.
 
 Array names end in their axes: q for pairs of a case and a target of its SLO.
 """
@@ -20,6 +20,12 @@ from plimsoll.sizing.capacity import SHARES, Capacity
 
 _REMEMBERED_ANSWERS = 16_384
 """A few answers for each of some thousand options; about 20 MB."""
+
+_SHOWN_RATIO = 1.5
+"""Times the unloaded latency: a limit to draw a curve through where the SLO's own cannot be met."""
+_FULL_SHARE = 0.5
+"""Of what a replica completes: the load that counts as full where there is no safe rate."""
+_STEEPEST_LOAD = 0.99
 
 
 class Answers:
@@ -66,37 +72,37 @@ def estimate(cases: Sequence[Case]) -> dict[Case, Capacity]:
     quantile_q = np.array([target.quantile for _, target in asked])
     limit_ms_q = np.array([target.limit_ms for _, target in asked])
     unloaded_ms_q = physics.unloaded_ms(metric_q, normal_of(quantile_q))
-    answer = safe_rates(physics, metric_q, quantile_q, limit_ms_q)
-    limits_per_ms_q = MAX_LOAD_RATIO * physics.capacity_v
+    # Where even a lone request misses there is no safe rate, but latencies rise with the load all the same.
+    shown_ms_q = np.where(limit_ms_q < unloaded_ms_q, _SHOWN_RATIO * unloaded_ms_q, limit_ms_q)
+    answer = safe_rates(physics, metric_q, quantile_q, shown_ms_q)
+    rate_q = np.minimum(answer.rate_v, MAX_LOAD_RATIO * physics.capacity_v)
     capacities: dict[Case, Capacity] = {}
     first = 0
     for case in cases:
         of_case = slice(first, first + len(case.slo))
+        capacity = float(physics.capacity_v[first])
         first += len(case.slo)
-        rate_per_ms = float(min(answer.rate_v[of_case].min(), limits_per_ms_q[first - 1]))
-        curves = (
-            _curve(unloaded, limit, at, rate_per_ms, limits_per_ms_q[first - 1] / MAX_LOAD_RATIO)
-            for unloaded, limit, at in zip(
-                unloaded_ms_q[of_case], limit_ms_q[of_case], answer.rate_v[of_case], strict=True
-            )
-        )
+        reachable = bool((limit_ms_q[of_case] >= unloaded_ms_q[of_case]).all())
+        rate = float(rate_q[of_case].min()) if reachable else 0.0
+        full = rate or _FULL_SHARE * capacity
         capacities[case] = Capacity(
             replicas=(1,),
-            rate_rps=(rate_per_ms * 1000.0,),
-            unloaded_ms=tuple(map(float, unloaded_ms_q[of_case])),
-            latency_ms=tuple(curves) if rate_per_ms > 0.0 else (),
+            rate_rps=(rate * 1000.0,),
+            latency_ms=tuple(
+                _curve(unloaded, shown, at / capacity, full / capacity)
+                for unloaded, shown, at in zip(
+                    unloaded_ms_q[of_case], shown_ms_q[of_case], rate_q[of_case], strict=True
+                )
+            ),
+            full_rps=full * 1000.0,
             sized_by=SizedBy.ESTIMATE,
             doubtful=bool(answer.needs_kernel_v[of_case].any()) or case.burstiness.rate_cv2 > 0.0,
         )
     return capacities
 
 
-def _curve(
-    unloaded_ms: float, limit_ms: float, at_per_ms: float, safe_per_ms: float, capacity_per_ms: float
-) -> tuple[float, ...]:
-    """Latency over load: from the unloaded one through the limit at its own safe rate, as 1/(1 - load) rises."""
-    shares = np.array(SHARES) * safe_per_ms / capacity_per_ms
-    rises = np.minimum(shares, MAX_LOAD_RATIO) / (1.0 - np.minimum(shares, MAX_LOAD_RATIO))
-    at_share = min(max(at_per_ms / capacity_per_ms, 1e-9), MAX_LOAD_RATIO)
-    values = unloaded_ms + (limit_ms - unloaded_ms) * rises / (at_share / (1.0 - at_share))
-    return tuple(map(float, values))
+def _curve(unloaded_ms: float, limit_ms: float, limit_load: float, full_load: float) -> tuple[float, ...]:
+    """Latency over load: from the unloaded one through the limit at its own safe rate, as load/(1 - load) rises."""
+    loads = np.minimum(np.array(SHARES) * full_load, _STEEPEST_LOAD)
+    steepness = limit_load / (1.0 - min(limit_load, _STEEPEST_LOAD))
+    return tuple(map(float, unloaded_ms + (limit_ms - unloaded_ms) * (loads / (1.0 - loads)) / steepness))

@@ -27,8 +27,10 @@ def to_simulate(snapshot: Snapshot, plan: Plan, simulated: Simulated) -> tuple[C
             weights[case] = weights.get(case, 0.0) + weight
     found = estimates(list(weights))
     ranked = sorted(
-        ((-(weight * (_DOUBTFUL_WEIGHT if found[case].doubtful else 1.0)), place, case)
-         for place, (case, weight) in enumerate(weights.items())),
+        (
+            (-(weight * (_DOUBTFUL_WEIGHT if found[case].doubtful else 1.0)), place, case)
+            for place, (case, weight) in enumerate(weights.items())
+        ),
         key=lambda one: one[:2],
     )
     return tuple(case for _, _, case in ranked)

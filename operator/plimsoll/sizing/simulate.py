@@ -4,6 +4,8 @@ In: a case. Out: its capacity for one, two, four and eight replicas behind one r
 bursts. Pure and deterministic: it may run in the background or in a simulator's loop, at any time.
 """
 
+from dataclasses import replace
+
 from plimsoll.domain import SizedBy
 from plimsoll.engine.case import Case
 from plimsoll.engine.search import Trial, requests_for, safe_rate_per_ms
@@ -23,7 +25,7 @@ def simulate(case: Case) -> Capacity:
     guess = estimate([case])[case]
     if guess.rate_rps[0] <= 0.0:
         # Even a lone request misses: nothing to play.
-        return Capacity(TABLE, (0.0,) * len(TABLE), guess.unloaded_ms, (), SizedBy.SIMULATION)
+        return replace(guess, sized_by=SizedBy.SIMULATION, doubtful=False)
     rates_per_ms: list[float] = []
     per_replica_per_ms = guess.rate_rps[0] / 1000.0
     for replicas in TABLE:
@@ -32,19 +34,18 @@ def simulate(case: Case) -> Capacity:
         rates_per_ms.append(max(rate_per_ms, rates_per_ms[-1] if rates_per_ms else 0.0))
         if rate_per_ms > 0.0:
             per_replica_per_ms = rate_per_ms / replicas * _GAIN_BY_DOUBLING
+    full_per_ms = rates_per_ms[0] or guess.full_rps / 1000.0
     return Capacity(
         replicas=TABLE,
         rate_rps=tuple(rate * 1000.0 for rate in rates_per_ms),
-        unloaded_ms=guess.unloaded_ms,
-        latency_ms=_curves(case, guess.unloaded_ms, rates_per_ms[0]),
+        latency_ms=_curves(case, guess.unloaded_ms, full_per_ms),
+        full_rps=full_per_ms * 1000.0,
         sized_by=SizedBy.SIMULATION,
     )
 
 
 def _curves(case: Case, unloaded_ms: tuple[float, ...], rate_per_ms: float) -> tuple[tuple[float, ...], ...]:
-    """Latencies of one replica by share of its safe rate; never falling, as chance may have them."""
-    if rate_per_ms <= 0.0:
-        return ()
+    """Latencies of one replica by share of that rate; never falling, as chance may have them."""
     trial = Trial(case, 1, requests_for(case, 1, rate_per_ms))
     played = [unloaded_ms]
     for share in SHARES[1:]:

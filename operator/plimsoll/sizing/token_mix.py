@@ -1,11 +1,11 @@
 """Which token mix a replica is sized for: the observed one, rounded; a guess before anything was seen.
 
-In: the forecast's mix. Out: mixes to size for, and the slots that fit. Design: section 3 (sizing).
+In: the forecast's mix. Out: mixes to size for. Design: section 3 (sizing).
 """
 
 import math
 
-from plimsoll.domain import Profile, TokenMix
+from plimsoll.domain import TokenMix
 
 DEFAULT_MIX = TokenMix(
     prompt_tokens_mean=512.0, prompt_tokens_p95=1024.0, output_tokens_mean=128.0, output_tokens_p95=384.0
@@ -43,9 +43,3 @@ def round_up(value: float, bits: int) -> float:
     """The smallest number of that many leading bits at or above a positive value; powers of two stay as they are."""
     mantissa, exponent = math.frexp(value)
     return math.ldexp(math.ceil(math.ldexp(mantissa, bits)), exponent - bits)
-
-
-def slots(profile: Profile, mix: TokenMix) -> int:
-    """N = min(max sequences, KV tokens / (I + O)), and one at least: what does not fit at all is refused before."""
-    resident = mix.prompt_tokens_mean + mix.output_tokens_mean
-    return max(1, min(profile.max_sequences, int(profile.kv_cache_tokens // resident)))

@@ -6,9 +6,26 @@ import numpy as np
 import pytest
 
 from plimsoll.domain import StepTime, TokenMix
-from plimsoll.sizing.birth_death import Chain, MeanLatencies, mean_latencies, stationary
-from plimsoll.sizing.safe_rate import highest_rate_per_ms
-from unit.sizing.cases import BY_HAND, PUBLISHED, a_case, a_chain
+from plimsoll.engine.birth_death import (
+    Chain,
+    MeanLatencies,
+    Replicas,
+    highest_rate_per_ms,
+    mean_latencies,
+    stationary,
+)
+
+One = tuple[StepTime, int, TokenMix]
+
+PUBLISHED: One = (StepTime(7.0, 0.03, 0.03, 0.0005), 64, TokenMix(512.0, 512.0, 128.0, 128.0))
+"""The check vector's replica. Source: design, section 3."""
+
+BY_HAND: One = (StepTime(10.0, 0.0, 0.0, 0.0), 1, TokenMix(100.0, 100.0, 9.0, 9.0))
+"""One request at a time, every step 10 ms whatever it holds: P = D = 10 ms, service 10 + 9 x 10 = 100 ms, mu = 10/s."""
+
+
+def a_chain(*replicas: One) -> Chain:
+    return Chain.of(Replicas.of(replicas))
 
 
 def _means_at(chain: Chain, rate_rps: float) -> MeanLatencies:
@@ -40,8 +57,7 @@ def test_step_and_completion_rate_are_the_law_by_hand() -> None:
     # I = 100, O = 9, alpha 10, beta 1, pi .5, kappa .01, n = 2:
     # b = (50 + 9)/10 + .01 x 104.5 = 6.945; T = 10 + 2 x 6.945 = 23.89; P = T + .51 x 100 = 74.89;
     # D = T + 1 + 1.045 = 25.935; mu = 2 / (74.89 + 9 x 25.935) = 2 / 308.305
-    case = a_case(slots=4, step_time=StepTime(10.0, 1.0, 0.5, 0.01), mix=TokenMix(100.0, 100.0, 9.0, 27.0))
-    replicas = a_chain(case).replicas
+    replicas = a_chain((StepTime(10.0, 1.0, 0.5, 0.01), 4, TokenMix(100.0, 100.0, 9.0, 27.0))).replicas
 
     assert replicas.step_ms(2.0)[0] == pytest.approx(23.89)
     assert replicas.prefill_step_ms(2.0)[0] == pytest.approx(74.89)
@@ -62,8 +78,7 @@ def test_one_slot_is_the_single_server_queue_with_limited_room() -> None:
 
 @pytest.mark.parametrize("load", [0.3, 1 - 1e-7, 1.0, 1 + 1e-7, 1.0001, 1.7])
 def test_the_closed_sums_are_the_plain_sums(load: float) -> None:
-    case = a_case(slots=5)
-    chain = a_chain(case)
+    chain = a_chain((PUBLISHED[0], 5, PUBLISHED[2]))
     mu_n = [float(chain.replicas.completions_per_ms(np.array([float(n)]))[0]) for n in range(1, 6)]
     rate = load * mu_n[-1]
     weights = [1.0]
@@ -82,7 +97,7 @@ def test_the_closed_sums_are_the_plain_sums(load: float) -> None:
 
 @pytest.mark.parametrize("load", [1e-9, 0.5, 1.0, 20.0])
 def test_a_thousand_slots_neither_overflow_nor_lose_probability(load: float) -> None:
-    chain = a_chain(a_case(slots=2048), a_case(slots=3))
+    chain = a_chain((PUBLISHED[0], 2048, PUBLISHED[2]), (PUBLISHED[0], 3, PUBLISHED[2]))
 
     found = stationary(chain, load * chain.replicas.full_completions_per_ms_v)
 

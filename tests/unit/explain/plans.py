@@ -22,6 +22,7 @@ from plimsoll.domain import (
     PoolPlan,
     PriceKind,
     Reason,
+    SizedBy,
     SolverReport,
     Step,
     Target,
@@ -43,12 +44,15 @@ def a_variant_plan(name: str = "h100", **overrides: Any) -> VariantPlan:
         ready=2,
         target=2,
         safe_rate_rps=8.0,
+        ready_rps=0.0,
+        sized_by=SizedBy.SIMULATION,
         predicted=(),
         observed=(),
         reason=Reason.CHEAPEST,
         message="cheapest",
     )
-    return replace(made, **overrides)
+    made = replace(made, **overrides)
+    return made if "ready_rps" in overrides else replace(made, ready_rps=made.ready * made.safe_rate_rps)
 
 
 def a_step(variant: str = "h100", from_replicas: int = 2, to_replicas: int = 3, **overrides: Any) -> Step:

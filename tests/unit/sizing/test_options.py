@@ -6,19 +6,28 @@ from typing import Any
 import pytest
 
 from plimsoll.domain import (
+    CapacityTable,
     Finding,
     LatencyMetric,
     LatencyTarget,
     Option,
     Profile,
     Reason,
+    SizedBy,
     StepTime,
     TokenMix,
     ValidityRange,
 )
-from plimsoll.sizing import predict, size
+from plimsoll.sizing import Capacity, predict, size
+from plimsoll.sizing.cases import case_of
 from unit.builders import MIX, a_deployment, a_forecast, a_policy, a_profile, a_variant
-from unit.sizing.cases import E2E, TPOT, TTFT, a_target
+
+TTFT, TPOT, E2E = LatencyMetric.TTFT, LatencyMetric.TPOT, LatencyMetric.E2E
+
+
+def a_target(metric: LatencyMetric = TTFT, limit_ms: float = 800.0, quantile: float = 0.95) -> LatencyTarget:
+    return LatencyTarget(metric, quantile, limit_ms)
+
 
 SLOW_LAW = StepTime(50.0, 0.5, 0.5, 0.001)
 
@@ -69,35 +78,34 @@ def test_a_slightly_shifted_mix_has_the_same_safe_rate() -> None:
 
 
 def test_an_unreachable_slo_says_what_the_variant_needs() -> None:
-    # alpha 50, pi .5, I = 512 (p95 1024), O = 128, beta .5, kappa .001:
-    # b = (256 + 64)/129 + .576 = 3.05662; T(1) = 53.05662; first token 2 T + .501 x 1024 + .5 + .576 = 620.2132 ms
+    # alpha 50, pi .5, a p95 prompt of 1024 tokens in one chunk: 50 + 512 = 562 ms.
     option = _option(a_profile(step_time=SLOW_LAW), slo=(a_target(TTFT, 80.0),))
 
     assert option.capacity.total_rps(100) == 0.0
     assert not option.usable
-    assert [each.value_ms for each in option.unloaded] == [pytest.approx(620.21325, abs=1e-4)]
+    assert [each.value_ms for each in option.unloaded] == [pytest.approx(562.0)]
     assert _finding(option).reason is Reason.SLO_UNREACHABLE
     assert _finding(option).variant == "h100"
     assert _finding(option).message == (
-        "slo ttft p95 is 80ms; h100 needs 621ms even for a lone request: allow 621ms, or add a faster variant"
+        "slo ttft p95 is 80ms; h100 needs 562ms even for a lone request: allow 562ms, or add a faster variant"
     )
 
 
 def test_allowing_what_the_message_asks_for_is_enough() -> None:
-    for metric, limit_ms in ((TTFT, 621.0), (TPOT, 54.2)):
+    for metric, limit_ms in ((TTFT, 570.0), (TPOT, 54.2)):
         assert _option(a_profile(step_time=SLOW_LAW), slo=(a_target(metric, limit_ms),)).usable
 
 
 def test_of_several_targets_the_one_missed_most_is_told() -> None:
-    slo = (a_target(TTFT, 600.0), a_target(TPOT, 5.0, 0.5))
+    slo = (a_target(TTFT, 500.0), a_target(TPOT, 5.0, 0.5))
 
     message = _finding(_option(a_profile(step_time=SLOW_LAW), slo=slo)).message
 
-    assert message.startswith("slo tpot p50 is 5ms; h100 needs 55ms even for a lone request")
+    assert message.startswith("slo tpot p50 is 5ms; h100 needs 52ms even for a lone request")
 
 
 def test_a_short_latency_is_not_rounded_to_whole_milliseconds() -> None:
-    # D(1) = 4 + b + decode with beta = pi = kappa = 0: 4 ms.
+    # A step of alpha alone: 4.011 ms.
     option = _option(a_profile(step_time=StepTime(4.011, 0.0, 0.0, 0.0)), slo=(a_target(TPOT, 1.0),))
 
     assert "h100 needs 4.02ms" in _finding(option).message
@@ -173,37 +181,68 @@ def test_what_no_request_could_fit_is_told_before_the_first_one() -> None:
 
 def test_predictions_stay_within_the_slo_at_the_safe_rate() -> None:
     deployment = a_deployment(policy=a_policy(headroom_ratio=0.0))
-    profile, slo = deployment.variants[0].profile, deployment.slo
-    rate_rps = size([deployment], {deployment.key: a_forecast(deployment)})[deployment.variants[0].key]
+    forecast, profile, slo = a_forecast(deployment), deployment.variants[0].profile, deployment.slo
+    option = size([deployment], {deployment.key: forecast})[deployment.variants[0].key]
 
-    # Rates are rounded up by at most 1/128 for a prediction.
-    seen = predict(profile, MIX, slo, rate_rps.capacity.per_replica_rps * 127 / 128)
+    seen = predict(profile, forecast, slo, option.capacity.per_replica_rps, replicas=1)
 
     assert [(each.metric, each.quantile) for each in seen] == [(target.metric, target.quantile) for target in slo]
-    assert all(each.value_ms <= target.limit_ms for each, target in zip(seen, slo, strict=True))
+    assert all(each.value_ms <= target.limit_ms * 1.001 for each, target in zip(seen, slo, strict=True))
 
 
 def test_predictions_rise_with_the_rate_from_those_of_a_lone_request() -> None:
-    profile, slo = a_profile(), (a_target(TTFT, 1.0), a_target(TPOT, 1.0, 0.5), a_target(E2E, 1.0, 0.99))
+    profile, slo = a_profile(), (a_target(TTFT, 800.0), a_target(TPOT, 60.0, 0.5), a_target(E2E, 9_000.0, 0.99))
     option = _option(profile, slo=slo)
+    forecast = a_forecast(a_deployment())
 
-    idle, light, heavy, too_much = (predict(profile, MIX, slo, rate_rps) for rate_rps in (0.0, 2.0, 10.0, 1e6))
+    idle, light, heavy, too_much = (predict(profile, forecast, slo, rate, 1) for rate in (0.0, 2.0, 10.0, 1e6))
 
     assert idle == option.unloaded
     for values in zip(idle, light, heavy, too_much, strict=True):
         assert [each.value_ms for each in values] == sorted({each.value_ms for each in values})
 
 
-def test_predictions_answer_for_each_quantile_asked() -> None:
-    slo = tuple(LatencyTarget(LatencyMetric.TTFT, quantile, 1.0) for quantile in (0.5, 0.99))
+def test_predictions_rise_with_the_rate_also_where_the_slo_cannot_be_met() -> None:
+    slo = (a_target(TTFT, 1.0),)
+    forecast = a_forecast(a_deployment())
 
-    median, high = predict(a_profile(), MIX, slo, 10.0)
+    idle, light, heavy = (predict(a_profile(), forecast, slo, rate, 1)[0].value_ms for rate in (0.0, 2.0, 10.0))
 
-    assert median.value_ms < high.value_ms
+    assert 1.0 < idle < light < heavy
+
+
+def test_what_passes_outside_the_engine_is_promised_and_predicted_too() -> None:
+    slo = (a_target(TTFT, 300.0), a_target(TPOT, 60.0))
+    without, with_it = _option(a_profile(), slo=slo), _option(a_profile(ttft_overhead_ms=100.0), slo=slo)
+
+    assert with_it.unloaded[0].value_ms == pytest.approx(without.unloaded[0].value_ms + 100.0)
+    assert with_it.unloaded[1] == without.unloaded[1]
+    assert with_it.capacity == _option(a_profile(), slo=(a_target(TTFT, 200.0), slo[1])).capacity
+
+
+def test_an_overhead_as_long_as_the_limit_leaves_nothing() -> None:
+    option = _option(a_profile(ttft_overhead_ms=300.0), slo=(a_target(TTFT, 300.0),))
+
+    assert _finding(option).reason is Reason.SLO_UNREACHABLE
+
+
+def test_a_simulated_case_counts_before_the_estimate() -> None:
+    deployment = a_deployment(policy=a_policy(headroom_ratio=0.5))
+    forecast = a_forecast(deployment)
+    case = case_of(deployment.variants[0].profile, MIX, deployment.slo, forecast.burstiness)
+    latencies = tuple((10.0, 20.0, 30.0, 40.0, 50.0, 60.0) for _ in deployment.slo)
+    simulated = {case: Capacity((1, 2), (10.0, 24.0), latencies, 10.0, SizedBy.SIMULATION)}
+
+    option = size([deployment], {deployment.key: forecast}, simulated)[deployment.variants[0].key]
+    seen = predict(deployment.variants[0].profile, forecast, deployment.slo, 12.0, 2, simulated)
+
+    assert option.sized_by is SizedBy.SIMULATION
+    assert option.capacity == CapacityTable((1, 2), (5.0, 12.0))
+    assert [each.value_ms for each in seen] == [50.0 for _ in deployment.slo]
 
 
 def test_nothing_is_predicted_before_the_first_request_or_outside_the_profile() -> None:
-    profile, slo = a_profile(), (a_target(),)
+    profile, slo, forecast = a_profile(), (a_target(),), a_forecast(a_deployment())
 
-    assert predict(profile, None, slo, 1.0) == ()
-    assert predict(replace(profile, kv_cache_tokens=1000), MIX, slo, 1.0) == ()
+    assert predict(profile, replace(forecast, tokens=None), slo, 1.0, 1) == ()
+    assert predict(replace(profile, kv_cache_tokens=1000), forecast, slo, 1.0, 1) == ()

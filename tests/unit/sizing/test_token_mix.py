@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll.domain import TokenMix
-from plimsoll.sizing.token_mix import longest_prompt_tokens, round_up, rounded, slots
-from unit.builders import a_profile
+from plimsoll.sizing.token_mix import longest_prompt_tokens, round_up, rounded
 
 
 @given(st.floats(1e-6, 1e9))
@@ -40,13 +39,3 @@ def test_rounding_makes_no_length_shorter() -> None:
 
 def test_the_longest_prompt_is_never_below_the_mean() -> None:
     assert longest_prompt_tokens(TokenMix(900.0, 400.0, 1.0, 1.0)) == 900.0
-
-
-@pytest.mark.parametrize(
-    ("max_sequences", "kv_cache_tokens", "expected"),
-    [(64, 400_000, 64), (64, 6_400, 10), (64, 6_399, 9), (64, 10, 1)],
-)
-def test_slots_end_at_sequences_or_at_memory(max_sequences: int, kv_cache_tokens: int, expected: int) -> None:
-    profile = a_profile(max_sequences=max_sequences, kv_cache_tokens=kv_cache_tokens)
-
-    assert slots(profile, TokenMix(512.0, 512.0, 128.0, 384.0)) == expected

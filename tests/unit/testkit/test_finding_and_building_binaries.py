@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from plimsoll_testkit.binaries import TOOL_BY_NAME, TOOLS, TOOLS_DIRECTORY, Binaries, BinaryMissing, Tool, linker_flags
-from plimsoll_testkit.go_build import GO_NEEDED
+from plimsoll_testkit.go_build import go_needed, most_demanding
 
 KUBECONFORM = TOOL_BY_NAME["kubeconform"]
 
 
 class FakeGo:
-    """A `go` whose builds sleep first and are recorded."""
+    """A `go` that takes every module, and whose builds sleep first and are recorded."""
 
     def __init__(self, directory: Path) -> None:
         self._calls = directory / "calls"
@@ -32,6 +32,7 @@ class FakeGo:
         script = self.directory / "go"
         script.write_text(
             "#!/bin/sh\n"
+            'test "$1" = build || exit 0\n'
             f'echo "$@" >> {self._calls}\n'
             'while [ "$1" != "-o" ]; do shift; done\n'
             'printf partly > "$2"\n'
@@ -43,6 +44,9 @@ class FakeGo:
             f"exit {exit_code}\n"
         )
         script.chmod(0o755)
+
+    def refuse_every_module(self, says: str) -> None:
+        (self.directory / "go").write_text(f'#!/bin/sh\necho "$@" >> {self._calls}\necho "{says}" >&2\nexit 1\n')
 
     @property
     def calls(self) -> list[str]:
@@ -145,8 +149,25 @@ def test_missing_go_is_one_error_that_names_every_missing_tool_and_both_ways_out
 
     message = str(error.value)
     assert message.startswith("etcd, kwok: ")
-    assert f"install Go {GO_NEEDED} or newer" in message
+    assert "install Go 1.26.0 or newer" in message
     assert "set KUBEBUILDER_ASSETS to a folder" in message
+
+
+def test_go_too_old_for_one_of_the_missing_is_an_error_before_anything_is_built(
+    environment: dict[str, str], go: FakeGo
+) -> None:
+    go.refuse_every_module("go.mod requires go >= 1.26.7 (running go 1.26.3; GOTOOLCHAIN=local)")
+
+    with pytest.raises(BinaryMissing) as error:
+        Binaries(environment).ensure(["kubeconform", "prometheus"])
+
+    message = str(error.value)
+    assert message.startswith("kubeconform, prometheus: ")
+    assert "tools/prometheus/go.mod" in message
+    assert "GOTOOLCHAIN=auto" in message
+    assert "install Go 1.26.7 or newer" in message
+    assert message.endswith("running go 1.26.3; GOTOOLCHAIN=local)")
+    assert go.calls == ["list -m"]
 
 
 def test_failed_build_tells_the_compilers_last_words_and_leaves_no_file(
@@ -205,15 +226,23 @@ def test_every_tool_is_pinned_as_a_tool_of_its_module(tool: Tool) -> None:
     assert Binaries({}).version(tool).startswith("v")
 
 
-def test_message_about_go_names_the_version_that_the_pins_need() -> None:
-    directives = {
-        tuple(int(part) for part in line.removeprefix("go ").split("."))[:2]
-        for path in TOOLS_DIRECTORY.glob("*/go.mod")
-        for line in path.read_text().splitlines()
-        if line.startswith("go ")
-    }
+@pytest.mark.parametrize(
+    ("directives", "newest"), [(("1.26.0", "1.26.7"), "1.26.7"), (("1.26.10", "1.26.9"), "1.26.10"), (("1.9",), "1.9")]
+)
+def test_newest_go_that_a_module_names_is_the_one_needed(
+    tmp_path: Path, directives: tuple[str, ...], newest: str
+) -> None:
+    for directive in directives:
+        (tmp_path / directive).mkdir()
+        (tmp_path / directive / "go.mod").write_text(f"// go is great\nmodule m\n\ngo {directive}\n\ntool x\n")
 
-    assert max(directives) == tuple(int(part) for part in GO_NEEDED.split("."))
+    assert go_needed(most_demanding(tmp_path.iterdir())) == newest
+
+
+def test_readme_names_the_go_that_the_pins_need() -> None:
+    needed = go_needed(most_demanding(TOOLS_DIRECTORY / tool.module for tool in TOOLS))
+
+    assert f"Go {needed} or newer" in (TOOLS_DIRECTORY.parent / "README.md").read_text()
 
 
 def test_kubernetes_is_stamped_with_its_version_and_others_are_not() -> None:

@@ -1,5 +1,6 @@
 """Do child processes end when they should, not sooner, and say why when they end too soon?"""
 
+import subprocess
 import sys
 import threading
 import time
@@ -93,3 +94,19 @@ def test_stopping_what_never_started_is_no_error(tmp_path: Path) -> None:
 
 def test_free_port_has_no_listener() -> None:
     assert not accepts_connections(free_port())
+
+
+def test_port_is_given_to_nobody_else_while_its_finder_lives() -> None:
+    port = free_port()
+    with pytest.raises(ProcessFailed, match="no free port"):
+        free_port(range(port, port + 1))
+    program = f"from plimsoll_testkit.processes import free_port; free_port(range({port}, {port + 1}))"
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "no free port" in other.stderr
+
+
+def test_port_is_free_again_once_its_finder_has_ended() -> None:
+    program = "from plimsoll_testkit.processes import free_port; print(free_port())"
+    finder = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    port = int(finder.stdout)
+    assert free_port(range(port, port + 1)) == port
