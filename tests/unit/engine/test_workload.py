@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from plimsoll.domain import POISSON, Burstiness
-from plimsoll.engine.workload import Lengths, Timeline
+from plimsoll.engine.workload import Lengths, Timeline, burstiness_of_counts
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.5, 2.5, 3.5])
@@ -39,11 +39,11 @@ def test_intervals_have_the_rate_and_the_variation_asked_for(interval_cv: float)
 
 @pytest.mark.parametrize("rate_per_ms", [0.002, 0.02])
 def test_bursts_show_again_what_they_were_drawn_from(rate_per_ms: float) -> None:
-    asked, count = Burstiness(rate_cv2=0.4, window_s=5.0), 400_000
+    asked, count = Burstiness(rate_cv2=0.4, window_s=1.0), 400_000
     timeline = Timeline.drawn(count, asked, np.random.default_rng(1), span_s=count / rate_per_ms / 1000.0)
     arrivals_ms = timeline.arrivals_ms(rate_per_ms)
-    counts_k = np.histogram(arrivals_ms, np.arange(0.0, arrivals_ms[-1], 5_000.0))[0].astype(np.float64)
-    assert counts_k.mean() == pytest.approx(rate_per_ms * 5_000.0, rel=0.05)
+    counts_k = np.histogram(arrivals_ms, np.arange(0.0, arrivals_ms[-1], 1_000.0))[0].astype(np.float64)
+    assert counts_k.mean() == pytest.approx(rate_per_ms * 1_000.0, rel=0.05)
     beyond_poisson = (counts_k.var() - counts_k.mean()) / counts_k.mean() ** 2
     assert beyond_poisson == pytest.approx(0.4, rel=0.15)
 
@@ -73,3 +73,23 @@ def test_slower_wandering_is_seen_over_longer_windows() -> None:
 def test_a_rate_that_wanders_needs_to_know_for_how_long() -> None:
     with pytest.raises(ValueError, match="span_s"):
         Timeline.drawn(100, Burstiness(0.4, 60.0), np.random.default_rng(1))
+
+
+def counts_of(burstiness: Burstiness, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    timeline = Timeline.drawn(2_000_000, burstiness, np.random.default_rng(seed), span_s=20_000.0)
+    arrivals_ms = timeline.arrivals_ms(0.1)
+    return np.histogram(arrivals_ms, np.arange(0.0, arrivals_ms[-1], 1_000.0))[0].astype(np.float64)
+
+
+def test_traffic_played_from_what_was_measured_wanders_at_least_as_much_on_every_scale() -> None:
+    seen_k = counts_of(Burstiness(0.3, 1.0, (0.0, 0.2)), seed=3)
+    played_k = counts_of(burstiness_of_counts(seen_k, 1.0), seed=4)
+    assert played_k.var() == pytest.approx(seen_k.var(), rel=0.1)
+    for windows in (4, 16):
+        seen, played = (k[: k.size // windows * windows].reshape(-1, windows).sum(axis=1) for k in (seen_k, played_k))
+        assert 0.95 * seen.var() < played.var() < 1.5 * seen.var()
+
+
+@pytest.mark.parametrize("counts", [[], [3.0] * 7, [0.0] * 20])
+def test_too_little_to_tell_bursts_is_poisson(counts: list[float]) -> None:
+    assert burstiness_of_counts(np.array(counts), 15.0).is_steady

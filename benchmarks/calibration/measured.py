@@ -1,0 +1,103 @@
+"""How far off is sizing's physics from what was measured on hardware?
+
+In: the measured files of the data folder. Out: cross-validated errors on load points, and for every other file the error
+of the law that fits it best, each figure predicted by a law that did not see it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from plimsoll.errors import UnusableMeasurements
+from plimsoll.fitting import CHUNK_TOKENS, Given, crossvalidate, fit, read, saturated
+from plimsoll.fitting.observations import LoadPoint, Observation
+
+LENGTH_CV = 0.289
+"""Of the load generator of gpu_8b_load_points.csv: lengths are uniform between 0.5 and 1.5 times the mean. Source:
+llm-inferno/model-trainer, the configuration of its second experiment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One machine of a measured file."""
+
+    file: str
+    given: Given
+
+
+PARTS = (
+    Part("splitwise_llama2_70b_tp2.csv", Given(only={"hardware": "a100-80gb x2"})),
+    Part("splitwise_llama2_70b_tp2.csv", Given(only={"hardware": "h100-80gb x2"})),
+    Part("cpu_batch_sweeps.csv", Given(only={"hardware": "Neoverse-N2 64 threads"})),
+    Part("cpu_batch_sweeps.csv", Given(only={"hardware": "1 socket Xeon Gold 6430 (AMX)"})),
+    Part("vllm_serving_iog.csv", Given(only={"gpu": "H100-PCIe"})),
+    Part("vllm_serving_iog.csv", Given(only={"gpu": "RTX-4090"})),
+    Part(
+        "mlperf.csv",
+        Given(
+            only={"model": "llama3.1-8b", "system": "2S Xeon 6980P GNR", "round": "v6.1-submission"},
+            prompt_tokens=778.0,
+            sequences=256,
+        ),
+    ),
+)
+
+TRTLLM_SEQUENCES = 512
+"""That ran at once at most: not said in trtllm_llama_fp8.csv, a guess."""
+
+
+def cross_validation(folder: Path) -> dict[str, float]:
+    """The errors of both latencies on load points that were not fitted to, with evenly spaced arrivals as measured."""
+    points = [one for one in _read(folder, Part("gpu_8b_load_points.csv", Given())) if isinstance(one, LoadPoint)]
+    found = crossvalidate(points, length_cv=LENGTH_CV, chunk_tokens=CHUNK_TOKENS)
+    print(
+        f"gpu_8b_load_points.csv, cross-validated: ITL {found.itl_error_median:.1%} (p95 "
+        f"{found.itl_p95_error_median:.1%}), TTFT {found.ttft_error_median:.1%} (p95 "
+        f"{found.ttft_p95_error_median:.1%}); chunk of {CHUNK_TOKENS} tokens assumed"
+    )
+    return {
+        "itl_error_median": round(found.itl_error_median, 4),
+        "ttft_error_median": round(found.ttft_error_median, 4),
+        "itl_p95_error_median": round(found.itl_p95_error_median, 4),
+        "ttft_p95_error_median": round(found.ttft_p95_error_median, 4),
+    }
+
+
+def other_files(folder: Path) -> Iterator[str]:
+    """A line for each machine of each other file."""
+    for part in PARTS:
+        yield _errors(f"{part.file}, {', '.join((part.given.only or {}).values())}", _read(folder, part))
+    for hardware in ("h100", "h200"):
+        for model in ("Llama-3.1-8B", "Llama-3.3-70B"):
+            yield _errors(f"trtllm_llama_fp8.csv, {model} on {hardware}", _trtllm(folder, model, hardware))
+
+
+def _read(folder: Path, part: Part) -> list[Observation]:
+    path = folder / "measured" / part.file
+    return list(read(path.name, path.read_text(), part.given))
+
+
+def _trtllm(folder: Path, model: str, hardware: str) -> list[Observation]:
+    path = folder / "measured" / "trtllm_llama_fp8.csv"
+    header, *lines = path.read_text().splitlines()
+    observations: list[Observation] = []
+    for number, line in enumerate(lines, start=2):
+        row = dict(zip(header.split(","), line.split(","), strict=True))
+        if row["model"] == model and float(row["isl"]) <= 5000:
+            prompt, output = float(row["isl"]), float(row["osl"])
+            rate_rps = float(row[f"{hardware}_tok_s"]) / output
+            observations.append(saturated(f"{path.name}:{number}", rate_rps, prompt, output, TRTLLM_SEQUENCES))
+    return observations
+
+
+def _errors(name: str, observations: list[Observation]) -> str:
+    try:
+        fitted = fit(observations)
+    except UnusableMeasurements as error:
+        return f"{name}: no fit: {error}"
+    law = fitted.step_time
+    terms = (law.alpha_ms, law.beta_ms_per_sequence, law.pi_ms_per_prefill_token, law.kappa_ms_per_kv_token)
+    errors = ", ".join(
+        f"{figure.value} {found.median_ratio:.1%} of {found.count}" for figure, found in fitted.errors.items()
+    )
+    return f"{name}: {' '.join(f'{term:.4g}' for term in terms)}; median error left out: {errors}"
