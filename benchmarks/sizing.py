@@ -1,8 +1,8 @@
 """Is sizing right, and how fast is it?
 
-In: nothing but the data folder ($PLIMSOLL_DATA_DIR, or `shared/data` beside the repository), without which the questions
-to measured and recorded data are left out. Out: some lines, the last one JSON. Seeds are fixed, and none of them was
-taught from. Exits 1 where the published check vector is missed. Takes some minutes; --quick asks fewer cases.
+In: nothing but the data folder ($PLIMSOLL_DATA_DIR, or `shared/data` beside the repository), without which the
+questions to measured and recorded data are left out. Out: some lines, the last one JSON. Seeds are fixed, and none of
+them was taught from. Exits 1 where the published check vector is missed. Takes some minutes; --quick asks fewer cases.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from collections.abc import Callable
 from statistics import median
 
 import numpy as np
+
 from calibration.draws import Traffic, quantiles_ms, scenarios
 from calibration.measured import cross_validation, other_files
 from calibration.recorded import comparisons, data_folder
-
 from plimsoll.domain import LatencyMetric, LatencyTarget, StepTime, TokenMix
 from plimsoll.engine.batching import Floats
 from plimsoll.engine.birth_death import Chain, Replicas, highest_rate_per_ms, mean_latencies, stationary

@@ -1,7 +1,7 @@
 """How far off is sizing's physics from what was measured on hardware?
 
-In: the measured files of the data folder. Out: cross-validated errors on load points, and for every other file the error
-of the law that fits it best, each figure predicted by a law that did not see it.
+In: the measured files of the data folder. Out: cross-validated errors on load points, and for every other file the
+error of the law that fits it best, each figure predicted by a law that did not see it.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Is the kernel's safe rate safe on traffic that was recorded, not drawn?
 
-In: the Azure traces, where the data folder is there. Out: for some replicas the safe rate that the kernel gives from what
-an operator sees (means and quantiles of lengths, counts between scrapes), against the one found on the recording itself.
+In: the Azure traces, where the data folder is there. Out: for some replicas the safe rate that the kernel gives from
+what an operator sees (means and quantiles of lengths, counts between scrapes), against the one found on the recording.
 
 A recording is brought to another rate by leaving requests out at random, or by playing it faster; never slower, which
 would stretch bursts of seconds over minutes.

@@ -148,8 +148,8 @@ def _levels(burstiness: Burstiness) -> tuple[list[float], list[float]]:
     """Windows in seconds, the shortest first, and how much the rate wanders from one to the next of each.
 
     What happens within the shortest window that was seen is taken to be like what happens from window to window: on
-    recorded requests that is safe, and a rate that is steady within 15 s is not. Together the rate then wanders by up to
-    a third more than was seen, which errs on the safe side.
+    recorded requests that is safe, and a rate that is steady within 15 s is not. Together the rate then wanders by up
+    to a third more than was seen, which errs on the safe side.
     """
     unseen = max(0, math.ceil(math.log(burstiness.window_s / _UNSEEN_WINDOW_S, _LEVEL_FACTOR)))
     cv2s = [burstiness.rate_cv2] * (unseen + 1) + list(burstiness.slower_cv2)
