@@ -17,7 +17,7 @@ from catalogue import data_folder, models
 from catalogue.costs import offers
 from catalogue.manifests import pool_text, profile_text
 from catalogue.page import page
-from catalogue.pools import templates
+from catalogue.pools import cpu_spot_shares, templates
 from catalogue.profiles import checks, entries
 from catalogue.sources import measured, pair_efficiency, rows_of
 from catalogue.verdict import duels
@@ -41,6 +41,7 @@ def catalogue(folder: Path) -> Mapping[Path, str]:
         priced,
         duels(priced),
         {"GPU": checks(laws, gpu=True), "CPU": checks(laws, gpu=False)},
+        cpu_spot_shares(folder),
     )
     return {
         **{CATALOG / "profiles" / f"{entry.name}.yaml": profile_text(entry) for entry in found},

@@ -91,7 +91,11 @@ XEON_6430 = _cpu(
     bf16=_tops(32, 2.4, 1024),
 )
 XEON_8480 = replace(
-    XEON_4, name="xeon-8480-amx", bandwidth_gb_s=307, peak_tops={"int8": _tops(56, 2.2, 2048), "bf16": 126.0}
+    XEON_4,
+    name="xeon-8480-amx",
+    title="one socket Xeon 4th generation, 56 cores with AMX, 8 channels DDR5-4800",
+    per_replica=110.0,
+    peak_tops=MappingProxyType({"int8": _tops(56, 2.2, 2048), "bf16": _tops(56, 2.2, 1024)}),
 )
 """The usual part of MLPerf's dual-socket systems of that generation; the table does not name it."""
 XEON_4_VNNI = _cpu(
@@ -131,6 +135,9 @@ XEON_6_CLOUD = _cpu(
     bf16=_tops(96, 2.4, 1024),
 )
 XEON_4_SLICE = XEON_4.slice_of("xeon-4-amx-4c", "four cores of a Xeon 4th generation with AMX (8 vCPU)", 4 / 48, 7.5)
+XEON_4_HALF_SLICE = XEON_4.slice_of(
+    "xeon-4-amx-8c", "eight cores of a Xeon 4th generation with AMX (16 vCPU)", 8 / 48, 15.0
+)
 EPYC_9554 = _cpu(
     "epyc-9554",
     "one socket AMD EPYC 9554, 64 cores Zen 4, 12 channels DDR5-4800",
@@ -176,6 +183,7 @@ GRAVITON_3 = _cpu(
     int8=_tops(64, 2.6, 256),
     bf16=_tops(64, 2.6, 128),
 )
+GRAVITON_3_SLICE = GRAVITON_3.slice_of("graviton3-16c", "16 cores of an AWS Graviton3", 16 / 64, 15.5)
 GRAVITON_4 = _cpu(
     "graviton4",
     "one socket AWS Graviton4, 96 cores Neoverse V2, 12 channels DDR5-5600",

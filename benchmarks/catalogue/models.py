@@ -8,10 +8,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 WEIGHT_BYTES: Mapping[str, float] = MappingProxyType(
-    {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 4.25 / 8, "q8_0": 8.5 / 8, "q4_0": 4.5 / 8, "q4_k_m": 4.85 / 8}
+    {
+        "bf16": 2.0,
+        "fp16": 2.0,
+        "fp8": 1.0,
+        "int8": 1.0,
+        "int4": 4.25 / 8,
+        "q8_0": 8.5 / 8,
+        "q4_0": 4.5 / 8,
+        "q4_k_m": 4.85 / 8,
+    }
 )
 """Bytes of one parameter: GGUF's block formats carry their scales along (llama.cpp, quantize's table of bits per
-weight), int4 one 16-bit scale and zero for 128; what an int8 or fp8 model keeps in 16 bits is a few percent and left out."""
+weight), int4 one scale and zero for 128 weights. What an int8 or fp8 model keeps in 16 bits is a few percent and left
+out."""
 KV_BYTES_16_BIT, KV_BYTES_8_BIT = 2, 1
 """Of one element of the KV cache."""
 

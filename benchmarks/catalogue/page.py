@@ -20,11 +20,12 @@ def page(
     found: Sequence[Offer],
     fought: Sequence[Duel],
     checks: Mapping[str, Sequence[Check]],
+    spot_shares: Sequence[str],
 ) -> str:
     """The whole page."""
     parts = (
         _opening(entries),
-        _verdict(fought),
+        _verdict(fought, spot_shares),
         _costs(found),
         _sources(entries),
         _scaling(checks),
@@ -57,9 +58,9 @@ def _opening(entries: Sequence[Entry]) -> Iterator[str]:
     )
 
 
-def _verdict(fought: Sequence[Duel]) -> Iterator[str]:
+def _verdict(fought: Sequence[Duel], spot_shares: Sequence[str]) -> Iterator[str]:
     yield from ("## Where a CPU wins, and where it does not", "")
-    for sentence in sentences(fought):
+    for sentence in sentences(fought, PAID_SHARE, spot_shares):
         yield f"- {sentence}"
     yield from (
         "",

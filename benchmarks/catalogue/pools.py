@@ -22,6 +22,8 @@ PAID_SHARE = 0.4
 _LIST_FILE = f"aws_us_east_1_ondemand_{LIST_DATE}.csv"
 _SPOT_FILE = "aws_spot_samples.csv"
 _SPOT_REGION = "us-east-1"
+_GPU_FAMILIES = ("g", "p")
+"""Of AWS's instance types, those with GPUs."""
 _MI300X_USD = 48.0
 _MI300X_SOURCE = (
     "Azure, $6 a GPU and hour, as told by cliffcenter.com/research/amd-inference-economics on 2026-05-18, which lists"
@@ -80,11 +82,13 @@ _AWS = (
     _Instance("gpu-a100-p4de", "p4de.24xlarge", hw.A100, 8, 92, 1050),
     _Instance("gpu-l4-g6", "g6.xlarge", hw.L4, 1, 3.5, 13),
     _Instance("cpu-xeon-4-c7i", "c7i.48xlarge", hw.XEON_4, 188, 188, 360),
-    _Instance("cpu-xeon-4-slices-c7i", "c7i.8xlarge", hw.XEON_4_SLICE, 30, 30, 58),
+    _Instance("cpu-xeon-4-4c-slices-c7i", "c7i.8xlarge", hw.XEON_4_SLICE, 30, 30, 58),
+    _Instance("cpu-xeon-4-8c-slices-c7i", "c7i.8xlarge", hw.XEON_4_HALF_SLICE, 30, 30, 58),
     _Instance("cpu-xeon-6-c8i", "c8i.96xlarge", hw.XEON_6_CLOUD, 380, 380, 720),
     _Instance("cpu-epyc-4-c7a", "c7a.48xlarge", hw.EPYC_4, 188, 188, 360),
     _Instance("cpu-epyc-5-c8a", "c8a.48xlarge", hw.EPYC_5, 188, 188, 360),
     _Instance("cpu-graviton3-c7g", "c7g.16xlarge", hw.GRAVITON_3, 62, 62, 118),
+    _Instance("cpu-graviton3-16c-slices-c7g", "c7g.16xlarge", hw.GRAVITON_3_SLICE, 62, 62, 118),
     _Instance("cpu-graviton4-c8g", "c8g.48xlarge", hw.GRAVITON_4, 188, 188, 360),
 )
 _SPOT = (_Instance("gpu-l4-g6-spot", "g6.4xlarge", hw.L4, 1, 15, 58),)
@@ -149,6 +153,16 @@ def _spots(folder: Path) -> Iterator[PoolTemplate]:
         )
 
 
+def cpu_spot_shares(folder: Path) -> tuple[str, ...]:
+    """Spot over list price of the CPU nodes that have a sample, none of which is in the catalogue; told one by one."""
+    rows = csv.DictReader((folder / _SPOT_FILE).open(newline=""))
+    return tuple(
+        f"{row['instance']} in {row['region']} {float(row['spot']) / float(row['ondemand']):.0%}"
+        for row in rows
+        if not any(row["instance"] == one.type for one in _SPOT) and not row["instance"].startswith(_GPU_FAMILIES)
+    )
+
+
 def _committed(name: str, listed: PoolTemplate) -> PoolTemplate:
     assert listed.usd_per_hour is not None, "made from the list"
     usd = PAID_SHARE * listed.usd_per_hour
@@ -159,7 +173,7 @@ def _committed(name: str, listed: PoolTemplate) -> PoolTemplate:
         selector={"example.com/pool": name},
         price_kind=PriceKind.PAID,
         usd_per_hour=usd,
-        price_told=f"nothing more to use; ${usd:.4f} an hour for show, {PAID_SHARE:.0%} of the list price, an assumption",
+        price_told=f"nothing more to use; ${usd:.4f} an hour for show, {PAID_SHARE:.0%} of list, an assumption",
         devices=listed.devices,
         resources=listed.resources,
         provisioning_time="0s",

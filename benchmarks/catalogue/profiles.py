@@ -12,7 +12,7 @@ from catalogue import hardware as hw
 from catalogue import models
 from catalogue.hardware import Machine
 from catalogue.models import Model
-from catalogue.scaling import Build, kv_cache_tokens, relative_error, scaled
+from catalogue.scaling import kv_cache_tokens, relative_error, scaled
 from catalogue.sources import GPU_MEMORY_SHARE, Measured
 from plimsoll.api.serving_profile import ProvenanceKind
 from plimsoll.domain import StepTime
@@ -56,7 +56,7 @@ class Entry:
 
 
 def _two_digits(count: int) -> int:
-    unit = 10 ** max(len(str(count)) - 2, 0)
+    unit: int = 10 ** max(len(str(count)) - 2, 0)
     return count // unit * unit
 
 
@@ -97,7 +97,7 @@ def _gpus() -> Iterator[Scaling]:
         yield Scaling(models.LLAMA_70B, "fp8", hw.H100, _TRT_70B, devices=devices, pairings=pairings)
 
 
-def _intel() -> Iterator[Scaling]:
+def _intel_and_slices() -> Iterator[Scaling]:
     small, large = (models.LLAMA_1B, models.LLAMA_3B), (models.LLAMA_1B, models.LLAMA_3B, models.LLAMA_8B)
     for model in large:
         yield Scaling(model, "bf16", hw.XEON_4, _XEON_BF16, engine="vLLM")
@@ -108,7 +108,9 @@ def _intel() -> Iterator[Scaling]:
     yield Scaling(models.LLAMA_8B, "int8", hw.XEON_5, _XEON_BF16, _XEON_5_INT8, "vLLM")
     for model in small:
         yield Scaling(model, "int8", hw.XEON_6, _XEON_6, engine="vLLM")
-        yield Scaling(model, "int8", hw.XEON_4_SLICE, _XEON_BF16, _XEON_4_INT8, "vLLM", max_sequences=8)
+        for part in (hw.XEON_4_SLICE, hw.XEON_4_HALF_SLICE):
+            yield Scaling(model, "int8", part, _XEON_BF16, _XEON_4_INT8, "vLLM", max_sequences=8)
+        yield Scaling(model, "q4_k_m", hw.GRAVITON_3_SLICE, _ARM, max_sequences=8)
 
 
 def _others() -> Iterator[Scaling]:
@@ -137,7 +139,7 @@ def entries(measured: Mapping[str, Measured], pair_efficiency: float) -> tuple[E
     own = [Entry(one) for one in measured.values()]
     others = [
         _scaled_entry(asked, measured, pair_efficiency, errors[asked.machine.is_gpu], floors_ms[asked.machine.is_gpu])
-        for asked in (*_gpus(), *_intel(), *_others())
+        for asked in (*_gpus(), *_intel_and_slices(), *_others())
     ]
     return tuple(sorted((*own, *others), key=lambda entry: entry.name))
 
@@ -158,9 +160,7 @@ def _scaled_entry(
     if asked.machine.is_gpu is False:
         build = replace(build, kv_bytes_per_element=models.KV_BYTES_16_BIT)
     efficiency = pair_efficiency**asked.pairings
-    memory, arithmetic = (
-        scaled(one.step_time, one.build, build, efficiency, floor_ms) for one in (base, other)
-    )
+    memory, arithmetic = (scaled(one.step_time, one.build, build, efficiency, floor_ms) for one in (base, other))
     law = StepTime(
         memory.alpha_ms,
         arithmetic.beta_ms_per_sequence,

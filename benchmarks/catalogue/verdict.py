@@ -84,8 +84,14 @@ def _price(offer: Offer) -> float:
     return offer.list_usd_per_hour
 
 
-def sentences(found: Sequence[Duel]) -> Iterator[str]:
-    """What follows, with figures."""
+def sentences(found: Sequence[Duel], paid_share: float, spot_shares: Sequence[str]) -> Iterator[str]:
+    """What follows, with figures.
+
+    Args:
+        found: all duels.
+        paid_share: amortised over list price.
+        spot_shares: spot over list price where there are samples of CPU nodes, in words.
+    """
     fought = [(one.ratio, one) for one in found if one.ratio is not None]
     lost = sorted((ratio, f"{one.size}, {one.slo.name}") for ratio, one in fought if ratio > 1.0)
     won = [f"{one.size}, {one.slo.name}" for ratio, one in fought if ratio <= 1.0]
@@ -101,8 +107,8 @@ def sentences(found: Sequence[Duel]) -> Iterator[str]:
     if missing:
         yield f"**No CPU with a list price keeps the SLO** for: {'; '.join(missing)}."
     yield from _little_traffic(found)
-    yield from _paid(found)
-    yield from _discount(found)
+    yield from _paid(found, paid_share)
+    yield from _discount(found, spot_shares)
 
 
 def _little_traffic(found: Sequence[Duel]) -> Iterator[str]:
@@ -122,20 +128,23 @@ def _little_traffic(found: Sequence[Duel]) -> Iterator[str]:
         )
 
 
-def _paid(found: Sequence[Duel]) -> Iterator[str]:
+def _paid(found: Sequence[Duel], paid_share: float) -> Iterator[str]:
     rates = [
         f"{one.size} {one.slo.name} {one.best_paid_cpu.safe_rate_rps:.2g}/s"
         f" ({one.best_paid_cpu.entry.source.build.machine.name})"
         for one in found
         if one.best_paid_cpu is not None
     ]
+    still = sum(one.ratio * paid_share > 1.0 for one in found if one.ratio is not None)
+    fought = sum(one.ratio is not None for one in found)
     yield (
-        "**On nodes already paid for a CPU wins wherever it keeps the SLO**, because its next token costs nothing. The"
-        f" most that one replica takes: {', '.join(rates)}."
+        "**On nodes already paid for a CPU wins wherever it keeps the SLO**, against any GPU that is not: its next"
+        f" token costs nothing. The most that one replica takes: {', '.join(rates)}. To buy CPUs for it is another matter: at"
+        f" {paid_share:.0%} of list they still lose {still} of {fought} cases to a GPU at list."
     )
 
 
-def _discount(found: Sequence[Duel]) -> Iterator[str]:
+def _discount(found: Sequence[Duel], spot_shares: Sequence[str]) -> Iterator[str]:
     shares = [
         (one.break_even_usd_per_hour / _price(one.cpu), f"{one.size}, {one.slo.name}")
         for one in found
@@ -145,6 +154,6 @@ def _discount(found: Sequence[Duel]) -> Iterator[str]:
         share, where = max(shares)
         yield (
             f"**Spot:** to draw level at full load a CPU must cost at most {share:.1%} of its list price in the best"
-            f" case ({where}). No CPU of the catalogue has a spot sample here; the Graviton2 samples of the same list"
-            " are at 32% to 51% of theirs. A discount alone does not do it; a discount with little traffic may."
+            f" case ({where}). No CPU of the catalogue has a spot sample; other CPU nodes were at these shares of list:"
+            f" {', '.join(spot_shares)}."
         )
