@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from catalogue import profiles
 from catalogue.costs import OUTPUTS, PROMPTS, SLOS, Offer
 from catalogue.pools import LIST_DATE, PAID_SHARE, PoolTemplate
-from catalogue.profiles import Check, Entry
+from catalogue.profiles import Check, Entry, mean_error
 from catalogue.sources import GPU_MEMORY_SHARE
 from catalogue.verdict import Duel, sentences
 from plimsoll.api.serving_profile import ProvenanceKind
@@ -25,7 +25,7 @@ def page(
     """The whole page."""
     parts = (
         _opening(entries),
-        _verdict(fought, spot_shares),
+        _verdict(fought, checks, spot_shares),
         _costs(found),
         _sources(entries),
         _scaling(checks),
@@ -58,10 +58,14 @@ def _opening(entries: Sequence[Entry]) -> Iterator[str]:
     )
 
 
-def _verdict(fought: Sequence[Duel], spot_shares: Sequence[str]) -> Iterator[str]:
+def _verdict(
+    fought: Sequence[Duel], checks: Mapping[str, Sequence[Check]], spot_shares: Sequence[str]
+) -> Iterator[str]:
     yield from ("## Where a CPU wins, and where it does not", "")
     for sentence in sentences(fought, PAID_SHARE, spot_shares):
         yield f"- {sentence}"
+    errors = ", ".join(f"{mean_error(found):.0%} on {kind}s" for kind, found in checks.items())
+    yield f"- **How sure:** most of these figures are estimates, which miss by {errors} in the mean (below)."
     yield from (
         "",
         "Per million output tokens at list price, the cheapest of each kind. The last column is what the CPU replica"
@@ -184,8 +188,7 @@ def _scaling(checks: Mapping[str, Sequence[Check]]) -> Iterator[str]:
     for kind, found in checks.items():
         for one in found:
             yield _row(kind, one.source, one.target, f"{one.alpha_error:.0%}", f"{one.pi_error:.0%}")
-        mean = sum(one.alpha_error + one.pi_error for one in found) / (2 * len(found))
-        yield _row(kind, "mean of both", "", f"{mean:.0%}", "")
+        yield _row(kind, "mean of both", "", f"{mean_error(found):.0%}", "")
     yield ""
 
 

@@ -240,6 +240,10 @@ def _check(source: Measured, target: Measured) -> Check:
 
 
 def scaling_error(measured: Mapping[str, Measured], gpu: bool) -> float:
-    """Mean over the pairs of both terms that matter."""
-    found = checks(measured, gpu)
+    """Mean over the pairs of that kind."""
+    return mean_error(checks(measured, gpu))
+
+
+def mean_error(found: Sequence[Check]) -> float:
+    """Over both terms that matter."""
     return sum(check.alpha_error + check.pi_error for check in found) / (2.0 * len(found))

@@ -6,19 +6,19 @@ show, or of a machine that its source does not name, is `Estimated`, however man
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalogue import hardware as hw
 from catalogue import models
-from catalogue.scaling import Build, doubling_efficiency, is_possible, kv_cache_tokens, scaled
+from catalogue.scaling import Build, doubling_efficiency, is_possible, kv_cache_tokens, relative_error, scaled
 from plimsoll.api.serving_profile import ProvenanceKind
 from plimsoll.domain import StepTime, ValidityRange
-from plimsoll.fitting import DecodeStep, Fit, Given, LoadPoint, PromptPass, fit, read, saturated
+from plimsoll.fitting import CHUNK_TOKENS, DecodeStep, Fit, Given, LoadPoint, PromptPass, fit, read, saturated
 
 TRT_SEQUENCES = 256
-"""Guess. Caps of 192 to 512 fit as well, and smaller or larger ones leave less time for a step than weights take."""
+"""Guess: of those that fit within a few percent, the one that leaves a step most time; it promises least."""
 GPU_MEMORY_SHARE = 0.9
 """vLLM's and TensorRT-LLM's usual share for weights and cache."""
 _UNIFORM_CV = 0.289
@@ -163,35 +163,57 @@ def _in_flight(rows: list[dict[str, str]], short: str, build: Build) -> Measured
     others = [_with_cap(rows, short, build, cap).step_time.alpha_ms for cap in _TRT_OTHER_CAPS]
     doubt = (
         f" With {min(_TRT_OTHER_CAPS)} to {max(_TRT_OTHER_CAPS)} sequences alpha comes to {min(others):.1f} to"
-        f" {max(others):.1f} ms; peak throughput hardly depends on it, latency at low load does."
+        f" {max(others):.1f} ms. Peak throughput does not depend on it, latency does: hence an estimate."
     )
-    return _from_fit(
+    found = _from_fit(
         fitted, build, "TensorRTLLM", _TRT_REFERENCE + doubt, None, max_sequences=TRT_SEQUENCES, chunk_tokens=8192
     )
+    return replace(found, kind=ProvenanceKind.ESTIMATED)
 
 
 def _with_cap(rows: list[dict[str, str]], short: str, build: Build, cap: int) -> Fit:
+    return fit(_points(rows, short, build, cap))
+
+
+def _points(rows: list[dict[str, str]], short: str, build: Build, cap: int) -> list[LoadPoint]:
     cache = kv_cache_tokens(build, GPU_MEMORY_SHARE)
     points = []
     for place, row in enumerate(rows):
         prompt, output = float(row["isl"]), float(row["osl"])
         slots = min(cap, int(cache / (prompt + output)))
         points.append(saturated(f"row {place}", float(row[f"{short}_tok_s"]) / output, prompt, output, slots))
-    return fit(points)
+    return points
 
 
 def _pair(rows: list[dict[str, str]], single: Measured) -> Measured:
     """Two H100 from the fit of one H200: the same arithmetic each, so the table itself says what two reach together."""
     build = replace(single.build, machine=hw.H100, devices=2)
     efficiency = pair_efficiency(rows)
+    law = scaled(single.step_time, single.build, build, efficiency)
     return replace(
         single,
         build=build,
         kind=ProvenanceKind.ESTIMATED,
-        step_time=scaled(single.step_time, single.build, build, efficiency),
+        step_time=law,
+        error_ratio=error_of(law, _points(rows, "h100", build, TRT_SEQUENCES)),
         reference=f"{_TRT_REFERENCE} With these guesses two H100 would read their weights faster than their memory"
-        f" is: scaled from the fit of one H200, two reaching {efficiency:.0%} of twice one (prompt 2,048, output 128).",
+        f" is: scaled from the fit of one H200, two reaching {efficiency:.0%} of twice one (prompt 2,048, output 128)."
+        " Error: against the table's own H100 rows.",
     )
+
+
+def error_of(law: StepTime, points: Sequence[LoadPoint]) -> float:
+    """Mean relative error of a law's steps against load points that it was not fitted to."""
+    terms = (
+        law.alpha_ms,
+        law.beta_ms_per_sequence,
+        law.pi_ms_per_prefill_token,
+        law.kappa_ms_per_kv_token,
+    )
+    steps = [point.equations(CHUNK_TOKENS)[0] for point in points]
+    predicted_ms = [sum(count * term for count, term in zip(step.counts, terms, strict=False)) for step in steps]
+    errors = [relative_error(ms, step.measured_ms) for ms, step in zip(predicted_ms, steps, strict=True)]
+    return sum(errors) / len(errors)
 
 
 def rows_of(rows: list[dict[str, str]], model: models.Model) -> list[dict[str, str]]:

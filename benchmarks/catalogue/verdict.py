@@ -139,8 +139,8 @@ def _paid(found: Sequence[Duel], paid_share: float) -> Iterator[str]:
     fought = sum(one.ratio is not None for one in found)
     yield (
         "**On nodes already paid for a CPU wins wherever it keeps the SLO**, against any GPU that is not: its next"
-        f" token costs nothing. The most that one replica takes: {', '.join(rates)}. To buy CPUs for it is another matter: at"
-        f" {paid_share:.0%} of list they still lose {still} of {fought} cases to a GPU at list."
+        f" token costs nothing. The most that one replica takes: {', '.join(rates)}. To buy CPUs for it is another"
+        f" matter: at {paid_share:.0%} of list they still lose {still} of {fought} cases to a GPU at list."
     )
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 CATALOG = ROOT / "charts/plimsoll/catalog"
 PROFILES = sorted((CATALOG / "profiles").glob("*.yaml"))
 POOLS = sorted((CATALOG / "pools").glob("*.yaml"))
-ADMITTED = ("Not measured", "assumed", "inferred", "were not measured", "scaled from")
+ADMITTED = ("Not measured", "Guessed", "guess", "assumed", "inferred", "were not measured", "scaled from")
 """How a reference says that a term or the machine does not come from figures of this build."""
 
 
