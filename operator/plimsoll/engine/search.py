@@ -34,7 +34,8 @@ _WIDER = 1.06
 """First step of the search away from its guess, which is right within a few percent as a rule."""
 _PRECISION = 0.003
 """Half the width of the interval in which the search ends; the sampling error of 40,000 requests is larger."""
-_CLOSE_ENOUGH = 0.002
+_CLOSE_ENOUGH = 0.004
+"""Below the limit, as a logarithm; never above it."""
 _MOST_PLAYS = 24
 _LOWEST_LOAD = 1e-3
 """Of capacity: at such a rate requests are alone, as far as a quantile can tell."""
@@ -121,7 +122,7 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
         share = min(max(below / (below - above), 0.05), 0.95)
         rate = float(low * (high / low) ** share)
         excess = trial.excess(rate)
-        if abs(excess) < _CLOSE_ENOUGH:
+        if -_CLOSE_ENOUGH < excess <= 0.0:
             return rate
         if excess <= 0.0:
             low, below, above = rate, excess, above / 2.0

@@ -26,7 +26,7 @@ class Capacity:
     """The rate of one replica at which its load is 1: the safe rate; half of what it completes where there is none."""
     sized_by: SizedBy
     doubtful: bool = False
-    """An estimate outside of what estimates are good at: tight TTFT, high quantiles, bursts, odd replicas."""
+    """An estimate outside of what estimates are good at: tight limits, high quantiles, bursts, odd replicas."""
 
     def latencies_ms(self, rate_per_replica_rps: float, replicas: int) -> tuple[float, ...]:
         """The SLO's quantiles when each of so many replicas gets that rate."""
