@@ -7,7 +7,7 @@ Array names end in their axes: v for questions. Latencies are ms, rates requests
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +120,12 @@ class Physics:
             kv_room_v=kv_v / (resident_v * sequences_v),
             mixes=mixes,
         )
+
+    def where(self, chosen_v: NDArray[np.bool_]) -> "Physics":
+        """Those questions only."""
+        mixes = Mixes(*(getattr(self.mixes, one.name)[chosen_v] for one in fields(Mixes)))
+        own = {one.name: getattr(self, one.name)[chosen_v] for one in fields(self) if one.name != "mixes"}
+        return Physics(**own, mixes=mixes)
 
     def step_ms(self, running_v: Floats) -> Floats:
         """d(n)."""

@@ -133,19 +133,19 @@ def safe_rates(physics: Physics, metric_v: Codes, quantile_v: Floats, limit_ms_v
         limit_ms_v: above 0.
     """
     normal_v = normal_of(quantile_v)
-    rate_v, needs_kernel_v = np.zeros(limit_ms_v.size), np.zeros(limit_ms_v.size, dtype=np.bool_)
     unloaded_v = physics.unloaded_ms(metric_v, normal_v)
     sure_ms_v = np.array(_TIGHT_RATIOS)[metric_v] * unloaded_v
+    log_load_v, needs_kernel_v = np.zeros(limit_ms_v.size), limit_ms_v < sure_ms_v
     for metric, network in enumerate(networks()):
-        feature_vf = features(physics, metric, normal_v, limit_ms_v)
-        # A tight limit never allows more than the first that is not, of which more is known.
-        surer_vf = features(physics, metric, normal_v, np.maximum(limit_ms_v, sure_ms_v))
-        log_load_v = np.minimum(network.log_load_v(feature_vf), network.log_load_v(surer_vf))
         chosen_v = metric_v == metric
-        rate_v = np.where(chosen_v, np.minimum(np.exp(log_load_v), MAX_LOAD_RATIO) * physics.capacity_v, rate_v)
-        needs_kernel_v |= chosen_v & network.outside_v(feature_vf)
-    needs_kernel_v |= limit_ms_v < sure_ms_v
+        asked, normal, limit_ms = physics.where(chosen_v), normal_v[chosen_v], limit_ms_v[chosen_v]
+        feature_vf = features(asked, metric, normal, limit_ms)
+        # A tight limit never allows more than the first that is not, of which more is known.
+        surer_vf = features(asked, metric, normal, np.maximum(limit_ms, sure_ms_v[chosen_v]))
+        log_load_v[chosen_v] = np.minimum(network.log_load_v(feature_vf), network.log_load_v(surer_vf))
+        needs_kernel_v[chosen_v] |= network.outside_v(feature_vf)
     needs_kernel_v |= (quantile_v < _SURE_QUANTILES[0]) | (quantile_v > _SURE_QUANTILES[1])
+    rate_v = np.minimum(np.exp(log_load_v), MAX_LOAD_RATIO) * physics.capacity_v
     return Answer(np.where(limit_ms_v < unloaded_v, 0.0, rate_v), needs_kernel_v)
 
 

@@ -3,6 +3,8 @@
 In: overrides. Out: cases. Step-time laws are rounded from measured ones.
 """
 
+from dataclasses import replace
+
 from plimsoll.domain import POISSON, Burstiness, LatencyMetric, LatencyTarget, StepTime
 from plimsoll.engine.case import Case
 from plimsoll.engine.serving import Replica, Router
@@ -15,6 +17,20 @@ XEON = Replica(StepTime(60.0, 2.5, 0.6, 1e-4), max_sequences=32, kv_cache_tokens
 CHAT_PROMPTS, CHAT_OUTPUTS = Lengths(512.0, 1024.0), Lengths(128.0, 384.0)
 
 TTFT, TPOT, E2E = LatencyMetric.TTFT, LatencyMetric.TPOT, LatencyMetric.E2E
+
+
+def slowed(replica: Replica, times: float) -> Replica:
+    """The same replica on hardware that takes so many times as long for everything."""
+    law = replica.step_time
+    return replace(
+        replica,
+        step_time=StepTime(
+            law.alpha_ms * times,
+            law.beta_ms_per_sequence * times,
+            law.pi_ms_per_prefill_token * times,
+            law.kappa_ms_per_kv_token * times,
+        ),
+    )
 
 
 def a_target(metric: LatencyMetric, limit_ms: float, quantile: float = 0.95) -> LatencyTarget:

@@ -107,7 +107,7 @@ def test_lone_requests_of_all_lengths_see_the_unloaded_quantile_end_to_end(
 ) -> None:
     count = 4_000
     rng = np.random.default_rng(1)
-    apart_ms = 1e6 * np.arange(count)
+    apart_ms = np.arange(count, dtype=np.float64) * 1e6
     seen = serve([replica], Requests(apart_ms, prompts.drawn(count, rng, 29_000), outputs.drawn(count, rng, 29_000)))
     expected = np.quantile(seen.e2e_ms_i, quantile)
     # The hypotenuse of two log-normal parts, and whole tokens and chunks: up to 4% measured.
