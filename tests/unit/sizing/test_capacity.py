@@ -33,7 +33,7 @@ def a_capacity(**overrides: Any) -> Capacity:
     ],
 )
 def test_latencies_of_a_lone_replica_by_hand(rate_rps: float, expected_ms: float) -> None:
-    assert a_capacity().latencies_ms(rate_rps, 1) == (pytest.approx(expected_ms),)
+    assert a_capacity().latencies_ms(rate_rps, 1) == pytest.approx((expected_ms,))
 
 
 def test_a_curve_that_ends_flat_stays_flat() -> None:
@@ -46,15 +46,15 @@ def test_at_what_the_planner_is_told_is_safe_a_replica_sees_the_latencies_of_its
     # Of three: 24 + 32/2 = 40 req/s together, 13.33 each. Of seven: 14 each, as of four.
     capacity = a_capacity()
     told = CapacityTable(capacity.replicas, capacity.rate_rps).total_rps(replicas)
-    assert capacity.latencies_ms(told / replicas, replicas) == (pytest.approx(500.0),)
+    assert capacity.latencies_ms(told / replicas, replicas) == pytest.approx((500.0,))
 
 
 def test_without_a_safe_rate_load_is_told_by_the_full_rate() -> None:
     hopeless = a_capacity(rate_rps=(0.0, 0.0, 0.0), full_rps=20.0)
-    assert hopeless.latencies_ms(6.0, 4) == (pytest.approx(130.0),)
+    assert hopeless.latencies_ms(6.0, 4) == pytest.approx((130.0,))
 
 
 def test_each_target_has_a_curve_of_its_own() -> None:
     both = a_capacity(latency_ms=((100.0, 130.0, 200.0, 350.0, 500.0, 900.0), (5.0, 6.0, 7.0, 8.0, 9.0, 10.0)))
     assert both.unloaded_ms == (100.0, 5.0)
-    assert both.latencies_ms(6.0, 1) == (pytest.approx(200.0), pytest.approx(7.0))
+    assert both.latencies_ms(6.0, 1) == pytest.approx((200.0, 7.0))

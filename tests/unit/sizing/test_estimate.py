@@ -30,8 +30,8 @@ def _estimate(case: Case) -> Capacity:
 def test_curves_pass_through_the_limit_at_the_safe_rate(case: Case) -> None:
     found = _estimate(case)
     assert found.rate_rps[0] > 0.0
-    assert found.latencies_ms(found.rate_rps[0], 1) == (pytest.approx(case.slo[0].limit_ms),)
-    assert found.latencies_ms(found.rate_rps[0], 5) == (pytest.approx(case.slo[0].limit_ms),)
+    assert found.latencies_ms(found.rate_rps[0], 1) == pytest.approx((case.slo[0].limit_ms,))
+    assert found.latencies_ms(found.rate_rps[0], 5) == pytest.approx((case.slo[0].limit_ms,))
 
 
 @EACH_METRIC
@@ -44,7 +44,7 @@ def test_curves_rise_from_the_unloaded_latency(case: Case) -> None:
 
 def test_the_unloaded_latency_is_that_of_a_lone_request_by_hand() -> None:
     # 30 + .1 x 1024 for the p95 prompt, in one chunk.
-    assert _estimate(a_case(a_target(TTFT, 900.0))).unloaded_ms == (pytest.approx(132.4),)
+    assert _estimate(a_case(a_target(TTFT, 900.0))).unloaded_ms == pytest.approx((132.4,))
 
 
 def test_the_hardest_target_decides_and_the_others_stay_below_their_limits() -> None:

@@ -1,10 +1,12 @@
 """The answer by play: what one, two, four and eight replicas carry, and what requests see there."""
 
+from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import pytest
 
-from plimsoll.domain import LatencyTarget, SizedBy
+from plimsoll.domain import SizedBy
 from plimsoll.engine.case import Case
 from plimsoll.engine.search import Trial
 from plimsoll.engine.workload import Lengths
@@ -26,7 +28,7 @@ def test_replicas_behind_a_router_help_each_other(case: Case) -> None:
     assert found.replicas == (1, 2, 4, 8)
     each = [rate / replicas for rate, replicas in zip(found.rate_rps, found.replicas, strict=True)]
     # Every number of replicas draws its own chance: 40,000 requests know a rate to a percent or two.
-    assert all(more >= 0.97 * fewer for fewer, more in zip(each, each[1:], strict=False))
+    assert all(more >= 0.97 * fewer for fewer, more in pairwise(each))
     assert each[-1] > 1.02 * each[0]
 
 
@@ -75,10 +77,10 @@ def test_an_slo_far_out_of_reach_is_not_played() -> None:
 
 def test_an_slo_that_fails_with_hardly_any_load_has_no_safe_rate_and_says_what_requests_need() -> None:
     # The estimate takes it for just within reach; the lengths that are drawn need 0.6% more.
-    lengths = {"prompts": Lengths(100.0, 200.0), "outputs": Lengths(1_000.0, 2_500.0)}
-    any_limit = a_case(a_target(TTFT, 1_000.0), replica=H100, **lengths)
+    prompts, outputs = Lengths(100.0, 200.0), Lengths(1_000.0, 2_500.0)
+    any_limit = a_case(a_target(TTFT, 1_000.0), replica=H100, prompts=prompts, outputs=outputs)
     limit_ms = estimate([any_limit])[any_limit].unloaded_ms[0]
-    found = simulate(a_case(LatencyTarget(TTFT, 0.95, limit_ms), replica=H100, **lengths))
+    found = simulate(replace(any_limit, slo=(a_target(TTFT, limit_ms),)))
     assert found.rate_rps == (0.0, 0.0, 0.0, 0.0)
     assert found.unloaded_ms[0] > limit_ms
 
