@@ -6,7 +6,7 @@ bursts. Pure and deterministic: it may run in the background or in a simulator's
 
 from dataclasses import replace
 
-from plimsoll.domain import SizedBy
+from plimsoll.domain import LatencyObservation, SizedBy
 from plimsoll.engine.case import Case
 from plimsoll.engine.search import Trial, requests_for, safe_rate_per_ms
 from plimsoll.sizing.capacity import SHARES, Capacity
@@ -38,17 +38,27 @@ def simulate(case: Case) -> Capacity:
     return Capacity(
         replicas=TABLE,
         rate_rps=tuple(rate * 1000.0 for rate in rates_per_ms),
-        latency_ms=_curves(case, guess.unloaded_ms, full_per_ms),
+        latency_ms=_curves(case, guess.unloaded_ms, full_per_ms, carries=rates_per_ms[-1] > 0.0),
         full_rps=full_per_ms * 1000.0,
         sized_by=SizedBy.SIMULATION,
     )
 
 
-def _curves(case: Case, unloaded_ms: tuple[float, ...], rate_per_ms: float) -> tuple[tuple[float, ...], ...]:
-    """Latencies of one replica by share of that rate; never falling, as chance may have them."""
+def _curves(
+    case: Case, unloaded_ms: tuple[float, ...], rate_per_ms: float, carries: bool
+) -> tuple[tuple[float, ...], ...]:
+    """Latencies of one replica by share of that rate; never falling, as chance may have them.
+
+    Where nothing is carried the SLO fails with next to no load: what requests see then is what they need at least.
+    """
     trial = Trial(case, 1, requests_for(case, 1, rate_per_ms), rate_per_ms)
     played = [unloaded_ms]
+    if not carries:
+        played = [_never_below(unloaded_ms, trial.observations(trial.lowest_per_ms))]
     for share in SHARES[1:]:
-        seen = trial.observations(share * rate_per_ms)
-        played.append(tuple(max(one.value_ms, last) for one, last in zip(seen, played[-1], strict=True)))
+        played.append(_never_below(played[-1], trial.observations(share * rate_per_ms)))
     return tuple(zip(*played, strict=True))
+
+
+def _never_below(last_ms: tuple[float, ...], seen: tuple[LatencyObservation, ...]) -> tuple[float, ...]:
+    return tuple(max(one.value_ms, last) for one, last in zip(seen, last_ms, strict=True))
