@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.questions import METRICS, Physics
 
 Codes = NDArray[np.int64]
