@@ -1,8 +1,8 @@
 """What happens in one tick, and what if it fails?
 
-In: an observer, a decision function's memory, a refiner, an applier. Out: one plan a tick, applied where this replica leads. Every
-replica observes, decides and refines, so that a successor starts with a warm memory; only the leader writes. A tick that fails
-is logged, counted and tried again at the next one; the last good plan stands meanwhile.
+In: an observer, a decision function's memory, a refiner, an applier. Out: one plan a tick, applied where this replica
+leads. Every replica observes, decides and refines, so that a successor starts with a warm memory; only the leader
+writes. A tick that fails is logged, counted and tried again at the next one; the last good plan stands meanwhile.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """What would the operator decide on these manifests and this demand?
 
-In: a filled cache, assumed demand, a way to simulate safe rates. Out: the very decision that the operator would take on a cluster that has just
-got these objects, whose pools have no node yet, with what was noticed and what one replica costs. Asks nobody.
+In: a filled cache, assumed demand, a way to simulate safe rates. Out: the very decision that the operator would take on
+a cluster that has just got these objects, whose pools have no node yet, with what was noticed and what one replica
+costs. Asks nobody.
 """
 
 import math
