@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     Trial(_ANY, replicas=2, requests=100).latencies(0.001)
     if "--check" in arguments:
         missed = sum(play.stats.cache_misses.values()) or not play.stats.cache_hits
-        print(f"machine code {'not found: every start would compile it' if missed else 'found'}", file=sys.stderr)
+        sys.stderr.write(f"machine code {'not found: every start would compile it' if missed else 'found'}\n")
         return int(bool(missed))
     compiled_ahead.note()
     return 0
