@@ -104,9 +104,8 @@ class Metrics:
     def _replace(self, plan: Plan) -> None:
         self.solver_gap.set(plan.solver.gap_ratio)
         self.solver_seconds.set(plan.solver.seconds)
-        sized_by = [variant.sized_by for deployment in plan.deployments for variant in deployment.variants]
         for one in SizedBy:
-            self._sized_by.labels(one.value).set(sized_by.count(one))
+            self._sized_by.labels(one.value).set(0.0)
         for gauge in (*self._deployment_gauges.values(), *self._variant_gauges.values(), *self._pool_gauges.values()):
             gauge.clear()
         self._latency.clear()
@@ -133,6 +132,7 @@ class Metrics:
 
     def _show_variant(self, variant: VariantPlan) -> None:
         labels = (variant.key.namespace, variant.key.deployment, variant.key.variant, variant.pool)
+        self._sized_by.labels(variant.sized_by.value).inc()
         self._variant_gauges["desired"].labels(*labels).set(variant.target)
         self._variant_gauges["current"].labels(*labels).set(variant.current)
         self._variant_gauges["ready"].labels(*labels).set(variant.ready)

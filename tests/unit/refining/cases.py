@@ -29,3 +29,8 @@ def an_answer(one_rps: float = 10.0, **overrides: object) -> Capacity:
         sized_by=SizedBy.SIMULATION,
     )
     return replace(made, **overrides)  # type: ignore[arg-type]
+
+
+def an_answer_to(case: Case, one_rps: float = 10.0) -> Capacity:
+    """Of the shape that this very case asks for."""
+    return an_answer(one_rps, latency_ms=tuple(tuple(20.0 * share for share in SHARES) for _ in case.slo))

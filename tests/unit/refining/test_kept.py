@@ -130,9 +130,7 @@ def test_a_file_that_cannot_be_written_is_one_warning_that_says_what_to_do(
     assert "Name a file in a folder that this process may write to, or none" in record.getMessage()
 
 
-def test_a_full_disk_in_the_middle_ends_keeping_and_nothing_else(
-    file: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_full_disk_in_the_middle_ends_keeping_and_nothing_else(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     kept = keep(file, 1)
     file.unlink()
     file.mkdir()
