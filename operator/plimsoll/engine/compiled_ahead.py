@@ -6,12 +6,15 @@ start. Named in ``NUMBA_CACHE_LOCATOR_CLASSES`` by the image; nothing else uses 
 """
 
 from pathlib import Path
+from typing import Any
 
 from numba import config
 from numba.core.caching import UserProvidedCacheLocator
 from numba.core.registry import cpu_target
 
 _NOTE = "compiled-for"
+_CONFIG: Any = config
+"""Its attributes are set as numba loads, out of the sight of a type checker."""
 
 
 class CompiledAhead(UserProvidedCacheLocator):  # type: ignore[misc]
@@ -21,7 +24,7 @@ class CompiledAhead(UserProvidedCacheLocator):  # type: ignore[misc]
         """Raises OSError where nothing can be read nor written: numba then compiles, and keeps nothing."""
         # For another processor numba would compile and then fail to keep the result.
         if not _note().is_file() or _note().read_text() != _processor():
-            super().ensure_cache_path()
+            super().ensure_cache_path()  # type: ignore[no-untyped-call]
 
 
 def note() -> None:
@@ -30,7 +33,7 @@ def note() -> None:
 
 
 def _note() -> Path:
-    return Path(config.CACHE_DIR) / _NOTE
+    return Path(_CONFIG.CACHE_DIR) / _NOTE
 
 
 def _processor() -> str:

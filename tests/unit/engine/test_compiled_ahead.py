@@ -1,6 +1,7 @@
 """The machine code of an image is used where nobody may write, and only on the processor it was made for."""
 
 from pathlib import Path
+from typing import Any
 
 import numba
 import pytest
@@ -16,14 +17,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def located() -> CompiledAhead | None:
-    found: CompiledAhead | None = CompiledAhead.from_function(compiling.main, compiling.__file__)
-    return found
+LOCATOR: Any = CompiledAhead
+"""Numba tells no types of what it is a part of."""
+
+
+def located() -> Any:
+    return LOCATOR.from_function(compiling.main, compiling.__file__)
 
 
 def close_to_writers(folder: Path) -> None:
     """A file where the folder of the source would be: not even root can write into it."""
-    (folder / CompiledAhead.get_suitable_cache_subpath(compiling.__file__)).write_text("")
+    (folder / LOCATOR.get_suitable_cache_subpath(compiling.__file__)).write_text("")
 
 
 def test_a_folder_that_can_be_written_to_is_taken_as_numba_takes_it(folder: Path) -> None:

@@ -37,8 +37,8 @@ class Bench:
 
 
 @contextmanager
-def refining(bench: Bench, file: Path | None = None, **overrides: int) -> Iterator[Refiner]:
-    refiner = Refiner(file, simulate=bench, **overrides)
+def refining(bench: Bench, file: Path | None = None, bound: int = 100) -> Iterator[Refiner]:
+    refiner = Refiner(file, simulate=bench, bound=bound)
     refiner.start()
     try:
         yield refiner
