@@ -17,7 +17,7 @@ _CONFIG: Any = config
 """Its attributes are set as numba loads, out of the sight of a type checker."""
 
 
-class CompiledAhead(UserProvidedCacheLocator):  # type: ignore[misc]
+class CompiledAhead(UserProvidedCacheLocator):
     """The folder of the build; any other place would have to be writable."""
 
     def ensure_cache_path(self) -> None:
