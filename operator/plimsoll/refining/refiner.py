@@ -23,8 +23,9 @@ T = TypeVar("T")
 BOUND = 20_000
 """Answers that are remembered; about 40 MB."""
 
-_NICENESS = 15
-"""Of 19: simulations get what the loop, probes and neighbours leave."""
+_NICENESS = 5
+"""Of 19: a third of what another thread gets. Not more: on a busy machine a thread that hardly ever runs would also hardly
+ever give Python's lock back, and the loop would wait for it."""
 _CLOSE_WITHIN_S = 0.5
 
 
