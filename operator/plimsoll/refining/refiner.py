@@ -24,8 +24,9 @@ BOUND = 20_000
 """Answers that are remembered; about 40 MB."""
 
 _NICENESS = 5
-"""Of 19: a third of what another thread gets. Not more: on a busy machine a thread that hardly ever runs would also hardly
-ever give Python's lock back, and the loop would wait for it."""
+"""Above that of the process: a third of what another thread gets. Not more: on a busy machine a thread that hardly ever
+runs would also hardly ever give Python's lock back, and the loop would wait for it."""
+_NICEST = 19
 _CLOSE_WITHIN_S = 0.5
 
 
@@ -181,6 +182,7 @@ def _step_back() -> None:
     if sys.platform != "linux":
         return
     try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        niceness = min(os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS, _NICEST)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
     except OSError as error:
         log.info("simulations run at the usual priority: %s", error)
