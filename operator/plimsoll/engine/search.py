@@ -12,12 +12,16 @@ from functools import cached_property
 import numpy as np
 
 from plimsoll.domain import LatencyMetric, LatencyObservation
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.case import Case
 from plimsoll.engine.questions import Physics
 from plimsoll.engine.serving import Latencies, Requests, Router, serve
 from plimsoll.engine.surrogate import MAX_LOAD_RATIO
 from plimsoll.engine.workload import Lengths, Timeline
+
+KERNEL_VERSION = 1
+"""Raise it with every change, here, in the kernel or in what sizing makes of it, after which a case may have another
+answer: answers outlive the process."""
 
 REQUESTS = 40_000
 TAIL_REQUESTS = 60_000
@@ -51,8 +55,8 @@ class Trial:
     case: Case
     replicas: int
     requests: int
-    expected_per_ms: float
-    """About the rate that will be played: for so long bursts are drawn."""
+    expected_per_ms: float | None = None
+    """About the rate that will be played, half the capacity where absent: bursts are drawn for as long as it takes."""
     seed: int = _SEED
 
     @cached_property
@@ -67,7 +71,7 @@ class Trial:
 
     @cached_property
     def _timeline(self) -> Timeline:
-        span_s = self.requests / self.expected_per_ms / 1000.0
+        span_s = self.requests / (self.expected_per_ms or self.capacity_per_ms / 2.0) / 1000.0
         return Timeline.drawn(self.requests, self.case.burstiness, np.random.default_rng(self.seed), span_s=span_s)
 
     @cached_property

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.domain import LatencyMetric
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.questions import METRICS, Physics
 
 Codes = NDArray[np.int64]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from plimsoll.domain import SizedBy
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.case import Case
 from plimsoll.engine.questions import METRICS, Physics
 from plimsoll.engine.surrogate import MAX_LOAD_RATIO, normal_of, safe_rates
