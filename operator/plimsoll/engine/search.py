@@ -34,9 +34,10 @@ _WIDER = 1.06
 """First step of the search away from its guess, which is right within a few percent as a rule."""
 _PRECISION = 0.003
 """Half the width of the interval in which the search ends; the sampling error of 40,000 requests is larger."""
-_CLOSE_ENOUGH = 0.002
+CLOSE_ENOUGH = 0.002
+"""The search is content with a rate whose worst latency is this share off its limit, on either side."""
 _MOST_PLAYS = 24
-_LOWEST_LOAD = 1e-3
+LOWEST_LOAD = 1e-3
 """Of capacity: at such a rate requests are alone, as far as a quantile can tell."""
 _SEED = 20_260_101
 _LONGEST_NORMAL = 4.0
@@ -124,7 +125,7 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
         share = min(max(below / (below - above), 0.05), 0.95)
         rate = float(low * (high / low) ** share)
         excess = trial.excess(rate)
-        if abs(excess) < _CLOSE_ENOUGH:
+        if abs(excess) < CLOSE_ENOUGH:
             return rate
         if excess <= 0.0:
             low, below, above = rate, excess, above / 2.0
@@ -136,7 +137,7 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
 def _bracket(trial: Trial, guess_per_ms: float) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Two rates with their excess, the first within the SLO and the second not, or at the end of the capacity."""
     limit = MAX_LOAD_RATIO * trial.capacity_per_ms
-    lowest = _LOWEST_LOAD * trial.capacity_per_ms
+    lowest = LOWEST_LOAD * trial.capacity_per_ms
     rate = min(max(guess_per_ms, lowest), limit)
     excess = trial.excess(rate)
     wider = _WIDER
