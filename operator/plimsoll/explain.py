@@ -264,9 +264,7 @@ def cost(plan: DeploymentPlan) -> Cost:
     return Cost(plan.usd_per_hour, *usd_per_million_tokens(plan.usd_per_hour, rate_rps, tokens), next_best)
 
 
-def usd_per_million_tokens(
-    usd_per_hour: float, rate_rps: float, tokens: TokenMix
-) -> tuple[float | None, float | None]:
+def usd_per_million_tokens(usd_per_hour: float, rate_rps: float, tokens: TokenMix) -> tuple[float | None, float | None]:
     """The price of a million tokens at that rate: of prompt and output together, and of output alone."""
     output_per_hour = rate_rps * 3600.0 * tokens.output_tokens_mean
     total_per_hour = output_per_hour + rate_rps * 3600.0 * tokens.prompt_tokens_mean

@@ -48,9 +48,7 @@ def slo_unreachable(
     return Finding(key.deployment_key, Reason.SLO_UNREACHABLE, message, key.variant)
 
 
-def unreachable_target(
-    name: str, slo: Sequence[LatencyTarget], unloaded: Sequence[LatencyObservation]
-) -> str:
+def unreachable_target(name: str, slo: Sequence[LatencyTarget], unloaded: Sequence[LatencyObservation]) -> str:
     """Which target the named profile or variant misses by most, and what would have to be allowed."""
     target, seen = max(zip(slo, unloaded, strict=True), key=lambda pair: pair[1].value_ms / pair[0].limit_ms)
     needed = _at_least(seen.value_ms)
