@@ -59,8 +59,8 @@ def about(report: Report) -> Iterator[str]:
     played = rounded(mix)
     guess = f" ({report.mix_guessed})" if report.mix_guessed else ""
     yield (
-        f"requests: {mix.prompt_tokens_mean:g} prompt tokens (p95 {mix.prompt_tokens_p95:g}), "
-        f"{mix.output_tokens_mean:g} output tokens (p95 {mix.output_tokens_p95:g}){guess}"
+        f"requests{guess}: {mix.prompt_tokens_mean:g} prompt tokens (p95 {mix.prompt_tokens_p95:g}), "
+        f"{mix.output_tokens_mean:g} output tokens (p95 {mix.output_tokens_p95:g})"
     )
     if played != mix:
         yield (
@@ -92,20 +92,21 @@ def _provenance(report: Report) -> str:
     return told
 
 
-def verdict(report: Report) -> Iterator[str]:
-    """The answer in words: what is safe, what binds, what to do."""
+def verdict(report: Report) -> Iterator[tuple[str, bool]]:
+    """The answer in words: what is safe, what binds, what to do; and whether each is good news."""
     answers = report.answers
     if not report.reachable:
-        yield f"SLO UNREACHABLE at any rate: {_unreachable(report)}, or use a faster profile"
+        yield f"SLO UNREACHABLE at any rate: {_unreachable(report)}, or use a faster profile", False
         return
     unit = "req/s" if answers.question.replicas == 1 else "req/s each"
     yield (
         f"safe rate: {_rate(answers.safe_rps)} {unit}; {_binding(answers)}. A policy keeps headroom below it "
-        f"(by default {Policy().headroom_ratio:.0%})"
+        f"(by default {Policy().headroom_ratio:.0%})",
+        True,
     )
     for load in report.loads:
         if report.asked and not load.holds:
-            yield _missed(report, load)
+            yield _missed(report, load), False
 
 
 def _unreachable(report: Report) -> str:
@@ -125,15 +126,14 @@ def _missed(report: Report, load: Load) -> str:
         if load.overloaded
         else ", ".join(
             f"{_latency_name(target)} would be {milliseconds(_seen(load, target).value_ms)}, the limit is "
-            f"{milliseconds(target.limit_ms)}"
+            f"{target.limit_ms:g}ms"
             for target in load.missed
         )
     )
     total_rps = load.rate_rps * answers.question.replicas
-    return (
-        f"SLO MISSED at {_rate(load.rate_rps)} req/s, but reachable: {why}; {_rate(total_rps)} req/s in all take "
-        f"{_replicas_for(answers, total_rps)} replicas"
-    )
+    needed = _replicas_for(answers, total_rps)
+    advice = f"; {_rate(total_rps)} req/s in all take {needed} replicas" if needed > answers.question.replicas else ""
+    return f"SLO MISSED at {_rate(load.rate_rps)} req/s, but reachable: {why}{advice}"
 
 
 def _replicas_for(answers: ProfileLoads, total_rps: float) -> int:
@@ -156,6 +156,11 @@ def notes(report: Report) -> Iterator[str]:
             f"bursts differ from draw to draw: at the safe rate {len(seen)} others have a "
             f"{_latency_name(answers.other_draws[0])} of {milliseconds(seen[0])} to {milliseconds(seen[-1])}"
         )
+    if report.reachable and answers.question.replicas not in answers.safe.replicas:
+        yield (
+            f"the operator plays {', '.join(map(str, answers.safe.replicas))} replicas and takes the safe rate of "
+            f"{answers.question.replicas} from these: latencies at it may be a little off the limit, with bursts far"
+        )
     if any(load.overloaded for load in report.loads):
         yield "> marks more load than a replica completes: waits grow for as long as it lasts"
 
@@ -176,10 +181,11 @@ def loads_table(report: Report) -> tuple[list[str], list[list[str]]]:
     """For each load: latencies, whether the SLO holds, what tokens cost."""
     question = report.answers.question
     priced = question.usd_per_hour is not None
-    header = ["req/s each" if question.replicas > 1 else "req/s", "of safe", *map(_latency_name, question.slo), "SLO"]
+    shared = ["of safe"] if report.reachable else []
+    header = ["req/s each" if question.replicas > 1 else "req/s", *shared, *map(_latency_name, question.slo), "SLO"]
     rows = []
     for load in report.loads:
-        row = [_rate(load.rate_rps), "-" if load.safe_ratio is None else f"{load.safe_ratio:.0%}"]
+        row = [_column_rate(load.rate_rps), *([] if load.safe_ratio is None else [f"{load.safe_ratio:.0%}"])]
         more = ">" if load.overloaded else ""
         row += [more + milliseconds(one.value_ms) for one in load.predicted]
         row.append("holds" if load.holds else "MISSED")
@@ -193,7 +199,7 @@ def replicas_table(report: Report) -> tuple[list[str], list[list[str]]]:
     """The safe rate by number of replicas behind one router."""
     safe, own = report.answers.safe, report.answers.question.replicas
     return ["replicas", "safe req/s", "each"], [
-        [str(count), _rate(safe.total_rps(count)), _rate(safe.total_rps(count) / count)]
+        [str(count), _column_rate(safe.total_rps(count)), _column_rate(safe.total_rps(count) / count)]
         for count in sorted({*safe.replicas, own})
     ]
 
@@ -214,8 +220,13 @@ def _rate(rate_rps: float) -> str:
     return f"{rate_rps:.0f}" if rate_rps >= 1000.0 else f"{rate_rps:.3g}"
 
 
+def _column_rate(rate_rps: float) -> str:
+    """With its zeros at the end, so that a column is of one precision."""
+    return _rate(rate_rps) if rate_rps >= 100.0 else f"{rate_rps:#.3g}"
+
+
 def _usd(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}" if value >= 1.0 else f"{value:.3g}"
+    return "-" if value is None else f"{value:.3f}"
 
 
 # --- Panels ----------------------------------------------------------------------------------------------------------
@@ -229,7 +240,7 @@ def panels(report: Report) -> tuple[Panel, ...]:
     curve = answers.curve(right)
     return tuple(
         Panel(
-            title=f"{_latency_name(target)} over req/s of one replica, limit {milliseconds(target.limit_ms)}",
+            title=f"{_latency_name(target)} over req/s of one replica, limit {target.limit_ms:g}ms",
             points=((0.0, alone.value_ms), *((load.rate_rps, load.predicted[place].value_ms) for load in curve)),
             limit_ms=target.limit_ms,
             top_ms=max(_SCALE_OVER_LIMIT * target.limit_ms, _SCALE_OVER_UNLOADED * alone.value_ms),
@@ -275,7 +286,7 @@ def as_data(report: Report) -> dict[str, Any]:
             "estimateDoubtful": answers.estimated.doubtful,
         },
         "loads": [_load(load) for load in report.loads],
-        "notes": [*verdict(report), *notes(report)],
+        "notes": [*(line for line, _ in verdict(report)), *notes(report)],
     }
 
 

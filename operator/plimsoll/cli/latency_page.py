@@ -1,4 +1,4 @@
-"""A page about a checked profile that needs nothing else: text, tables, and charts as SVG. No scripts, no fonts to load.
+"""A page about a checked profile that needs nothing else: text, tables, charts as SVG. No scripts, no fonts to load.
 
 In: sentences, tables and panels. Out: HTML. Colours follow the reader's light or dark setting.
 """
@@ -6,13 +6,12 @@ In: sentences, tables and panels. Out: HTML. Colours follow the reader's light o
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from plimsoll.cli.latency_chart import Panel, milliseconds
+from plimsoll.cli.latency_chart import Panel, milliseconds, ticks
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 _WIDTH, _HEIGHT = 640.0, 240.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 16.0, 12.0, 40.0
-_TICKS = 5
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 16.0, 12.0, 48.0
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --quiet: #5b6570; --line: #d5dae0; --paper: #fff;
@@ -36,14 +35,21 @@ text { fill: var(--quiet); font: 12px system-ui, sans-serif }
 def page(
     title: str,
     about: Sequence[str],
-    verdict: Sequence[str],
-    passes: bool,
+    verdict: Sequence[tuple[str, bool]],
     panels: Sequence[Panel],
     tables: Sequence[tuple[str, Table]],
     notes: Sequence[str],
 ) -> str:
-    """The whole page."""
-    tone = "verdict" if passes else "verdict bad"
+    """The whole page.
+
+    Args:
+        title: the heading.
+        about: what is told first.
+        verdict: sentences, and whether each is good news.
+        panels: the charts.
+        tables: each under its heading.
+        notes: what is told last.
+    """
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
@@ -51,9 +57,12 @@ def page(
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
             *(f'<p class="quiet">{escape(line)}</p>' for line in about),
-            *(f'<p class="{tone}">{escape(line)}</p>' for line in verdict),
+            *(f'<p class="verdict{_tone(good)}">{escape(line)}</p>' for line, good in verdict),
             '<div class="panels">',
-            *(f"<section><h2>{escape(panel.title)}</h2>{_svg(panel)}</section>" for panel in panels),
+            *(
+                f"<section><h2>{escape(panel.title)}</h2>{_svg(panel, place)}</section>"
+                for place, panel in enumerate(panels)
+            ),
             "</div>",
             *(f'<h2>{escape(name)}</h2><div class="scroll">{_table(table)}</div>' for name, table in tables),
             "<h2>Notes</h2>",
@@ -74,19 +83,22 @@ def _cell(value: str) -> str:
     return f"<td{' class=bad' if value == 'MISSED' else ''}>{escape(value)}</td>"
 
 
-def _svg(panel: Panel) -> str:
+def _tone(good: bool) -> str:
+    return "" if good else " bad"
+
+
+def _svg(panel: Panel, place: int) -> str:
     label = escape(panel.title, quote=True)
-    return f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{label}">{"".join(_marks(panel))}</svg>'
+    marks = "".join(_marks(panel, place))
+    return f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{label}">{marks}</svg>'
 
 
-def _marks(panel: Panel) -> Iterator[str]:
+def _marks(panel: Panel, place: int) -> Iterator[str]:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     limit_y = _y(panel, panel.limit_ms)
-    for tick in range(_TICKS + 1):
-        load = panel.right * tick / _TICKS
-        anchor = "end" if tick == _TICKS else "middle"
-        yield f'<text x="{_x(panel, load):.1f}" y="{bottom + 16:g}" text-anchor="{anchor}">{load:.3g}</text>'
-    yield f'<text x="{right:g}" y="{bottom + 34:g}" text-anchor="end">req/s of one replica</text>'
+    for load in ticks(panel.right):
+        yield f'<text x="{_x(panel, load):.1f}" y="{bottom + 22:g}" text-anchor="middle">{load:g}</text>'
+    yield f'<text x="{right:g}" y="{bottom + 40:g}" text-anchor="end">req/s of one replica</text>'
     for value_ms in (0.0, panel.limit_ms, panel.top_ms):
         y = _y(panel, value_ms)
         yield f'<text x="{_LEFT - 8:g}" y="{y + 4:.1f}" text-anchor="end">{milliseconds(value_ms)}</text>'
@@ -99,7 +111,14 @@ def _marks(panel: Panel) -> Iterator[str]:
         x = _x(panel, panel.safe)
         yield f'<path d="M{x:.1f} {_TOP:g}V{bottom:g}" stroke="var(--safe)" stroke-dasharray="2 3"/>'
         yield f'<text x="{x - 5:.1f}" y="{_TOP + 10:g}" text-anchor="end">safe {panel.safe:.3g}</text>'
-    yield f'<path d="{_path(panel)}" fill="none" stroke="var(--good)" stroke-width="2" stroke-linejoin="round"/>'
+    # The part above the limit in red: the same curve twice, cut at the limit.
+    for part, top, height in (("bad", 0.0, limit_y), ("good", limit_y, bottom + 2.0 - limit_y)):
+        clip = f"{part}-{place}"
+        yield f'<clipPath id="{clip}"><rect x="0" y="{top:.1f}" width="{_WIDTH:g}" height="{height:.1f}"/></clipPath>'
+        yield (
+            f'<path d="{_path(panel)}" clip-path="url(#{clip})" fill="none" stroke="var(--{part})" stroke-width="2" '
+            'stroke-linejoin="round"/>'
+        )
     for load in panel.asked:
         x = _x(panel, load)
         yield f'<path d="M{x:.1f} {bottom:g}l-5 9h10z" fill="var(--ink)"><title>asked: {load:g} req/s</title></path>'

@@ -106,10 +106,12 @@ def _tell(report: Report, plot: bool) -> None:
     shown.print()
     shown.print(_table(*loads_table(report)))
     shown.print()
-    for line in verdict(report):
-        shown.print(Text(line, style="bold" if report.passes else "bold red"))
+    for line, good in verdict(report):
+        shown.print(Text(line, style="bold" if good else "bold red"))
     if report.reachable:
+        shown.print()
         shown.print(_table(*replicas_table(report)))
+    shown.print()
     for line in notes(report):
         shown.print(line, markup=False, highlight=False)
     if plot:
@@ -137,7 +139,6 @@ def _write_page(report: Report, file: Path) -> None:
         title=heading(report),
         about=[*about(report)],
         verdict=[*verdict(report)],
-        passes=report.passes,
         panels=panels(report),
         tables=[("By load", loads_table(report)), *replicas],
         notes=[*notes(report)],

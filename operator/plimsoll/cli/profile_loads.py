@@ -17,12 +17,13 @@ from plimsoll.domain import (
     Profile,
     TokenMix,
 )
+from plimsoll.engine.case import Case
 from plimsoll.engine.search import CLOSE_ENOUGH, LOWEST_LOAD, Trial, requests_for
 from plimsoll.engine.serving import Router
 from plimsoll.engine.surrogate import MAX_LOAD_RATIO
 from plimsoll.explain import usd_per_million_tokens
 from plimsoll.sizing.capacity import Capacity
-from plimsoll.sizing.cases import Case, case_of, overhead_ms
+from plimsoll.sizing.cases import case_of, overhead_ms
 from plimsoll.sizing.estimate import estimate
 from plimsoll.sizing.refusals import outside_range
 from plimsoll.sizing.simulate import simulate_with_trials
@@ -171,7 +172,7 @@ class ProfileLoads:
     def _told(self, observations: Sequence[LatencyObservation]) -> tuple[LatencyObservation, ...]:
         """With what passes outside the engine."""
         return tuple(
-            replace(one, value_ms=one.value_ms + overhead_ms(self.question.profile, one.metric)) for one in observations
+            one._replace(value_ms=one.value_ms + overhead_ms(self.question.profile, one.metric)) for one in observations
         )
 
     def _pairs(self, seen: Sequence[LatencyObservation]) -> list[tuple[LatencyTarget, LatencyObservation]]:
