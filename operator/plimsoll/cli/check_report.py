@@ -11,13 +11,15 @@ from typing import Any
 from plimsoll.api import ServingProfile
 from plimsoll.api.serving_profile import ProvenanceKind
 from plimsoll.cli.latency_chart import Panel, milliseconds
-from plimsoll.cli.profile_loads import Load, ProfileLoads
+from plimsoll.cli.profile_loads import LADDER, Load, ProfileLoads
 from plimsoll.domain import LatencyObservation, LatencyTarget, Policy
 from plimsoll.sizing.refusals import unreachable_target
 from plimsoll.sizing.token_mix import rounded
 
 _SCALE_OVER_LIMIT = 1.6
-_SCALE_OVER_UNLOADED = 1.3
+_SCALE_OVER_UNLOADED = 2.0
+_WIDEST_OVER_FULL = 1.6
+"""Of the axis: loads far beyond the safe one would press the curve against its side."""
 _DIGITS = 6
 """Of figures for machines: more than is known, few enough to read."""
 
@@ -137,10 +139,9 @@ def _missed(report: Report, load: Load) -> str:
 
 
 def _replicas_for(answers: ProfileLoads, total_rps: float) -> int:
-    replicas = max(1, math.floor(total_rps / answers.safe.per_replica_rps))
-    while answers.safe.total_rps(replicas) < total_rps:
-        replicas += 1
-    return replicas
+    safe = answers.safe
+    few = (count for count in range(1, safe.replicas[-1] + 1) if safe.total_rps(count) >= total_rps)
+    return next(few, 0) or math.ceil(total_rps / safe.per_replica_rps)
 
 
 def notes(report: Report) -> Iterator[str]:
@@ -235,8 +236,8 @@ def _usd(value: float | None) -> str:
 def panels(report: Report) -> tuple[Panel, ...]:
     """Latency over the load of one replica, a panel a target."""
     answers = report.answers
-    right = max(load.rate_rps for load in report.loads)
-    right = max(right * 1.05, 1.1 * answers.full_rps) if report.asked else right
+    highest = max(load.rate_rps for load in report.loads)
+    right = max(LADDER[-1] * answers.full_rps, min(1.05 * highest, _WIDEST_OVER_FULL * answers.full_rps))
     curve = answers.curve(right)
     return tuple(
         Panel(
@@ -246,7 +247,7 @@ def panels(report: Report) -> tuple[Panel, ...]:
             top_ms=max(_SCALE_OVER_LIMIT * target.limit_ms, _SCALE_OVER_UNLOADED * alone.value_ms),
             right=right,
             safe=answers.safe_rps if report.reachable else None,
-            asked=tuple(load.rate_rps for load in report.loads) if report.asked else (),
+            asked=tuple(load.rate_rps for load in report.loads if report.asked and load.rate_rps <= right),
         )
         for place, (target, alone) in enumerate(zip(answers.question.slo, answers.unloaded, strict=True))
     )

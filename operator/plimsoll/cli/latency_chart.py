@@ -43,17 +43,17 @@ def chart(panel: Panel, width: int, braille: bool = True) -> Iterator[Text]:
     limit_y = _y(panel, panel.limit_ms)
     safe_column = None if panel.safe is None else _column(panel, panel.safe, across)
     vertical, safe_mark = ("│", "┊") if braille else ("|", ":")
-    labels = {_HEIGHT - 1: "0ms", 0: milliseconds(panel.top_ms), limit_y // _DOTS_DOWN: f"{panel.limit_ms:g}ms"}
+    labels = {_HEIGHT - 1: "0ms", 0: f"{panel.top_ms:.4g}ms", limit_y // _DOTS_DOWN: f"{panel.limit_ms:g}ms"}
     yield Text(panel.title, style="bold")
     for row in range(_HEIGHT):
         line = Text(f"{labels.get(row, ''):>{_LEFT - 1}} {vertical}")
         for column in range(across):
             dots = cells.get((row, column), 0)
-            # Every other dot, exactly at its height: a curve just below must not look as if it touched.
+            # A dot exactly at its height, not a line amid the row: a curve just below must not look as if it touched.
             limit = _DOT_BITS[limit_y % _DOTS_DOWN][0] if limit_y // _DOTS_DOWN == row else 0
             if dots:
                 style = "red" if row < limit_y // _DOTS_DOWN else "green"
-                line.append(chr(_BRAILLE + (dots | limit)) if braille else "*", style=style)
+                line.append(chr(_BRAILLE + dots) if braille else "*", style=style)
             elif limit:
                 line.append(chr(_BRAILLE + limit) if braille else "-", style="yellow")
             else:
@@ -132,5 +132,5 @@ def ticks(right: float) -> tuple[float, ...]:
 def milliseconds(value_ms: float) -> str:
     """A latency in three or four digits: 8.25ms, 41.3ms, 820ms, 12.4s."""
     if value_ms >= 10_000.0:
-        return f"{value_ms / 1000.0:.1f}s"
+        return f"{value_ms / 1000.0:.0f}s" if value_ms >= 100_000.0 else f"{value_ms / 1000.0:.1f}s"
     return f"{value_ms:.0f}ms" if value_ms >= 100.0 or value_ms == 0.0 else f"{value_ms:#.3g}ms"

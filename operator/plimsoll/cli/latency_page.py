@@ -6,7 +6,7 @@ In: sentences, tables and panels. Out: HTML. Colours follow the reader's light o
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from plimsoll.cli.latency_chart import Panel, milliseconds, ticks
+from plimsoll.cli.latency_chart import Panel, ticks
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
@@ -101,7 +101,7 @@ def _marks(panel: Panel, place: int) -> Iterator[str]:
     yield f'<text x="{right:g}" y="{bottom + 40:g}" text-anchor="end">req/s of one replica</text>'
     for value_ms in (0.0, panel.limit_ms, panel.top_ms):
         y = _y(panel, value_ms)
-        yield f'<text x="{_LEFT - 8:g}" y="{y + 4:.1f}" text-anchor="end">{milliseconds(value_ms)}</text>'
+        yield f'<text x="{_LEFT - 8:g}" y="{y + 4:.1f}" text-anchor="end">{value_ms:.4g}ms</text>'
     yield f'<path d="M{_LEFT:g} {_TOP:g}V{bottom:g}H{right:g}" fill="none" stroke="var(--line)"/>'
     yield (
         f'<path d="M{_LEFT:g} {limit_y:.1f}H{right:g}" stroke="var(--limit)" stroke-dasharray="6 4"/>'
