@@ -38,10 +38,10 @@ _WIDER = 1.06
 """First step of the search away from its guess, which is right within a few percent as a rule."""
 _PRECISION = 0.003
 """Half the width of the interval in which the search ends; the sampling error of 40,000 requests is larger."""
-_CLOSE_ENOUGH = 0.004
+CLOSE_ENOUGH = 0.004
 """Below the limit, as a logarithm; never above it."""
 _MOST_PLAYS = 24
-_LOWEST_LOAD = 1e-3
+LOWEST_LOAD = 1e-3
 """Of capacity; with few slots requests are alone there, as far as a quantile can tell."""
 _SEED = 20_260_101
 _LONGEST_NORMAL = 4.0
@@ -67,7 +67,7 @@ class Trial:
     @property
     def lowest_per_ms(self) -> float:
         """Where the search ends: a rate that is of no use to anybody."""
-        return _LOWEST_LOAD * self.capacity_per_ms
+        return LOWEST_LOAD * self.capacity_per_ms
 
     @cached_property
     def _timeline(self) -> Timeline:
@@ -134,7 +134,7 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
         share = min(max(below / (below - above), 0.05), 0.95)
         rate = float(low * (high / low) ** share)
         excess = trial.excess(rate)
-        if -_CLOSE_ENOUGH < excess <= 0.0:
+        if -CLOSE_ENOUGH < excess <= 0.0:
             return rate
         if excess <= 0.0:
             low, below, above = rate, excess, above / 2.0
