@@ -30,10 +30,13 @@ class Capacity:
 
     def latencies_ms(self, rate_per_replica_rps: float, replicas: int) -> tuple[float, ...]:
         """The SLO's quantiles when each of so many replicas gets that rate."""
-        return tuple(_at(rate_per_replica_rps / self._full_rps(replicas), values) for values in self.latency_ms)
+        return tuple(_at(rate_per_replica_rps / self.full_rps_of(replicas), values) for values in self.latency_ms)
 
-    def _full_rps(self, replicas: int) -> float:
-        """As one of several a replica sees at its safe rate what a lone one sees at its own."""
+    def full_rps_of(self, replicas: int) -> float:
+        """The rate of each of so many replicas at which its load is 1.
+
+        As one of several a replica sees at its safe rate what a lone one sees at its own.
+        """
         if self.rate_rps[0] <= 0.0:
             return self.full_rps
         return float(np.interp(replicas, self.replicas, np.divide(self.rate_rps, self.replicas)))

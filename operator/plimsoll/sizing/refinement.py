@@ -48,6 +48,12 @@ def _weighed(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Case, float]]:
         usd_per_hour = max(told.usd_per_hour, 0.01)
         for variant in deployment.variants:
             if outside_range(variant.profile, told.forecast.tokens) is None:
-                case = case_of(variant.profile, told.forecast.tokens, deployment.slo, told.forecast.burstiness)
+                case = case_of(
+                    variant.profile,
+                    told.forecast.tokens,
+                    deployment.slo,
+                    told.forecast.burstiness,
+                    plan.corrections,
+                )
                 share = targets.get(variant.key, 0) / running if running else 0.0
                 yield case, usd_per_hour * max(share, _UNUSED_WEIGHT)
