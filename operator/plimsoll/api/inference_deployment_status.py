@@ -130,6 +130,9 @@ class VariantStatus(StatusModel):
     """Replicas in the plan."""
     safe_rate: DecimalText
     """Requests per second that one replica carries within the SLO, headroom taken off; 0: it cannot meet the SLO."""
+    correction: DecimalText | None = None
+    """How many times its profile's step times it takes, as learned from requests; counted in the safe rate and in what
+    is predicted. Absent while it is 1."""
     predicted: LatencyStatus | None = None
     """Predicted at its share of the load."""
     observed: LatencyStatus | None = None
