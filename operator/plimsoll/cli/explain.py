@@ -104,8 +104,8 @@ def _corrections(raw: Raw, status: Raw) -> Iterator[str]:
     for one in status.get("variants") or ():
         if "correction" in one:
             yield (
-                f"{one['name']}: as requests show, the engine takes {one['correction']} times the step times of profile "
-                f"{profiles.get(one['name'], '?')}; the safe rate and what is predicted count with that"
+                f"{one['name']}: as requests show, the engine takes {one['correction']} times the step times of "
+                f"profile {profiles.get(one['name'], '?')}; the safe rate and what is predicted count with that"
             )
 
 

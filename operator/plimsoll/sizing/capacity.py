@@ -1,13 +1,18 @@
 """What is known of one case: its safe rates by number of replicas, its latencies by load, and who says so.
 
 In: nothing. Out: the frozen answer that ``estimate`` and ``simulate`` give, and how latencies are read off it.
+
+Array names end in their axes: s for loads, as shares of the full rate.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plimsoll.domain import SizedBy
+
+Floats = NDArray[np.float64]
 
 SHARES = (0.0, 0.3, 0.6, 0.85, 1.0, 1.1)
 """Loads, as shares of the full rate, at which latencies are told; between them they are interpolated."""
@@ -30,7 +35,8 @@ class Capacity:
 
     def latencies_ms(self, rate_per_replica_rps: float, replicas: int) -> tuple[float, ...]:
         """The SLO's quantiles when each of so many replicas gets that rate."""
-        return tuple(_at(rate_per_replica_rps / self.full_rps_of(replicas), values) for values in self.latency_ms)
+        share_s = np.array([rate_per_replica_rps / self.full_rps_of(replicas)])
+        return tuple(float(latency_ms_s(share_s, values)[0]) for values in self.latency_ms)
 
     def full_rps_of(self, replicas: int) -> float:
         """The rate of each of so many replicas at which its load is 1.
@@ -47,9 +53,9 @@ class Capacity:
         return tuple(values[0] for values in self.latency_ms)
 
 
-def _at(share: float, latency_ms: tuple[float, ...]) -> float:
-    if share <= SHARES[-1]:
-        return float(np.interp(share, SHARES, latency_ms))
+def latency_ms_s(share_s: Floats, latency_ms: tuple[float, ...]) -> Floats:
+    """Latencies at those loads, between and past the ones that are told."""
     # Past its end the curve goes on as steeply as it ended; it is steeper in truth.
     slope_ms = max(0.0, (latency_ms[-1] - latency_ms[-2]) / (SHARES[-1] - SHARES[-2]))
-    return latency_ms[-1] + slope_ms * (share - SHARES[-1])
+    told_ms_s: Floats = np.interp(share_s, SHARES, latency_ms) + slope_ms * np.maximum(0.0, share_s - SHARES[-1])
+    return told_ms_s

@@ -1,22 +1,22 @@
 """What did requests of a variant see, against what its profile predicts for the load that it really had?
 
-In: a variant with its observed latencies, the prediction for its deployment's case as it was simulated. Out: a
-`Comparison`, or None for a moment that tells nothing about the profile: a queue, an almost idle replica, replicas that
-come or go, too few requests, a safe rate that is only estimated (its latencies below the limit are off by tens of
-percent). Pure.
+In: variants with their observed latencies, the predictions for their cases as they were simulated. Out: a `Comparison`
+for each, but none for a moment that tells nothing about the profile: a queue, an almost idle replica, replicas that
+come or go, too few requests, a case that is only estimated (latencies below the limit are then off by tens of percent).
+Pure.
 
 An engine whose every step takes c times as long is the same engine on a clock that is c times slower: at rate r it
 shows c times the latencies that the profile has at rate c r. So one factor is read off one latency, also where load
 makes the latency rise far more than the factor.
 
-Array names end in their axes: q for targets of an SLO.
+Array names end in their axes: q for targets of SLOs, one deployment's after the other's; p for paces.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from plimsoll.domain import (
     Deployment,
@@ -28,12 +28,13 @@ from plimsoll.domain import (
     SizedBy,
     TokenMix,
     Variant,
+    VariantKey,
 )
 from plimsoll.engine.case import Case
 from plimsoll.engine.questions import METRICS, Physics
 from plimsoll.engine.surrogate import normal_of
 from plimsoll.engine.workload import Lengths
-from plimsoll.sizing.capacity import Capacity
+from plimsoll.sizing.capacity import Capacity, Floats, latency_ms_s
 from plimsoll.sizing.cases import Corrections, case_of, overhead_ms
 from plimsoll.sizing.options import Simulated
 from plimsoll.sizing.refusals import outside_range
@@ -60,8 +61,8 @@ LARGEST_FACTOR = 2.0
 """A single look says at most that the engine is twice or half as fast; one hiccup must not weigh like ten minutes."""
 _METRICS_THAT_TEACH = (LatencyMetric.TPOT, LatencyMetric.E2E, LatencyMetric.TTFT)
 """The first of them that is observed. Time per token hangs on steps alone, the first token on queues and HTTP too."""
-_HALVINGS = 12
-"""Of the logarithm of a range of four: to 0.03%."""
+_PACES = 49
+"""Tried over a range of four, 3% apart; between them the logarithms are interpolated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,79 +80,83 @@ class Comparison:
 
 
 def compare(
-    deployment: Deployment,
-    variant: Variant,
-    forecast: Forecast,
-    simulated: Simulated,
-    corrections: Corrections,
-) -> Comparison | None:
-    """How the variant's requests fared, or None where the moment tells nothing about its profile.
+    looks: Iterable[tuple[Deployment, Variant, Forecast]], simulated: Simulated, corrections: Corrections
+) -> dict[VariantKey, Comparison]:
+    """How the requests of each variant fared; variants whose moment tells nothing about their profile are absent.
 
     That the replicas have been the same for a whole window is up to the caller.
 
     Args:
-        deployment: with known demand.
-        variant: one of its variants.
-        forecast: of the deployment; its mix and burstiness name the case.
+        looks: deployments with known demand, one of their variants, their forecasts, whose mix and burstiness name the
+            case.
         simulated: what has been simulated so far.
         corrections: as they are in use.
     """
-    rate_rps, tokens = _rate_rps(deployment, variant), deployment.demand.tokens
+    found = [_sample(deployment, variant, forecast, simulated, corrections) for deployment, variant, forecast in looks]
+    samples = [one for one in found if one is not None]
+    compared = {}
+    for sample, present in zip(samples, _presents(samples), strict=True):
+        share = sample.rate_rps * present.work_ratio / sample.capacity.full_rps_of(sample.replicas)
+        if IDLE_SHARE <= share <= SATURATED_SHARE:
+            compared[sample.key] = _comparison(sample, present, share)
+    return compared
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A variant that served enough requests without a queue, and what it was sized by."""
+
+    key: VariantKey
+    profile: Profile
+    slo: Sequence[LatencyTarget]
+    case: Case
+    capacity: Capacity
+    applied: float
+    """The correction that is in the case."""
+    present: TokenMix
+    replicas: int
+    rate_rps: float
+    """Of each replica."""
+    requests: float
+    """Of all replicas in the window."""
+    observed_ms_q: Mapping[int, float]
+    """By place in the SLO; at least one."""
+
+    @property
+    def mixes(self) -> tuple[tuple[Lengths, Lengths], tuple[Lengths, Lengths]]:
+        """Prompts and outputs of the mix in use, and of the present one."""
+        mix = self.present
+        prompts = Lengths(max(mix.prompt_tokens_mean, 1.0), longest_prompt_tokens(mix))
+        outputs = Lengths(max(mix.output_tokens_mean, 1.0), longest_output_tokens(mix))
+        return (self.case.prompts, self.case.outputs), (prompts, outputs)
+
+
+def _sample(
+    deployment: Deployment, variant: Variant, forecast: Forecast, simulated: Simulated, corrections: Corrections
+) -> _Sample | None:
+    rate_rps, tokens, replicas = _rate_rps(deployment, variant), deployment.demand.tokens, variant.ready_replicas
     if rate_rps is None or tokens is None or forecast.tokens is None or not _flows_freely(deployment, variant):
         return None
-    requests = rate_rps * deployment.demand.window_s
-    observed = _observed_q(deployment, variant, requests)
-    if not observed or outside_range(variant.profile, forecast.tokens) is not None:
+    observed_ms_q = _observed_ms_q(deployment, variant, rate_rps * deployment.demand.window_s)
+    if not observed_ms_q or outside_range(variant.profile, forecast.tokens) is not None:
         return None
     case = case_of(variant.profile, forecast.tokens, deployment.slo, forecast.burstiness, corrections)
     capacity = simulated.get(case)
     if capacity is None or capacity.sized_by is not SizedBy.SIMULATION:
         return None
-    predicted = _Prediction.of(variant.profile, case, capacity, deployment.slo, tokens, variant.ready_replicas)
-    rate_per_replica_rps = rate_rps / variant.ready_replicas
-    if not IDLE_SHARE <= predicted.load_share(rate_per_replica_rps) <= SATURATED_SHARE:
-        return None
-    applied = corrections.get(variant.profile.name, 1.0)
-    return _comparison(predicted, observed, rate_per_replica_rps, applied, requests)
-
-
-def _comparison(
-    predicted: "_Prediction",
-    observed: dict[int, float],
-    rate_rps: float,
-    applied: float,
-    requests: float,
-) -> Comparison:
-    slo = predicted.slo
-    metric = next(one for one in _METRICS_THAT_TEACH if any(slo[q].metric is one for q in observed))
-    teachers = [q for q in observed if slo[q].metric is metric]
-    factors = [_pace(predicted, q, observed[q], rate_rps, applied) * applied for q in teachers]
-    now_ms_q, written_ms_q = predicted.at(rate_rps, 1.0), predicted.at(rate_rps, 1.0 / applied)
-
-    def compared(q: int, predicted_ms: float) -> LatencyComparison:
-        return LatencyComparison(slo[q].metric, slo[q].quantile, predicted_ms, observed[q], rate_rps)
-
-    log_factor = float(np.mean(np.log(factors)))
-    if predicted.replicas > 1 and log_factor < 0.0:
-        log_factor = min(0.0, log_factor + GROUP_MARGIN)
-    return Comparison(
-        requests=requests,
-        log_factor=log_factor,
-        teaching=compared(teachers[0], written_ms_q[teachers[0]]),
-        latencies=tuple(compared(q, now_ms_q[q]) for q in observed),
+    return _Sample(
+        key=variant.key,
+        profile=variant.profile,
+        slo=deployment.slo,
+        case=case,
+        capacity=capacity,
+        applied=corrections.get(variant.profile.name, 1.0),
+        present=tokens,
+        replicas=replicas,
+        rate_rps=rate_rps / replicas,
+        observed_ms_q=observed_ms_q,
+        requests=rate_rps * deployment.demand.window_s,
     )
-
-
-def _pace(predicted: "_Prediction", q: int, observed_ms: float, rate_rps: float, applied: float) -> float:
-    """How many times slower than corrected until now the engine must be to show this latency."""
-    low, high = np.log(1.0 / LARGEST_FACTOR / applied), np.log(LARGEST_FACTOR / applied)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
-        if predicted.at(rate_rps, float(np.exp(middle)))[q] < observed_ms:
-            low = middle
-        else:
-            high = middle
-    return float(np.exp((low + high) / 2.0))
 
 
 def _rate_rps(deployment: Deployment, variant: Variant) -> float | None:
@@ -171,11 +176,11 @@ def _flows_freely(deployment: Deployment, variant: Variant) -> bool:
     )
 
 
-def _observed_q(deployment: Deployment, variant: Variant, requests: float) -> dict[int, float]:
-    """Observed latencies by place of their target in the SLO, where requests are enough to speak of that quantile."""
-    seen = {(one.metric, one.quantile): one.value_ms for one in variant.latencies}
+def _observed_ms_q(deployment: Deployment, variant: Variant, requests: float) -> dict[int, float]:
+    """Observed latencies where requests are enough to speak of their quantile."""
     if requests < max(FEWEST_REQUESTS, FEWEST_PER_REPLICA * variant.ready_replicas):
         return {}
+    seen = {(one.metric, one.quantile): one.value_ms for one in variant.latencies}
     return {
         q: seen[target.metric, target.quantile]
         for q, target in enumerate(deployment.slo)
@@ -185,55 +190,64 @@ def _observed_q(deployment: Deployment, variant: Variant, requests: float) -> di
 
 
 @dataclass(frozen=True, slots=True)
-class _Prediction:
-    """Latencies for the mix that requests have at present, told from the simulated ones of the mix in use.
+class _Present:
+    """How the mix that requests have at present differs from the mix in use, which lags behind and is rounded up.
 
-    The mix in use lags behind and is rounded up. To the first order another mix loads the replica as much as another
-    rate would, and moves all latencies as it moves those of a lone request.
+    To the first order another mix loads a replica as much as another rate would, and moves all latencies as it moves
+    those of a lone request.
     """
 
-    capacity: Capacity
-    replicas: int
-    slo: Sequence[LatencyTarget]
-    overhead_ms_q: NDArray[np.float64]
     work_ratio: float
     """Work of a request at present over that of the mix in use."""
-    latency_ratio_q: NDArray[np.float64]
+    latency_ratio_q: Floats
+    """Unloaded latencies, at present over those of the mix in use."""
 
-    @classmethod
-    def of(
-        cls,
-        profile: Profile,
-        case: Case,
-        capacity: Capacity,
-        slo: Sequence[LatencyTarget],
-        present: TokenMix,
-        replicas: int,
-    ) -> "_Prediction":
-        prompts = Lengths(max(present.prompt_tokens_mean, 1.0), longest_prompt_tokens(present))
-        outputs = Lengths(max(present.output_tokens_mean, 1.0), longest_output_tokens(present))
-        mixes = ((case.prompts, case.outputs), (prompts, outputs))
-        physics = Physics.of([(case.replica, *mix) for mix in mixes for _ in slo])
-        metric_q = np.array([METRICS.index(target.metric) for target in slo], dtype=np.int64)
-        normal_q = normal_of(np.array([target.quantile for target in slo]))
-        used_q, now_q = np.split(physics.unloaded_ms(np.tile(metric_q, 2), np.tile(normal_q, 2)), 2)
-        return cls(
-            capacity=capacity,
-            replicas=replicas,
-            slo=slo,
-            overhead_ms_q=np.array([overhead_ms(profile, target.metric) for target in slo]),
-            work_ratio=float(physics.capacity_v[0] / physics.capacity_v[-1]),
-            latency_ratio_q=now_q / used_q,
-        )
 
-    def load_share(self, rate_per_replica_rps: float) -> float:
-        """Of what is safe for one of these replicas."""
-        return rate_per_replica_rps * self.work_ratio / self.capacity.full_rps_of(self.replicas)
+def _presents(samples: Sequence[_Sample]) -> Iterator[_Present]:
+    """All of them worked out at once."""
+    if not samples:
+        return
+    targets = [target for sample in samples for target in sample.slo]
+    rows = [(one.case.replica, *one.mixes[i]) for i in (0, 1) for one in samples for _ in one.slo]
+    physics = Physics.of(rows)
+    metric_q = np.array([METRICS.index(target.metric) for target in targets], dtype=np.int64)
+    normal_q = normal_of(np.array([target.quantile for target in targets]))
+    unloaded_ms_q = physics.unloaded_ms(np.tile(metric_q, 2), np.tile(normal_q, 2))
+    used_q, now_q = np.split(physics.capacity_v, 2)
+    work_q = used_q / now_q
+    latency_q = np.divide(*np.split(unloaded_ms_q, 2)[::-1])
+    first = 0
+    for sample in samples:
+        yield _Present(float(work_q[first]), latency_q[first : first + len(sample.slo)])
+        first += len(sample.slo)
 
-    def at(self, rate_per_replica_rps: float, pace: float) -> list[float]:
-        """The SLO's quantiles on an engine that takes so many times longer for each step."""
-        values_ms = self.capacity.latencies_ms(rate_per_replica_rps * self.work_ratio * pace, self.replicas)
-        return [
-            float(overhead + pace * ratio * value)
-            for overhead, ratio, value in zip(self.overhead_ms_q, self.latency_ratio_q, values_ms, strict=True)
-        ]
+
+def _comparison(sample: _Sample, present: _Present, share: float) -> Comparison:
+    slo, observed_ms_q = sample.slo, sample.observed_ms_q
+    metric = next(one for one in _METRICS_THAT_TEACH if any(slo[q].metric is one for q in observed_ms_q))
+    teachers = [q for q in observed_ms_q if slo[q].metric is metric]
+    # From half to twice the profile's step times; the case has those of the correction in it.
+    log_pace_p = np.linspace(-math.log(LARGEST_FACTOR), math.log(LARGEST_FACTOR), _PACES)
+    pace_p = np.exp(log_pace_p) / sample.applied
+
+    def predicted_ms_p(q: int, pace_p: Floats) -> Floats:
+        """On an engine that takes so many times longer for each step than the case has it."""
+        within_p = pace_p * present.latency_ratio_q[q] * latency_ms_s(share * pace_p, sample.capacity.latency_ms[q])
+        return overhead_ms(sample.profile, slo[q].metric) + within_p
+
+    def compared(q: int, pace: float) -> LatencyComparison:
+        predicted_ms = float(predicted_ms_p(q, np.array([pace]))[0])
+        return LatencyComparison(slo[q].metric, slo[q].quantile, predicted_ms, observed_ms_q[q], sample.rate_rps)
+
+    log_factors = [
+        np.interp(math.log(observed_ms_q[q]), np.log(predicted_ms_p(q, pace_p)), log_pace_p) for q in teachers
+    ]
+    log_factor = float(np.mean(log_factors))
+    if sample.replicas > 1 and log_factor < 0.0:
+        log_factor = min(0.0, log_factor + GROUP_MARGIN)
+    return Comparison(
+        requests=sample.requests,
+        log_factor=log_factor,
+        teaching=compared(teachers[0], 1.0 / sample.applied),
+        latencies=tuple(compared(q, 1.0) for q in observed_ms_q),
+    )

@@ -79,18 +79,19 @@ def learn(
     profiles = {v.profile.name: v.profile for d in snapshot.deployments for v in d.variants}
     before = {name: _known(profile, memory, now_s) for name, profile in profiles.items()}
     factors = {name: one.factor for name, one in before.items()}
+    settled = [
+        (deployment, variant, forecasts[deployment.key])
+        for deployment in snapshot.deployments
+        for variant in deployment.variants
+        if _is_settled(deployment, variant, ready[variant.key], now_s)
+    ]
+    compared = compare(settled, simulated, factors)
     looks: defaultdict[str, list[Comparison]] = defaultdict(list)
     windows_s: dict[str, float] = {}
-    latencies: dict[VariantKey, tuple[LatencyComparison, ...]] = {}
-    for deployment in snapshot.deployments:
-        for variant in deployment.variants:
-            if not _is_settled(deployment, variant, ready[variant.key], now_s):
-                continue
-            seen = compare(deployment, variant, forecasts[deployment.key], simulated, factors)
-            if seen is not None:
-                looks[variant.profile.name].append(seen)
-                windows_s[variant.profile.name] = deployment.demand.window_s
-                latencies[variant.key] = seen.latencies
+    for deployment, variant, _ in settled:
+        if variant.key in compared:
+            looks[variant.profile.name].append(compared[variant.key])
+            windows_s[variant.profile.name] = deployment.demand.window_s
     corrections = {
         name: _learned(one, looks[name], min(now_s - one.at_s, windows_s.get(name, 0.0)), now_s)
         for name, one in before.items()
@@ -103,7 +104,7 @@ def learn(
     return OnlineTruth(
         corrections=kept | corrections,
         ready=ready,
-        latencies=latencies,
+        latencies={key: one.latencies for key, one in compared.items()},
         factors={name: one.factor for name, one in corrections.items()},
         findings=_findings(snapshot, corrections),
     )
