@@ -301,6 +301,9 @@ class LatencyObservation(NamedTuple):
     metric: LatencyMetric
     quantile: float
     value_ms: float
+    at_least_ms: float | None = None
+    at_most_ms: float | None = None
+    """A histogram tells only that the quantile lies in a bucket; None on a side where nothing bounds it."""
 
 
 class LatencyComparison(NamedTuple):

@@ -7,7 +7,8 @@ Pure.
 
 An engine whose every step takes c times as long is the same engine on a clock that is c times slower: at rate r it
 shows c times the latencies that the profile has at rate c r. So one factor is read off one latency, also where load
-makes the latency rise far more than the factor.
+makes the latency rise far more than the factor. Of latencies read from histograms only the bucket is known (vLLM has
+one from 10 to 25 ms a token): within it every prediction is right.
 
 Array names end in their axes: q for targets of SLOs, one deployment's after the other's; p for paces.
 """
@@ -23,6 +24,7 @@ from plimsoll.domain import (
     Forecast,
     LatencyComparison,
     LatencyMetric,
+    LatencyObservation,
     LatencyTarget,
     Profile,
     SizedBy,
@@ -119,7 +121,7 @@ class _Sample:
     """Of each replica."""
     requests: float
     """Of all replicas in the window."""
-    observed_ms_q: Mapping[int, float]
+    observed_q: Mapping[int, LatencyObservation]
     """By place in the SLO; at least one."""
 
     @property
@@ -137,8 +139,8 @@ def _sample(
     rate_rps, tokens, replicas = _rate_rps(deployment, variant), deployment.demand.tokens, variant.ready_replicas
     if rate_rps is None or tokens is None or forecast.tokens is None or not _flows_freely(deployment, variant):
         return None
-    observed_ms_q = _observed_ms_q(deployment, variant, rate_rps * deployment.demand.window_s)
-    if not observed_ms_q or outside_range(variant.profile, forecast.tokens) is not None:
+    observed_q = _observed_q(deployment, variant, rate_rps * deployment.demand.window_s)
+    if not observed_q or outside_range(variant.profile, forecast.tokens) is not None:
         return None
     case = case_of(variant.profile, forecast.tokens, deployment.slo, forecast.burstiness, corrections)
     capacity = simulated.get(case)
@@ -154,7 +156,7 @@ def _sample(
         present=tokens,
         replicas=replicas,
         rate_rps=rate_rps / replicas,
-        observed_ms_q=observed_ms_q,
+        observed_q=observed_q,
         requests=rate_rps * deployment.demand.window_s,
     )
 
@@ -176,15 +178,15 @@ def _flows_freely(deployment: Deployment, variant: Variant) -> bool:
     )
 
 
-def _observed_ms_q(deployment: Deployment, variant: Variant, requests: float) -> dict[int, float]:
+def _observed_q(deployment: Deployment, variant: Variant, requests: float) -> dict[int, LatencyObservation]:
     """Observed latencies where requests are enough to speak of their quantile."""
     if requests < max(FEWEST_REQUESTS, FEWEST_PER_REPLICA * variant.ready_replicas):
         return {}
-    seen = {(one.metric, one.quantile): one.value_ms for one in variant.latencies}
+    seen = {(one.metric, one.quantile): one for one in variant.latencies if one.value_ms > 0.0}
     return {
         q: seen[target.metric, target.quantile]
         for q, target in enumerate(deployment.slo)
-        if seen.get((target.metric, target.quantile), 0.0) > 0.0
+        if (target.metric, target.quantile) in seen
         and requests * (1.0 - target.quantile) >= FEWEST_BEYOND * (1.0 - 1e-9)
     }
 
@@ -223,24 +225,27 @@ def _presents(samples: Sequence[_Sample]) -> Iterator[_Present]:
 
 
 def _comparison(sample: _Sample, present: _Present, share: float) -> Comparison:
-    slo, observed_ms_q = sample.slo, sample.observed_ms_q
-    metric = next(one for one in _METRICS_THAT_TEACH if any(slo[q].metric is one for q in observed_ms_q))
-    teachers = [q for q in observed_ms_q if slo[q].metric is metric]
+    slo, observed_q = sample.slo, sample.observed_q
+    metric = next(one for one in _METRICS_THAT_TEACH if any(slo[q].metric is one for q in observed_q))
+    teachers = [q for q in observed_q if slo[q].metric is metric]
     # From half to twice the profile's step times; the case has those of the correction in it.
     log_pace_p = np.linspace(-math.log(LARGEST_FACTOR), math.log(LARGEST_FACTOR), _PACES)
     pace_p = np.exp(log_pace_p) / sample.applied
 
     def predicted_ms_p(q: int, pace_p: Floats) -> Floats:
         """On an engine that takes so many times longer for each step than the case has it."""
-        within_p = pace_p * present.latency_ratio_q[q] * latency_ms_s(share * pace_p, sample.capacity.latency_ms[q])
-        return overhead_ms(sample.profile, slo[q].metric) + within_p
+        curve_ms_p = latency_ms_s(share * pace_p, sample.capacity.latency_ms[q])
+        within_p: Floats = pace_p * present.latency_ratio_q[q] * curve_ms_p
+        return within_p + overhead_ms(sample.profile, slo[q].metric)
 
     def compared(q: int, pace: float) -> LatencyComparison:
         predicted_ms = float(predicted_ms_p(q, np.array([pace]))[0])
-        return LatencyComparison(slo[q].metric, slo[q].quantile, predicted_ms, observed_ms_q[q], sample.rate_rps)
+        observed_ms = _as_far_as_known(observed_q[q], predicted_ms)
+        return LatencyComparison(slo[q].metric, slo[q].quantile, predicted_ms, observed_ms, sample.rate_rps)
 
     log_factors = [
-        np.interp(math.log(observed_ms_q[q]), np.log(predicted_ms_p(q, pace_p)), log_pace_p) for q in teachers
+        np.interp(math.log(compared(q, 1.0).observed_ms), np.log(predicted_ms_p(q, pace_p)), log_pace_p)
+        for q in teachers
     ]
     log_factor = float(np.mean(log_factors))
     if sample.replicas > 1 and log_factor < 0.0:
@@ -249,5 +254,14 @@ def _comparison(sample: _Sample, present: _Present, share: float) -> Comparison:
         requests=sample.requests,
         log_factor=log_factor,
         teaching=compared(teachers[0], 1.0 / sample.applied),
-        latencies=tuple(compared(q, 1.0) for q in observed_ms_q),
+        latencies=tuple(compared(q, 1.0) for q in observed_q),
     )
+
+
+def _as_far_as_known(observed: LatencyObservation, predicted_ms: float) -> float:
+    """What of the observation contradicts the prediction: nothing where the prediction lies in the same bucket."""
+    if observed.at_least_ms is None and observed.at_most_ms is None:
+        return observed.value_ms
+    low_ms = observed.at_least_ms if observed.at_least_ms is not None else 0.0
+    high_ms = observed.at_most_ms if observed.at_most_ms is not None else math.inf
+    return min(max(predicted_ms, low_ms), high_ms)

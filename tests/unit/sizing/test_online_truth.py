@@ -141,6 +141,39 @@ def test_a_group_that_is_a_little_faster_than_told_is_no_faster_engine() -> None
     assert factor(Trial(pace=1.15, replicas=4, share=0.5).run(120.0)) == pytest.approx(1.15, abs=STEP)
 
 
+def bucket(low_ms: float | None, high_ms: float | None) -> Change:
+    """What requests see is known to lie in there; the value told is the bucket's middle, as good as any."""
+
+    def change(one: Deployment) -> Deployment:
+        (variant,) = one.variants
+        seen = tuple(
+            latency._replace(
+                value_ms=((low_ms or 0.0) + (high_ms or 100.0)) / 2.0, at_least_ms=low_ms, at_most_ms=high_ms
+            )
+            for latency in variant.latencies
+        )
+        return replace(one, variants=(replace(variant, latencies=seen),))
+
+    return change
+
+
+@pytest.mark.parametrize(("low_ms", "high_ms"), [(5.0, 25.0), (None, 25.0), (5.0, None)])
+def test_a_prediction_within_the_observed_bucket_is_right(low_ms: float | None, high_ms: float | None) -> None:
+    # Predicted are 9.8 ms: 7 over 1 - 0.6 x 0.5 of the capacity.
+    truth = Trial().run(60.0, bucket(low_ms, high_ms))
+    assert (factor(truth), truth.findings) == (1.0, ())
+    assert [one.ratio for told in truth.latencies.values() for one in told] == [1.0]
+
+
+def test_a_prediction_outside_the_observed_bucket_is_moved_to_its_bound() -> None:
+    trial = Trial()
+    truth = trial.run(240.0, bucket(12.0, 25.0))
+    to_its_middle = Trial().run(240.0, bucket(18.5, 18.5))
+    assert 1.0 < factor(truth) < 1.25
+    assert truth.findings == ()
+    assert to_its_middle.findings != ()
+
+
 def test_deployments_with_one_profile_count_by_their_requests() -> None:
     # Two thirds of the requests see 1.2, one third 1.0: 1.2^(2/3) = 1.129.
     assert together(Trial(pace=1.2, share=0.6), Trial(pace=1.0, share=0.3)) == pytest.approx(1.129, abs=STEP)
