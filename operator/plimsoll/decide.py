@@ -35,7 +35,7 @@ from plimsoll.domain import (
 from plimsoll.forecast import forecast, remember_demand
 from plimsoll.planning import SolveLimits, allocate
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
-from plimsoll.sizing import NOTHING_SIMULATED, Simulated, predict, size
+from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, learn, predict, size
 
 T = TypeVar("T")
 DEFAULT_LIMITS = SolveLimits()
@@ -60,12 +60,13 @@ def decide(
     """
     remembered = remember_demand(snapshot, memory)
     forecasts = forecast(snapshot, remembered)
-    options = size(snapshot.deployments, forecasts, simulated)
+    truth = learn(snapshot, forecasts, memory, simulated)
+    options = size(snapshot.deployments, forecasts, simulated, truth.factors)
     stock_outs = mark_stock_outs(snapshot, memory)
     allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
     rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
     steps = _grouped(rollout.steps, lambda step: step.key.deployment_key)
-    findings = _grouped((*allocation.findings, *rollout.findings), lambda finding: finding.deployment)
+    findings = _grouped((*truth.findings, *allocation.findings, *rollout.findings), lambda finding: finding.deployment)
     plan = Plan(
         now_s=snapshot.now_s,
         deployments=tuple(
@@ -76,6 +77,7 @@ def decide(
                 allocation,
                 rollout,
                 simulated,
+                truth,
                 steps[deployment.key],
                 findings[deployment.key],
             )
@@ -84,6 +86,7 @@ def decide(
         pools=tuple(_pool_plan(pool, snapshot, allocation, stock_outs) for pool in snapshot.pools),
         findings=snapshot.findings,
         solver=allocation.solver,
+        corrections=truth.factors,
     )
     return Decision(
         plan=plan,
@@ -95,6 +98,8 @@ def decide(
             replicas=allocation.replicas,
             stock_outs=stock_outs,
             unknown_since_s=remembered.unknown_since_s,
+            corrections=truth.corrections,
+            ready=truth.ready,
         ),
     )
 
@@ -113,6 +118,7 @@ def _deployment_plan(
     allocation: Allocation,
     rollout: Rollout,
     simulated: Simulated,
+    truth: OnlineTruth,
     steps: list[Step],
     findings: list[Finding],
 ) -> DeploymentPlan:
@@ -127,7 +133,7 @@ def _deployment_plan(
         slo=deployment.slo,
         demand=deployment.demand,
         forecast=demand,
-        variants=_variant_plans(deployment, demand, options, allocation, rollout, simulated),
+        variants=_variant_plans(deployment, demand, options, allocation, rollout, simulated, truth),
         usd_per_hour=allocation.usd_per_hour.get(key, 0.0),
         external_usd_per_hour=_external_usd_per_hour(deployment),
         shortfall_rps=shortfall_rps,
@@ -159,6 +165,7 @@ def _variant_plans(
     allocation: Allocation,
     rollout: Rollout,
     simulated: Simulated,
+    truth: OnlineTruth,
 ) -> tuple[VariantPlan, ...]:
     capacity_rps = sum(
         options[v.key].capacity.total_rps(allocation.replicas.get(v.key, 0)) for v in deployment.variants
@@ -180,11 +187,15 @@ def _variant_plans(
                 ready_rps=option.capacity.total_rps(variant.ready_replicas),
                 sized_by=option.sized_by,
                 predicted=(
-                    predict(variant.profile, demand, deployment.slo, share_rps, target, simulated) if target else ()
+                    predict(variant.profile, demand, deployment.slo, share_rps, target, simulated, truth.factors)
+                    if target
+                    else ()
                 ),
                 observed=variant.latencies,
                 reason=reason,
                 message=message,
+                correction=truth.factors[variant.profile.name],
+                compared=truth.latencies.get(variant.key, ()),
             )
         )
     return tuple(plans)

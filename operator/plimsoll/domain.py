@@ -64,6 +64,7 @@ class Reason(StrEnum):
     REPLICA_DOES_NOT_FIT = "ReplicaDoesNotFit"
     SLO_UNREACHABLE = "SLOUnreachable"
     OUTSIDE_PROFILE_RANGE = "OutsideProfileRange"
+    PROFILE_DRIFTED = "ProfileDrifted"
     NO_USABLE_VARIANT = "NoUsableVariant"
     # What is known of demand.
     DEMAND_ABSENT = "DemandAbsent"
@@ -301,6 +302,24 @@ class LatencyObservation(NamedTuple):
     metric: LatencyMetric
     quantile: float
     value_ms: float
+    at_least_ms: float | None = None
+    at_most_ms: float | None = None
+    """A histogram tells only that the quantile lies in a bucket; None on a side where nothing bounds it."""
+
+
+class LatencyComparison(NamedTuple):
+    """One quantile of one latency as requests saw it, against what was predicted for the load they came at."""
+
+    metric: LatencyMetric
+    quantile: float
+    predicted_ms: float
+    observed_ms: float
+    rate_per_replica_rps: float
+
+    @property
+    def ratio(self) -> float:
+        """Observed over predicted."""
+        return self.observed_ms / self.predicted_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -610,6 +629,10 @@ class VariantPlan:
     observed: tuple[LatencyObservation, ...]
     reason: Reason
     message: str
+    correction: float = 1.0
+    """How many times its profile's step times it is taken to need, as learned from requests."""
+    compared: tuple[LatencyComparison, ...] = ()
+    """Observed against predicted at the load there was, where the last window can be compared."""
 
 
 class Phase(StrEnum):
@@ -672,6 +695,8 @@ class Plan:
     findings: tuple[Finding, ...]
     """About objects that are not part of the plan."""
     solver: SolverReport
+    corrections: Mapping[str, float] = field(default_factory=dict)
+    """By profile: how many times its step times were counted."""
 
     @property
     def steps_to_apply(self) -> tuple[Step, ...]:
@@ -699,6 +724,36 @@ class StockOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What requests taught about one profile, and by how much its step times are corrected for it."""
+
+    step_time: StepTime
+    """The profile's own, of which this was learned."""
+    at_s: float
+    """When it was last looked at, usable or not."""
+    factor: float = 1.0
+    """In use: bounded, in steps."""
+    log_factor: float = 0.0
+    """Mean logarithm of the engine's step times over the profile's."""
+    log_ratio: float = 0.0
+    """Mean logarithm of observed latency over what the profile predicts at the same load, from a start at 0."""
+    usable_s: float = 0.0
+    """Time it was learned from."""
+    wide_s: float = 0.0
+    """Usable time during which predictions were far off, less the time during which they were not."""
+    drifted: bool = False
+    latest: LatencyComparison | None = None
+    """The last usable look, against the profile as written."""
+
+
+class ReadyCount(NamedTuple):
+    """So many replicas of a variant have been ready since then."""
+
+    replicas: int
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """All that one tick hands to the next; an empty one is a fresh start and is always safe."""
 
@@ -710,6 +765,9 @@ class Memory:
     """The last plan's allocation, the next solve's start."""
     stock_outs: Mapping[str, StockOut] = field(default_factory=dict)
     unknown_since_s: Mapping[ObjectKey, float] = field(default_factory=dict)
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
+    """By profile."""
+    ready: Mapping[VariantKey, ReadyCount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

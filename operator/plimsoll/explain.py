@@ -77,7 +77,13 @@ _NEEDS_AN_EDIT = (
 """Somebody must change an object; worst first. Others of the deployment's variants may well go on meanwhile."""
 _ABOUT_SIZING = (Reason.SLO_UNREACHABLE, Reason.OUTSIDE_PROFILE_RANGE)
 """Normal for one variant among several; blocking only where no variant is left."""
-_ABOUT_PROFILES = (Reason.PROFILE_MISSING, Reason.PROFILE_MISMATCH, Reason.OUTSIDE_PROFILE_RANGE)
+_ABOUT_PROFILES = (
+    Reason.PROFILE_MISSING,
+    Reason.PROFILE_MISMATCH,
+    Reason.OUTSIDE_PROFILE_RANGE,
+    Reason.PROFILE_DRIFTED,
+)
+"""Worst first. A profile that drifted goes on being used, corrected as far as that may go."""
 _ABOUT_CAPACITY = (Reason.CAPACITY_SHORT, Reason.STOCK_OUT, Reason.POOL_FULL, Reason.REPLICA_LIMIT, Reason.OVER_BUDGET)
 _GAP_STEPS = 1000
 _GAP_ROUNDING = 0.01

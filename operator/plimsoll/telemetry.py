@@ -81,6 +81,18 @@ class Metrics:
             [*_LATENCY, "source"],
             registry=registry,
         )
+        self._compared = Gauge(
+            "plimsoll_latency_observed_over_predicted_ratio",
+            "Observed latency over the one predicted for the load there was; absent where that load tells nothing.",
+            [*_DEPLOYMENT, "variant", "metric", "quantile"],
+            registry=registry,
+        )
+        self._corrections = Gauge(
+            "plimsoll_profile_correction_ratio",
+            "How many times a profile's step times engines take, as learned from requests; sizing counts with it.",
+            ["profile"],
+            registry=registry,
+        )
         self._pool_gauges = _pool_gauges(registry)
 
     def count_write(self, kind: str, verb: str) -> None:
@@ -108,7 +120,10 @@ class Metrics:
             self._sized_by.labels(one.value).set(0.0)
         for gauge in (*self._deployment_gauges.values(), *self._variant_gauges.values(), *self._pool_gauges.values()):
             gauge.clear()
-        self._latency.clear()
+        for gauge in (self._latency, self._compared, self._corrections):
+            gauge.clear()
+        for profile, correction in plan.corrections.items():
+            self._corrections.labels(profile).set(correction)
         for deployment in plan.deployments:
             told = cost(deployment)
             figures = {
@@ -139,6 +154,8 @@ class Metrics:
         self._variant_gauges["safe_rate"].labels(*labels).set(variant.safe_rate_rps)
         self._show_latencies(labels, "predicted", variant.predicted)
         self._show_latencies(labels, "observed", variant.observed)
+        for one in variant.compared:
+            self._compared.labels(*labels[:3], one.metric.value, f"{one.quantile:g}").set(one.ratio)
 
     def _show_latencies(self, labels: tuple[str, ...], source: str, observations: Iterable[LatencyObservation]) -> None:
         for one in observations:

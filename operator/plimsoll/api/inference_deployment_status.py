@@ -133,6 +133,9 @@ class VariantStatus(StatusModel):
     sized_by: SizedBy | None = None
     """What the safe rate stands on. Estimate: a formula, on the safe side, until its turn to be simulated comes.
     Simulation: every request of this traffic, played."""
+    correction: DecimalText | None = None
+    """How many times its profile's step times it takes, as learned from requests; counted in the safe rate and in what
+    is predicted. Absent while it is 1."""
     predicted: LatencyStatus | None = None
     """Predicted at its share of the load."""
     observed: LatencyStatus | None = None

@@ -39,6 +39,7 @@ _FIGURES_THAT_COUNT = (
     ("demand", "outputTokens"),
 )
 """The price per token follows from these; at a request a minute it would jump with every one of them."""
+_VARIANT_SHAPE = ("name", "pool", "current", "ready", "target", "reason", "correction")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _DRIFT_RATIO = 0.25
 """A figure that moved by more than this is told anew; a guess between noise (5% at 10 req/s) and news."""
@@ -122,7 +123,7 @@ def _shape(status: Raw) -> object:
     return (
         status.get("observedGeneration"),
         sorted((one["type"], one["status"], one["reason"]) for one in status.get("conditions") or ()),
-        [tuple(one.get(name) for name in ("name", "pool", "current", "ready", "target", "reason")) for one in variants],
+        [tuple(one.get(name) for name in _VARIANT_SHAPE) for one in variants],
         plan.get("phase"),
         [(one["variant"], one["from"], one["to"], one["reason"]) for one in plan.get("steps") or ()],
         (status.get("demand") or {}).get("state"),
@@ -195,6 +196,7 @@ def _variant(variant: VariantPlan) -> VariantStatus:
         target=variant.target,
         safe_rate=DecimalText.of(variant.safe_rate_rps),
         sized_by=variant.sized_by,
+        correction=None if variant.correction == 1.0 else DecimalText.of(variant.correction, 3),
         predicted=LatencyStatus.of(variant.predicted),
         observed=LatencyStatus.of(variant.observed),
         reason=variant.reason.value,

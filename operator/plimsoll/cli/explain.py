@@ -62,7 +62,7 @@ def _tell(raw: Raw, status: Raw) -> None:
         out.print(line, markup=False)
     if status.get("variants"):
         out.print(_variants(status["variants"]))
-    for line in (*_demand(status), *_cost(status), *_gap(status), *_steps(status)):
+    for line in (*_corrections(raw, status), *_demand(status), *_cost(status), *_gap(status), *_steps(status)):
         out.print(line, markup=False)
     alternatives = (status.get("plan") or {}).get("alternatives") or ()
     if alternatives:
@@ -100,6 +100,16 @@ def _latencies(latencies: Raw | None) -> str:
         for metric, values in (latencies or {}).items()
         for percentile, value in values.items()
     )
+
+
+def _corrections(raw: Raw, status: Raw) -> Iterator[str]:
+    profiles = {one["name"]: one.get("profile") for one in raw["spec"].get("variants") or ()}
+    for one in status.get("variants") or ():
+        if "correction" in one:
+            yield (
+                f"{one['name']}: as requests show, the engine takes {one['correction']} times the step times of "
+                f"profile {profiles.get(one['name'], '?')}; the safe rate and what is predicted count with that"
+            )
 
 
 def _demand(status: Raw) -> Iterator[str]:

@@ -104,15 +104,7 @@ def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
             demand[key] = history
             mixes |= {key: memory.mixes[key]} if key in memory.mixes else {}
             bursts |= {key: memory.burstiness[key]} if key in memory.burstiness else {}
-    return Memory(
-        demand=demand,
-        mixes=mixes,
-        burstiness=bursts,
-        targets=memory.targets,
-        replicas=memory.replicas,
-        stock_outs=memory.stock_outs,
-        unknown_since_s=unknown_since_s,
-    )
+    return replace(memory, demand=demand, mixes=mixes, burstiness=bursts, unknown_since_s=unknown_since_s)
 
 
 def known_rate_rps(demand: Demand) -> float | None:

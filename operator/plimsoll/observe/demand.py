@@ -7,11 +7,12 @@ state says so and the forecast holds. Pure; the clock is passed in. Design secti
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from plimsoll.api import Engine
-from plimsoll.domain import Demand, DemandState, LatencyObservation, ObjectKey, TokenMix
+from plimsoll.domain import Demand, DemandState, LatencyMetric, LatencyObservation, ObjectKey, TokenMix
 from plimsoll.observe.arrivals import Look, look_at_pods
 from plimsoll.observe.attribution import Asked, Attributed, PodSamples, attribute
 from plimsoll.observe.gateway_demand import look_at_custom, look_at_gateway
@@ -182,12 +183,44 @@ def _latencies(asked: Asked, found: Attributed) -> Mapping[str, tuple[LatencyObs
         by_variant.setdefault(one.server.variant, []).append(one)
     observed = {}
     for variant, pods in sorted(by_variant.items()):
-        values = [
-            (which, weighted_mean((one.samples.latencies_ms.get(which, math.nan), _served(one)) for one in pods))
-            for which in wanted
-        ]
-        observed[variant] = tuple(LatencyObservation(*which, value) for which, value in values if value is not None)
+        values = [_latency(which, pods) for which in wanted]
+        observed[variant] = tuple(value for value in values if value is not None)
     return observed
+
+
+def _latency(which: tuple[LatencyMetric, float], pods: Sequence[PodSamples]) -> LatencyObservation | None:
+    seen = [(one.samples.latencies_ms.get(which, math.nan), _served(one), one) for one in pods]
+    value_ms = weighted_mean((value, weight) for value, weight, _ in seen)
+    if value_ms is None:
+        return None
+    if not any(one.samples.bounds_ms.get(which[0]) for one in pods):
+        return LatencyObservation(*which, value_ms)
+    buckets = [
+        (_bucket(value, one.samples.bounds_ms.get(which[0], ())), weight)
+        for value, weight, one in seen
+        if math.isfinite(value) and weight > 0.0
+    ]
+    # Where one side is open for one pod it is open for the mean.
+    low_ms, high_ms = (
+        weighted_mean((bucket[side], weight) for bucket, weight in buckets)
+        if all(math.isfinite(bucket[side]) for bucket, _ in buckets)
+        else None
+        for side in (0, 1)
+    )
+    return LatencyObservation(*which, value_ms, low_ms, high_ms)
+
+
+def _bucket(value_ms: float, bounds_ms: Sequence[float]) -> tuple[float, float]:
+    """The bounds of the bucket that a value was interpolated in; one at the last bound may lie anywhere beyond.
+
+    Without buckets the value is taken as it is.
+    """
+    if not bounds_ms:
+        return value_ms, value_ms
+    place = bisect_left(bounds_ms, value_ms * (1.0 - 1e-9))
+    if value_ms >= bounds_ms[-1] * (1.0 - 1e-9):
+        return bounds_ms[-1], math.inf
+    return (bounds_ms[place - 1] if place else 0.0), bounds_ms[place]
 
 
 def _served(one: PodSamples) -> float:

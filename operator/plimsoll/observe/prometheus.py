@@ -6,6 +6,7 @@ client, tenacity around each query, one deadline over all. What the answers mean
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +25,16 @@ from plimsoll.api import Engine
 from plimsoll.domain import LatencyMetric, ObjectKey
 from plimsoll.errors import InvalidObject, MetricsUnavailable, PlimsollError
 from plimsoll.observe.dialects import Dialect, dialects_of
-from plimsoll.observe.queries import SIGNAL_LABEL, Labels, Signal, demand_query, latency_of_signal, latency_query
+from plimsoll.observe.queries import (
+    BOUND_LABEL,
+    SIGNAL_LABEL,
+    Labels,
+    Signal,
+    bounds_signal,
+    demand_query,
+    latency_of_signal,
+    latency_query,
+)
 from plimsoll.observe.reading import CustomReading, EngineReading, MetricsReading, Samples, on_the_wire
 
 
@@ -279,12 +289,24 @@ def _samples(
     assert not isinstance(vector, BaseException), "a failed demand query is reported before its samples are read"
     for sample in vector:
         values.setdefault(_whose(dialect, labels, sample), {})[Signal(sample.labels[SIGNAL_LABEL])] = sample.value
+    bounds_ms = _bounds_ms(dialect, latencies)
     for sample in latencies if isinstance(latencies, list) else ():
         which = latency_of_signal(sample.labels[SIGNAL_LABEL])
         if which is not None:
             observed.setdefault(_whose(dialect, labels, sample), {})[which] = sample.value * dialect.latency_unit_ms
     for whose, signals in values.items():
-        yield Samples(*whose, values=signals, latencies_ms=observed.get(whose, {}))
+        yield Samples(*whose, values=signals, latencies_ms=observed.get(whose, {}), bounds_ms=bounds_ms)
+
+
+def _bounds_ms(dialect: Dialect, latencies: Vector | BaseException | None) -> Mapping[LatencyMetric, tuple[float, ...]]:
+    """By latency the bounds of its buckets."""
+    metrics = {bounds_signal(metric): metric for metric in LatencyMetric}
+    found: dict[LatencyMetric, set[float]] = {}
+    for sample in latencies if isinstance(latencies, list) else ():
+        metric = metrics.get(sample.labels[SIGNAL_LABEL])
+        if metric is not None:
+            found.setdefault(metric, set()).add(float(sample.labels[BOUND_LABEL]) * dialect.latency_unit_ms)
+    return {metric: tuple(sorted(filter(math.isfinite, bounds))) for metric, bounds in found.items()}
 
 
 def _whose(dialect: Dialect, labels: Labels, sample: Sample) -> tuple[str, str, str | None]:

@@ -2,8 +2,9 @@
 
 In: a row of `dialects`, the rate window and the names of the labels that the scrape configuration adds. Out: PromQL.
 One query holds all that demand needs, so that its parts are of one moment and either all there or not; the other holds
-observed latencies, which may be missing without harm. Each part is aggregated by namespace, pod and model and carries
-its name in the label `plimsoll_signal`. Pure. Design section 4.
+observed latencies with the bounds of the histograms' buckets, and may be missing without harm. Each part carries its
+name in the label `plimsoll_signal`, and all but the bounds are aggregated by namespace, pod and model. Pure. Design
+section 4.
 
 The rate window is one for all: completions are averaged over it, and growth of the requests in flight is taken between
 its two ends, so that arrivals = completions + growth holds exactly over the window, also while pods come and go, and
@@ -18,6 +19,8 @@ from plimsoll.domain import LatencyMetric
 from plimsoll.observe.dialects import Dialect, Series
 
 SIGNAL_LABEL = "plimsoll_signal"
+BOUND_LABEL = "le"
+"""The upper bound of a bucket, in the engine's unit."""
 HIGH_QUANTILE = 0.95
 """The quantile that `TokenMix.prompt_tokens_p95` and `TokenMix.output_tokens_p95` stand for."""
 
@@ -89,6 +92,11 @@ def latency_query(
         (latency_signal(metric, quantile), ask.quantile(histograms[metric], quantile))
         for metric, quantile in sorted(set(quantiles))
     ]
+    # One series a bucket for all objects together: a quantile is known no better than to within its bucket.
+    parts += [
+        (bounds_signal(metric), ask.bounds(histograms[metric]))
+        for metric in sorted({metric for metric, _ in quantiles})
+    ]
     asked = [(signal, text) for signal, text in parts if text]
     return _union(asked) if asked else None
 
@@ -102,6 +110,11 @@ def latency_of_signal(signal: str) -> tuple[LatencyMetric, float] | None:
     """The latency and quantile that a signal stands for; None for the signals of demand."""
     name, colon, quantile = signal.partition(":")
     return (LatencyMetric(name), float(quantile)) if colon else None
+
+
+def bounds_signal(metric: LatencyMetric) -> str:
+    """The name under which the bounds of one latency's buckets come back."""
+    return f"{metric.value}_bounds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +145,15 @@ class _Ask:
             )
             or None
         )
+
+    def bounds(self, series: tuple[Series, ...]) -> str | None:
+        """Of the first histogram that is there, as its quantile is the one that counts."""
+        parts = []
+        for place, one in enumerate(series):
+            own = f"count by ({BOUND_LABEL}) ({one.selector('_bucket')})"
+            before = " or ".join(f"count({other.selector('_bucket')})" for other in series[:place])
+            parts.append(f"({own} unless on () ({before}))" if before else own)
+        return " or ".join(parts) or None
 
 
 def _counted(dialect: Dialect, tokens: str) -> tuple[Series, ...]:

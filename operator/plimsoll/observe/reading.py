@@ -23,6 +23,8 @@ class Samples:
     """None where the engine does not name it."""
     values: Mapping[Signal, float]
     latencies_ms: Mapping[tuple[LatencyMetric, float], float] = field(default_factory=dict)
+    bounds_ms: Mapping[LatencyMetric, tuple[float, ...]] = field(default_factory=dict)
+    """Finite bounds of the buckets that latencies were read from, rising; absent where they are not known."""
 
 
 @dataclass(frozen=True, slots=True)

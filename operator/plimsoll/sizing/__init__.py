@@ -12,14 +12,30 @@ soon as it is there.
 - ``cases``: what a variant asks of the engine.
 - ``estimate``, ``simulate``: the two answers; ``capacity``: what an answer is.
 - ``refinement``: what to simulate next.
+- ``comparison``, ``online_truth``: what requests see against what was predicted; profiles are corrected by it.
 - ``refusals``: why there is no safe rate, in words.
 - ``options``: all of it, for every variant.
 """
 
 from plimsoll.engine.case import Case
 from plimsoll.sizing.capacity import Capacity
+from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections
+from plimsoll.sizing.online_truth import OnlineTruth, learn
 from plimsoll.sizing.options import NOTHING_SIMULATED, Simulated, predict, size
 from plimsoll.sizing.refinement import to_simulate
 from plimsoll.sizing.simulate import simulate
 
-__all__ = ["NOTHING_SIMULATED", "Capacity", "Case", "Simulated", "predict", "simulate", "size", "to_simulate"]
+__all__ = [
+    "NOTHING_SIMULATED",
+    "NO_CORRECTIONS",
+    "Capacity",
+    "Case",
+    "Corrections",
+    "OnlineTruth",
+    "Simulated",
+    "learn",
+    "predict",
+    "simulate",
+    "size",
+    "to_simulate",
+]

@@ -1,26 +1,38 @@
 """Which question does a variant put to the engine?
 
-In: its profile, the token mix and burstiness of its deployment, the SLO. Out: a `Case`, rounded so that a trembling mix
-asks the same question again and again and the answer can be kept.
+In: its profile and how it is corrected, the token mix and burstiness of its deployment, the SLO. Out: a `Case`, rounded
+so that a trembling mix asks the same question again and again and the answer can be kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from plimsoll.domain import Burstiness, LatencyMetric, LatencyTarget, Profile, TokenMix
+from plimsoll.domain import Burstiness, LatencyMetric, LatencyTarget, Profile, StepTime, TokenMix
 from plimsoll.engine.case import Case
 from plimsoll.engine.serving import Replica
 from plimsoll.engine.workload import Lengths
 from plimsoll.sizing.token_mix import rounded
 
+Corrections = Mapping[str, float]
+"""By profile name how many times its step times the engine really takes; 1 where absent."""
+
+NO_CORRECTIONS: Corrections = {}
+
 _NO_TIME_MS = 1e-3
 """The limit that is left where the overhead alone takes all of it."""
 
 
-def case_of(profile: Profile, tokens: TokenMix, slo: Sequence[LatencyTarget], burstiness: Burstiness) -> Case:
+def case_of(
+    profile: Profile,
+    tokens: TokenMix,
+    slo: Sequence[LatencyTarget],
+    burstiness: Burstiness,
+    corrections: Corrections = NO_CORRECTIONS,
+) -> Case:
     """The question of one variant; what a first token takes outside the engine is taken off its limits."""
     mix = rounded(tokens)
+    step_time = _slower(profile.step_time, corrections.get(profile.name, 1.0))
     return Case(
-        replica=Replica(profile.step_time, profile.max_sequences, profile.kv_cache_tokens, profile.chunk_tokens),
+        replica=Replica(step_time, profile.max_sequences, profile.kv_cache_tokens, profile.chunk_tokens),
         prompts=Lengths(mix.prompt_tokens_mean, mix.prompt_tokens_p95),
         outputs=Lengths(mix.output_tokens_mean, mix.output_tokens_p95),
         slo=tuple(
@@ -28,6 +40,15 @@ def case_of(profile: Profile, tokens: TokenMix, slo: Sequence[LatencyTarget], bu
             for one in slo
         ),
         burstiness=burstiness,
+    )
+
+
+def _slower(law: StepTime, times: float) -> StepTime:
+    return StepTime(
+        alpha_ms=law.alpha_ms * times,
+        beta_ms_per_sequence=law.beta_ms_per_sequence * times,
+        pi_ms_per_prefill_token=law.pi_ms_per_prefill_token * times,
+        kappa_ms_per_kv_token=law.kappa_ms_per_kv_token * times,
     )
 
 

@@ -27,7 +27,7 @@ from plimsoll.domain import (
 from plimsoll.engine.case import Case
 from plimsoll.sizing import refusals
 from plimsoll.sizing.capacity import Capacity
-from plimsoll.sizing.cases import case_of, overhead_ms
+from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, overhead_ms
 from plimsoll.sizing.estimate import estimates
 from plimsoll.sizing.token_mix import DEFAULT_MIX, LIGHTEST_MIX
 
@@ -41,6 +41,7 @@ def size(
     deployments: Sequence[Deployment],
     forecasts: Mapping[ObjectKey, Forecast],
     simulated: Simulated = NOTHING_SIMULATED,
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> Mapping[VariantKey, Option]:
     """What every variant offers, all of them worked out at once.
 
@@ -51,12 +52,13 @@ def size(
         deployments: those that can be worked with.
         forecasts: one for each of them; only its token mix and burstiness are read.
         simulated: what has been simulated so far.
+        corrections: how much slower than their profiles engines are.
 
     Returns:
         An option for each variant. Its capacity is 0 exactly where it has a finding.
     """
     questions = [
-        _Question.of(deployment, variant, forecasts[deployment.key])
+        _Question.of(deployment, variant, forecasts[deployment.key], corrections)
         for deployment in deployments
         for variant in deployment.variants
     ]
@@ -73,6 +75,7 @@ def predict(
     rate_per_replica_rps: float,
     replicas: int,
     simulated: Simulated = NOTHING_SIMULATED,
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> tuple[LatencyObservation, ...]:
     """The latencies of each of some replicas at that rate, at the SLO's quantiles; nothing before the first request.
 
@@ -83,11 +86,12 @@ def predict(
         rate_per_replica_rps: what one replica gets; 0 stands for a lone request.
         replicas: behind the router, one or more.
         simulated: what has been simulated so far.
+        corrections: how much slower than their profiles engines are.
     """
     tokens = forecast.tokens
     if tokens is None or refusals.outside_range(profile, tokens) is not None:
         return ()
-    case = case_of(profile, tokens, slo, forecast.burstiness)
+    case = case_of(profile, tokens, slo, forecast.burstiness, corrections)
     capacity = simulated[case] if case in simulated else estimates([case])[case]
     return _observations(profile, slo, capacity.latencies_ms(rate_per_replica_rps, replicas))
 
@@ -102,7 +106,7 @@ class _Question:
     refusal: str | None
 
     @classmethod
-    def of(cls, deployment: Deployment, variant: Variant, forecast: Forecast) -> "_Question":
+    def of(cls, deployment: Deployment, variant: Variant, forecast: Forecast, corrections: Corrections) -> "_Question":
         profile, tokens = variant.profile, forecast.tokens
         mixes: tuple[tuple[TokenMix, Burstiness], ...]
         if tokens is None:
@@ -111,7 +115,9 @@ class _Question:
             mixes = ((tokens, forecast.burstiness),)
         found = [(mix, bursts, refusals.outside_range(profile, mix)) for mix, bursts in mixes]
         cases = tuple(
-            case_of(profile, mix, deployment.slo, bursts) for mix, bursts, refusal in found if refusal is None
+            case_of(profile, mix, deployment.slo, bursts, corrections)
+            for mix, bursts, refusal in found
+            if refusal is None
         )
         return cls(deployment, variant, cases, found[-1][2])
 

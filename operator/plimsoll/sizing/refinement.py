@@ -57,6 +57,12 @@ def _weighed(snapshot: Snapshot, plan: Plan, used_only: bool) -> Iterator[tuple[
             if used_only and not targets.get(variant.key):
                 continue
             if outside_range(variant.profile, told.forecast.tokens) is None:
-                case = case_of(variant.profile, told.forecast.tokens, deployment.slo, told.forecast.burstiness)
+                case = case_of(
+                    variant.profile,
+                    told.forecast.tokens,
+                    deployment.slo,
+                    told.forecast.burstiness,
+                    plan.corrections,
+                )
                 share = targets.get(variant.key, 0) / running if running else 0.0
                 yield case, usd_per_hour * max(share, _UNUSED_WEIGHT)

@@ -82,6 +82,12 @@ def test_the_status_tells_what_runs_what_it_costs_and_what_comes_next() -> None:
     assert condition(status, "Ready")["lastTransitionTime"] == FIRST
 
 
+@pytest.mark.parametrize(("correction", "told"), [(1.0, None), (1.05, "1.05"), (1.125, "1.125")])
+def test_a_correction_of_the_profile_is_told_where_there_is_one(correction: float, told: str | None) -> None:
+    (variant,) = a_status(at(10.0, variants=(a_variant_plan(correction=correction),)))["variants"]
+    assert variant.get("correction") == told
+
+
 def test_unknown_demand_leaves_its_figures_out_instead_of_telling_zero() -> None:
     demand = a_demand(None, state=DemandState.STALE)
     status = a_status(at(10.0, demand=demand))
@@ -186,6 +192,7 @@ def test_longer_prompts_are_news_even_at_the_same_rate() -> None:
         {"variants": (a_variant_plan(target=3),)},
         {"variants": (a_variant_plan(ready=1),)},
         {"variants": (a_variant_plan(reason=Reason.KEEPS_ONE_REPLICA),)},
+        {"variants": (a_variant_plan(correction=1.05),)},
         {"steps": (a_step(),)},
         {"demand": a_demand(None, state=DemandState.STALE)},
         {"forecast": Forecast(CHAT, ForecastBasis.HELD, 10.0, {}, None, "held")},

@@ -315,6 +315,14 @@ def test_a_profile_that_does_not_fit_says_why(reason: Reason) -> None:
     assert (told.holds, told.reason, told.message) == (False, reason, "prompts too long")
 
 
+def test_a_profile_that_drifted_is_not_valid_but_goes_on_serving() -> None:
+    plan = a_deployment_plan(findings=(a_finding(Reason.PROFILE_DRIFTED, "h100: requests see more", "h100"),))
+    told = verdict(ConditionType.PROFILE_VALID, plan)
+    assert (told.holds, told.reason, told.message) == (False, Reason.PROFILE_DRIFTED, "h100: requests see more")
+    assert verdict(ConditionType.READY, plan).holds
+    assert ConditionType.STALLED.value not in types(plan)
+
+
 # --- Figures and sentences -------------------------------------------------------------------------------------------
 
 

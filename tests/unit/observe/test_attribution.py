@@ -1,5 +1,7 @@
 """Whose samples are these: by pod, by the name of a workload whose pod is gone, by model where a pod has several."""
 
+from dataclasses import replace
+
 import pytest
 
 from plimsoll.api import Engine
@@ -74,6 +76,27 @@ def test_latencies_of_a_variant_weigh_its_pods_by_what_they_served() -> None:
     observed = observed_of(with_ttft("chat-h100-a", 100.0, 1.0), with_ttft("chat-h100-b", 500.0, 3.0))
     assert observed.latencies == {"h100": (LatencyObservation(*TTFT_P95, 400.0),)}
     assert observed.arrival_rate_rps == {"h100": pytest.approx(4.0)}
+
+
+@pytest.mark.parametrize(
+    ("seen_ms", "low_ms", "high_ms"),
+    [
+        ((150.0, 150.0), 100.0, 200.0),
+        ((200.0, 150.0), 100.0, 200.0),  # a bound belongs to the bucket below it
+        ((50.0, 150.0), 75.0, 175.0),  # 0 .. 100 for a quarter of the requests, 100 .. 200 for the others
+        ((400.0, 150.0), 175.0, None),  # at the last bound, where the quantile lies beyond
+    ],
+)
+def test_latencies_are_known_to_within_their_buckets(
+    seen_ms: tuple[float, float], low_ms: float, high_ms: float | None
+) -> None:
+    bounds = {LatencyMetric.TTFT: (100.0, 200.0, 400.0)}
+    first, second = (
+        replace(with_ttft(f"chat-h100-{pod}", value_ms, weight), bounds_ms=bounds)
+        for pod, value_ms, weight in zip("ab", seen_ms, (1.0, 3.0), strict=True)
+    )
+    (latency,) = observed_of(first, second).latencies["h100"]
+    assert (latency.at_least_ms, latency.at_most_ms) == (low_ms, high_ms)
 
 
 def test_a_pod_that_served_nothing_has_no_say_in_latency() -> None:

@@ -120,6 +120,7 @@ def read(client: Client, wanted: Wanted, timeout_s: float = 1.0) -> MetricsReadi
         reader.close()
 
 
+BOUNDS = ("0.3", "+Inf", "0.2")
 VLLM = Wanted({Engine.VLLM: frozenset({TTFT_P95})})
 
 
@@ -132,13 +133,17 @@ def test_one_engine_costs_two_queries_however_many_objects_there_are() -> None:
 def test_signals_of_one_pod_are_put_together_and_latencies_are_milliseconds() -> None:
     client = FakeClient(
         num_requests=[series("request_rate", "5"), series("running", "3"), series("running", "NaN", pod="chat-1")],
-        time_to_first=[series("ttft:0.95", "0.25")],
+        time_to_first=[
+            series("ttft:0.95", "0.25"),
+            *({**series("ttft_bounds", "3"), "metric": {"plimsoll_signal": "ttft_bounds", "le": le}} for le in BOUNDS),
+        ],
     )
     reading = read(client, VLLM).by_engine[Engine.VLLM]
     first, second = sorted(reading.samples, key=lambda samples: samples.pod)
     assert (first.namespace, first.pod, first.model) == ("team-a", "chat-0", "llama")
     assert first.values == {Signal.REQUEST_RATE: 5.0, Signal.RUNNING: 3.0}
     assert first.latencies_ms == {TTFT_P95: 250.0}
+    assert first.bounds_ms == {LatencyMetric.TTFT: (200.0, 300.0)}
     assert second.values[Signal.RUNNING] != second.values[Signal.RUNNING]
 
 

@@ -70,6 +70,15 @@ def test_buckets_of_alternative_histograms_never_mix() -> None:
     assert text.count(" or histogram_quantile") == 2
 
 
+def test_bounds_of_buckets_are_those_of_the_first_histogram_that_is_there() -> None:
+    text = latency_query(VLLM, Labels(), 60.0, [(LatencyMetric.TPOT, 0.9), (LatencyMetric.TPOT, 0.5)])
+    assert text is not None
+    first, second = "vllm:request_time_per_output_token_seconds", "vllm:inter_token_latency_seconds"
+    assert text.count('"tpot_bounds"') == 1
+    assert f"count by (le) ({first}_bucket) or" in text
+    assert f"(count by (le) ({second}_bucket) unless on () (count({first}_bucket)))" in text
+
+
 def test_a_gateway_is_asked_by_model_not_by_pod() -> None:
     assert "sum by (namespace, model_name)" in demand_text(INFERENCE_EXTENSION)
     assert "pod" not in demand_text(INFERENCE_EXTENSION).replace("pods", "")

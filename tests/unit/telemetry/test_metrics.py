@@ -8,7 +8,16 @@ from typing import Any, ClassVar
 from prometheus_client.parser import text_string_to_metric_families
 
 from plimsoll import __version__
-from plimsoll.domain import Demand, DemandState, DeploymentPlan, LatencyMetric, LatencyObservation, SizedBy, VariantPlan
+from plimsoll.domain import (
+    Demand,
+    DemandState,
+    DeploymentPlan,
+    LatencyComparison,
+    LatencyMetric,
+    LatencyObservation,
+    SizedBy,
+    VariantPlan,
+)
 from plimsoll.telemetry import Metrics
 from unit.builders import NOW_S
 from unit.explain.plans import a_deployment_plan, a_plan, a_pool_plan, a_variant_plan
@@ -55,6 +64,23 @@ def test_latencies_are_told_in_seconds_with_their_source() -> None:
     labels = {**CHAT_H100, "latency": "ttft", "quantile": "0.95"}
     assert value(metrics, "plimsoll_latency_seconds", **labels, source="predicted") == 0.25
     assert value(metrics, "plimsoll_latency_seconds", **labels, source="observed") == 0.4
+
+
+def test_what_requests_see_is_told_against_what_was_predicted_for_their_load() -> None:
+    metrics = shown(a_variant_plan(compared=(LatencyComparison(LatencyMetric.TPOT, 0.95, 20.0, 25.0, 4.0),)))
+    labels = {**CHAT, "variant": "h100", "metric": "tpot", "quantile": "0.95"}
+    name = "plimsoll_latency_observed_over_predicted_ratio"
+    assert value(metrics, name, **labels) == 1.25
+    metrics.show(a_plan(a_deployment_plan()))
+    assert value(metrics, name, **labels) is None
+
+
+def test_the_correction_of_a_profile_is_told_while_it_is_in_use() -> None:
+    metrics = Metrics()
+    metrics.show(a_plan(corrections={"llama-8b-h100": 1.05}))
+    assert value(metrics, "plimsoll_profile_correction_ratio", profile="llama-8b-h100") == 1.05
+    metrics.show(a_plan())
+    assert value(metrics, "plimsoll_profile_correction_ratio", profile="llama-8b-h100") is None
 
 
 def test_unknown_demand_is_no_arrival_rate_rather_than_zero() -> None:
