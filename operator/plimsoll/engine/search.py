@@ -29,13 +29,14 @@ TAIL_REQUESTS = 60_000
 _TAIL_QUANTILE = 0.97
 _WINDOWS = 200
 """A wandering rate must be seen in so many windows, or the answer hangs on a few of them."""
-_MOST_REQUESTS = 200_000
+_MOST_REQUESTS = 400_000
 _WARM_UP_SHARE = 0.1
 """Requests left out at the start, while the replicas fill up."""
-_TURNOVERS = 20
+_TURNOVERS = 10
 """Requests played for every slot there is, so that also many slots have been filled and left a few times."""
 _WIDER = 1.06
 """First step of the search away from its guess, which is right within a few percent as a rule."""
+_MANY_REPLICAS = 4
 _PRECISION = 0.003
 """Half the width of the interval in which the search ends; the sampling error of 40,000 requests is larger."""
 CLOSE_ENOUGH = 0.004
@@ -168,7 +169,9 @@ def _bracket(trial: Trial, guess_per_ms: float) -> tuple[tuple[float, float], tu
 def requests_for(case: Case, replicas: int, rate_per_ms: float) -> int:
     """How many requests to play: enough for the SLO's quantiles, for full slots to turn over, and to see bursts."""
     tail = any(target.quantile > _TAIL_QUANTILE for target in case.slo)
-    count = max(TAIL_REQUESTS if tail else REQUESTS, _TURNOVERS * replicas * case.replica.max_sequences)
+    # Many replicas even out what a single one meets by chance.
+    count = (TAIL_REQUESTS if tail else REQUESTS) // (1 if replicas < _MANY_REPLICAS else 2)
+    count = max(count, _TURNOVERS * replicas * case.replica.max_sequences)
     if not case.burstiness.is_steady:
         longest_ms = 1000.0 * case.burstiness.window_s * 4.0 ** len(case.burstiness.slower_cv2)
         count = max(count, int(_WINDOWS * longest_ms * rate_per_ms))

@@ -162,11 +162,16 @@ def _levels(burstiness: Burstiness) -> tuple[list[float], list[float]]:
 def _paces(windows_s: list[float], cv2s: list[float], span_s: float, rng: np.random.Generator) -> Floats:
     """The product of Gamma paces, one level a window length, with a mean of 1 over the span."""
     count = max(_FEWEST_WINDOWS, math.ceil(span_s / windows_s[0]))
+    # Loaded where something is drawn, as above.
+    from scipy.special import gammaincinv
+
     pace_k = np.ones(count)
     for level, cv2 in enumerate(cv2s):
         if cv2 > 0.0:
             length = _LEVEL_FACTOR**level
-            paces = rng.gamma(1.0 / cv2, cv2, count // length + 1)
+            windows = count // length + 1
+            # One from each of equally likely strata, as lengths are: what counts are the few highest.
+            paces = cv2 * gammaincinv(1.0 / cv2, (rng.permutation(windows) + 0.5) / windows)
             pace_k *= np.repeat(paces, length)[:count]
     scaled_k: Floats = np.maximum(pace_k / pace_k.mean(), _SLOWEST_PACE)
     return scaled_k

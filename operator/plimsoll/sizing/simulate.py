@@ -65,7 +65,7 @@ def _curves(
 
     Where nothing is carried the SLO fails with next to no load: what requests see then is what they need at least.
     """
-    trial = Trial(case, 1, requests_for(case, 1, rate_per_ms), rate_per_ms)
+    trial = Trial(case, 1, requests_for(case, 1, rate_per_ms) // 2, rate_per_ms)
     played = [unloaded_ms]
     if not carries:
         played = [_never_below(unloaded_ms, trial.observations(trial.lowest_per_ms))]
