@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test test-unit test-integration demo tools generate bench clean
+.PHONY: help setup lock lint test test-unit test-integration demo tools generate catalogue bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,6 +50,9 @@ generate: setup ## Write everything that is generated from the models
 	$(BIN)/plimsoll crds --output-dir crds
 	rm -rf charts/plimsoll/files && mkdir -p charts/plimsoll/files
 	cp -r crds policies charts/plimsoll/files/
+
+catalogue: setup ## Fit the profiles of charts/plimsoll/catalog anew and write docs/catalogue.md (needs PLIMSOLL_DATA_DIR)
+	$(BIN)/python benchmarks/catalogue/build.py
 
 bench: setup ## Run every benchmark; each ends with one line of JSON
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script --json || exit 1; done

@@ -18,7 +18,7 @@ from calibration.draws import Traffic, quantiles_ms, scenarios
 from calibration.measured import cross_validation, other_files
 from calibration.recorded import comparisons, data_folder
 from plimsoll.domain import LatencyMetric, LatencyTarget, StepTime, TokenMix
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.birth_death import Chain, Replicas, highest_rate_per_ms, mean_latencies, stationary
 from plimsoll.engine.case import Case
 from plimsoll.engine.search import REQUESTS, safe_rate_per_ms

@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from plimsoll.domain import POISSON, Burstiness, StepTime
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.serving import Latencies, Replica, Requests, serve
 from plimsoll.engine.workload import Lengths, Timeline
 

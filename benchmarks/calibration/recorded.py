@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from plimsoll.domain import LatencyMetric, LatencyTarget, StepTime
-from plimsoll.engine.batching import Floats, Ints
+from plimsoll.engine.arrays import Floats, Ints
 from plimsoll.engine.case import Case
 from plimsoll.engine.search import safe_rate_per_ms
 from plimsoll.engine.serving import Replica, Requests, serve

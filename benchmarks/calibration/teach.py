@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from calibration.draws import Scenario, Traffic, draw, normal_of, quantiles_ms
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.questions import METRICS, Physics
 from plimsoll.engine.surrogate import WEIGHTS_FILE, features
 

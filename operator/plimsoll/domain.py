@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
+from math import ceil
 from typing import NamedTuple
 
 Resources = Mapping[str, float]
@@ -489,6 +490,10 @@ class Forecast:
         return max((self.now_rps, *self.at_lead_rps.values()))
 
 
+_ROUNDING_RATIO = 1e-9
+"""Shares below this are the rounding of floating-point numbers, not capacity."""
+
+
 @dataclass(frozen=True, slots=True)
 class CapacityTable:
     """Total safe rate by number of replicas behind one router: `rate_rps[i]` is carried by `replicas[i]` replicas.
@@ -509,6 +514,17 @@ class CapacityTable:
             if replicas <= n1:
                 return r0 + (r1 - r0) * (replicas - n0) / (n1 - n0)
         return self.rate_rps[-1] * replicas / self.replicas[-1]
+
+    def replicas_for(self, rate_rps: float) -> int:
+        """The fewest replicas that carry that rate together; 0 for none, or where no number of them would do."""
+        if rate_rps <= 0.0 or self.per_replica_rps <= 0.0:
+            return 0
+        enough_rps = rate_rps * (1.0 - _ROUNDING_RATIO)
+        points = ((0, 0.0), *zip(self.replicas, self.rate_rps, strict=True))
+        for (n0, r0), (n1, r1) in pairwise(points):
+            if enough_rps <= r1:
+                return n0 + ceil((n1 - n0) * (enough_rps - r0) / (r1 - r0)) if r1 > r0 else n0
+        return ceil(enough_rps / self.per_replica_rps)
 
     @property
     def per_replica_rps(self) -> float:

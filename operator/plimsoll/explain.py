@@ -23,6 +23,7 @@ from plimsoll.domain import (
     PoolPlan,
     Reason,
     SolverReport,
+    TokenMix,
     VariantPlan,
 )
 from plimsoll.rollout import NOT_APPLIED
@@ -266,14 +267,14 @@ def cost(plan: DeploymentPlan) -> Cost:
     next_best = priced[0] if priced else None
     if tokens is None or not rate_rps:
         return Cost(plan.usd_per_hour, None, None, next_best)
+    return Cost(plan.usd_per_hour, *usd_per_million_tokens(plan.usd_per_hour, rate_rps, tokens), next_best)
+
+
+def usd_per_million_tokens(usd_per_hour: float, rate_rps: float, tokens: TokenMix) -> tuple[float | None, float | None]:
+    """The price of a million tokens at that rate: of prompt and output together, and of output alone."""
     output_per_hour = rate_rps * 3600.0 * tokens.output_tokens_mean
     total_per_hour = output_per_hour + rate_rps * 3600.0 * tokens.prompt_tokens_mean
-    return Cost(
-        plan.usd_per_hour,
-        _per_million(plan.usd_per_hour, total_per_hour),
-        _per_million(plan.usd_per_hour, output_per_hour),
-        next_best,
-    )
+    return _per_million(usd_per_hour, total_per_hour), _per_million(usd_per_hour, output_per_hour)
 
 
 def proven_gap_ratio(solver: SolverReport) -> float | None:

@@ -33,6 +33,7 @@ from plimsoll.observe import (
     ScaleReader,
     read_token,
 )
+from plimsoll.refining import Refiner
 from plimsoll.settings import ObserveSettings, Settings
 from plimsoll.telemetry import HttpServer, Metrics, Probes
 from plimsoll.tick import Ticker
@@ -79,6 +80,7 @@ class _Parts:
     sync: WatchSync
     observer: Observer
     elector: Elector | None
+    refiner: Refiner | None
     ticker: Ticker
     kinds: tuple[WatchedKind, ...]
 
@@ -111,6 +113,8 @@ async def run_operator(settings: Settings) -> int:
 
 
 async def _operate(settings: Settings, parts: _Parts, stopping: asyncio.Event) -> int:
+    if parts.refiner is not None:
+        parts.refiner.start()
     electing = asyncio.create_task(parts.elector.run(), name="elector") if parts.elector else None
     looking = asyncio.create_task(parts.sync.run(stopping), name="watch sync")
     ticking = asyncio.create_task(_tick_when_synced(parts, stopping), name="ticks")
@@ -128,6 +132,8 @@ async def _operate(settings: Settings, parts: _Parts, stopping: asyncio.Event) -
         await asyncio.to_thread(parts.elector.release)
     await _cancelled(looking)
     await _finish(watching, _KOPF_EXIT_S)
+    if parts.refiner is not None:
+        parts.refiner.close()
     parts.observer.close()
     return 1 if broken else 0
 
@@ -160,9 +166,13 @@ def _put_together(
 
     observer = Observer(cache, MetricsReader(prometheus), ScaleReader(server.get, settings.cluster.timeout_s))
     applier = Applier(server, may_write, metrics.count_write, identity, _micro_time)
-    ticker = Ticker(cache, observer, applier, may_write, metrics, settings.loop.interval_s, due)
+    refiner = None
+    if settings.sizing.simulate:
+        refiner = Refiner(settings.sizing.cache_file, metrics.count_simulation)
+        metrics.simulations_waiting.set_function(refiner.waiting)
+    ticker = Ticker(cache, observer, applier, may_write, metrics, settings.loop.interval_s, due, refiner)
     sync = WatchSync(cache, server, kinds, settings.cluster.namespaces)
-    return _Parts(sync, observer, elector, ticker, kinds)
+    return _Parts(sync, observer, elector, refiner, ticker, kinds)
 
 
 def _prometheus(settings: ObserveSettings) -> PrometheusSettings:

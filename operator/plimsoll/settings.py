@@ -92,6 +92,15 @@ class ObserveSettings(Group):
     """Longest wait for all metrics of one tick, in seconds; without them demand counts as unknown, never as zero."""
 
 
+class SizingSettings(Group):
+    """How exactly safe rates are known."""
+
+    simulate: bool = True
+    """Whether safe rates are simulated in the background, at low priority; else all of them stay estimates."""
+    cache_file: Path | None = None
+    """File in which simulated safe rates outlive a restart; none: they are simulated anew after each."""
+
+
 class LeaderSettings(Group):
     """Which of several replicas writes."""
 
@@ -145,6 +154,7 @@ class Settings(BaseSettings):
     cluster: ClusterSettings = ClusterSettings()
     loop: LoopSettings = LoopSettings()
     observe: ObserveSettings = ObserveSettings()
+    sizing: SizingSettings = SizingSettings()
     leader: LeaderSettings = LeaderSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from plimsoll import __version__
-from plimsoll.domain import DemandState, LatencyObservation, Plan, VariantPlan
+from plimsoll.domain import DemandState, LatencyObservation, Plan, SizedBy, VariantPlan
 from plimsoll.explain import cost
 from plimsoll.settings import HttpSettings, LogFormat, LogSettings
 
@@ -61,6 +61,18 @@ class Metrics:
             registry=registry,
         )
         self.solver_seconds = Gauge("plimsoll_solver_seconds", "Time of the last solve.", registry=registry)
+        self.simulations = Counter(
+            "plimsoll_sizing_simulations", "Safe rates simulated, by outcome.", ["outcome"], registry=registry
+        )
+        self.simulations_waiting = Gauge(
+            "plimsoll_sizing_waiting", "Safe rates that wait for their simulation.", registry=registry
+        )
+        self._sized_by = Gauge(
+            "plimsoll_sizing_options",
+            "Variants of the plan by what their safe rate stands on.",
+            ["sized_by"],
+            registry=registry,
+        )
         self._deployment_gauges = _deployment_gauges(registry)
         self._variant_gauges = _variant_gauges(registry)
         self._latency = Gauge(
@@ -87,6 +99,10 @@ class Metrics:
         """One successful write."""
         self.writes.labels(kind, verb).inc()
 
+    def count_simulation(self, outcome: str) -> None:
+        """One simulation of a safe rate: "ok" or "failed"."""
+        self.simulations.labels(outcome).inc()
+
     def page(self) -> bytes:
         """All metrics as text; the plan in it is a whole one."""
         with self._replacing:
@@ -100,6 +116,8 @@ class Metrics:
     def _replace(self, plan: Plan) -> None:
         self.solver_gap.set(plan.solver.gap_ratio)
         self.solver_seconds.set(plan.solver.seconds)
+        for one in SizedBy:
+            self._sized_by.labels(one.value).set(0.0)
         for gauge in (*self._deployment_gauges.values(), *self._variant_gauges.values(), *self._pool_gauges.values()):
             gauge.clear()
         for gauge in (self._latency, self._compared, self._corrections):
@@ -129,6 +147,7 @@ class Metrics:
 
     def _show_variant(self, variant: VariantPlan) -> None:
         labels = (variant.key.namespace, variant.key.deployment, variant.key.variant, variant.pool)
+        self._sized_by.labels(variant.sized_by.value).inc()
         self._variant_gauges["desired"].labels(*labels).set(variant.target)
         self._variant_gauges["current"].labels(*labels).set(variant.current)
         self._variant_gauges["ready"].labels(*labels).set(variant.ready)

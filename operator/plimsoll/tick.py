@@ -1,8 +1,8 @@
 """What happens in one tick, and what if it fails?
 
-In: an observer, a decision function's memory, an applier. Out: one plan a tick, applied where this replica leads. Every
-replica observes and decides, so that a successor starts with a warm memory; only the leader writes. A tick that fails
-is logged, counted and tried again at the next one; the last good plan stands meanwhile.
+In: an observer, a decision function's memory, a refiner, an applier. Out: one plan a tick, applied where this replica
+leads. Every replica observes, decides and refines, so that a successor starts with a warm memory; only the leader
+writes. A tick that fails is logged, counted and tried again at the next one; the last good plan stands meanwhile.
 """
 
 import asyncio
@@ -12,10 +12,12 @@ from collections.abc import Callable
 
 from plimsoll.apply import Applied, Applier, Present, Result, log_fields
 from plimsoll.decide import decide
-from plimsoll.domain import Decision, Memory, Plan
+from plimsoll.domain import Decision, Memory, Plan, Snapshot
 from plimsoll.explain import summary
 from plimsoll.observe import ClusterCache, Observer
 from plimsoll.planning import SolveLimits
+from plimsoll.refining import Refiner
+from plimsoll.sizing import NOTHING_SIMULATED, to_simulate
 from plimsoll.telemetry import Metrics
 from plimsoll.waiting import pause
 
@@ -34,6 +36,7 @@ class Ticker:
         metrics: Metrics,
         interval_s: float,
         due: asyncio.Event | None = None,
+        refiner: Refiner | None = None,
         now_s: Callable[[], float] = time.time,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -44,6 +47,7 @@ class Ticker:
         self._metrics = metrics
         self._interval_s = interval_s
         self._due = due or asyncio.Event()
+        self._refiner = refiner
         self._now_s = now_s
         self._monotonic_s = monotonic_s
         self._limits = SolveLimits(time_limit_s=interval_s / 2.0)
@@ -78,7 +82,7 @@ class Ticker:
         with self._metrics.tick_seconds.labels("observe").time():
             snapshot = await self._observer.snapshot(self._now_s())
         with self._metrics.tick_seconds.labels("decide").time():
-            decision: Decision = await asyncio.to_thread(decide, snapshot, self._memory, self._limits)
+            decision = await asyncio.to_thread(self._decide, snapshot)
         self._memory = decision.memory
         self._metrics.show(decision.plan)
         leads = self._may_write()
@@ -88,6 +92,14 @@ class Ticker:
             with self._metrics.tick_seconds.labels("apply").time():
                 applied = await asyncio.to_thread(self._applier.apply, decision.plan, present)
             self._tell(decision.plan, applied)
+
+    def _decide(self, snapshot: Snapshot) -> Decision:
+        """By what has been simulated so far; what this plan stands on is simulated next, and counts in a later one."""
+        simulated = NOTHING_SIMULATED if self._refiner is None else self._refiner.known()
+        decision = decide(snapshot, self._memory, self._limits, simulated)
+        if self._refiner is not None:
+            self._refiner.ask(to_simulate(snapshot, decision.plan, simulated))
+        return decision
 
     def _tell(self, plan: Plan, applied: Applied) -> None:
         plans = {one.key: one for one in plan.deployments}

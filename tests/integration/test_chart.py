@@ -25,6 +25,8 @@ GONE_WITHIN_S = 60.0
 VARIATIONS: Mapping[str, tuple[str, ...]] = {
     "defaults": (),
     "namespaced": ("--set", "watchNamespaces={team-a,team-b}"),
+    "cached": ("--set", "sizing.cache.enabled=true"),
+    "claimed": ("--set", "sizing.cache.enabled=true,sizing.cache.existingClaim=safe-rates"),
     "bare": ("--set", "crds.install=false,policies.install=false,ownedDeployments=false"),
 }
 
@@ -89,6 +91,30 @@ def test_every_object_matches_the_schemas_of_the_api_server(
     summary = json.loads(told)["summary"]
     presets = sum(one["kind"] == "ScalingPolicy" for one in objects)
     assert summary == {"valid": len(objects) - presets, "invalid": 0, "errors": 0, "skipped": presets}
+
+
+@pytest.mark.parametrize(
+    ("variation", "source"),
+    [
+        ("defaults", None),
+        ("cached", {"emptyDir": {"sizeLimit": "128Mi"}}),
+        ("claimed", {"persistentVolumeClaim": {"claimName": "safe-rates"}}),
+    ],
+)
+def test_simulated_safe_rates_are_kept_in_the_volume_that_is_asked_for(
+    variation: str, source: dict[str, Any] | None, tools: Mapping[str, Path], tmp_path: Path
+) -> None:
+    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS[variation], home=tmp_path)
+    (pod,) = [
+        one["spec"]["template"]["spec"] for one in yaml.safe_load_all(rendered) if one and one["kind"] == "Deployment"
+    ]
+    (container,) = pod["containers"]
+    files = [Path(one.split("=")[-1]) for one in container["args"] if one.startswith("--set=sizing.cache_file=")]
+    volumes = [one for one in pod["volumes"] if one["name"] == "safe-rates"]
+    assert volumes == ([] if source is None else [{"name": "safe-rates", **source}])
+    mounts = [Path(one["mountPath"]) for one in container["volumeMounts"] if one["name"] == "safe-rates"]
+    assert mounts == [file.parent for file in files]
+    assert len(files) == len(volumes)
 
 
 @pytest.mark.parametrize(("variation", "may"), [("defaults", True), ("namespaced", True), ("bare", False)])

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from plimsoll.api.values import DecimalText, Duration, Money
 from plimsoll.api.wire import Conditions, Count, Label, Message, StatusModel, cut_items
-from plimsoll.domain import DemandState, ForecastBasis, LatencyMetric, LatencyObservation, Phase
+from plimsoll.domain import DemandState, ForecastBasis, LatencyMetric, LatencyObservation, Phase, SizedBy
 
 MAX_STATUS_VARIANTS = 16
 MAX_STEPS = 16
@@ -130,6 +130,9 @@ class VariantStatus(StatusModel):
     """Replicas in the plan."""
     safe_rate: DecimalText
     """Requests per second that one replica carries within the SLO, headroom taken off; 0: it cannot meet the SLO."""
+    sized_by: SizedBy | None = None
+    """What the safe rate stands on. Estimate: a formula, on the safe side, until its turn to be simulated comes.
+    Simulation: every request of this traffic, played."""
     correction: DecimalText | None = None
     """How many times its profile's step times it takes, as learned from requests; counted in the safe rate and in what
     is predicted. Absent while it is 1."""

@@ -25,7 +25,7 @@ from plimsoll.api import (
     Timestamp,
     VariantStatus,
 )
-from plimsoll.domain import Alternative, DeploymentPlan, SolverReport, Step, VariantPlan
+from plimsoll.domain import Alternative, DeploymentPlan, SizedBy, SolverReport, Step, VariantPlan
 from plimsoll.explain import Verdict, cost, proven_gap_ratio
 
 Raw = Mapping[str, Any]
@@ -110,7 +110,7 @@ def conditions(
 
 def differs(new: Raw, old: Raw | None, age_s: float) -> bool:
     """Whether `new` is worth writing over `old`, which was written `age_s` seconds ago."""
-    if old is None or _shape(new) != _shape(old):
+    if old is None or _shape(new) != _shape(old) or _sized_better(new, old):
         return True
     if age_s < _DRIFT_INTERVAL_S:
         return False
@@ -128,6 +128,16 @@ def _shape(status: Raw) -> object:
         [(one["variant"], one["from"], one["to"], one["reason"]) for one in plan.get("steps") or ()],
         (status.get("demand") or {}).get("state"),
         (status.get("forecast") or {}).get("basis"),
+    )
+
+
+def _sized_better(new: Raw, old: Raw) -> bool:
+    """Whether an estimate became a simulation. Not the other way round: a mix that drifts is estimated for a moment at
+    every step it takes, and nobody need be told of each."""
+    before = {one["name"]: one.get("sizedBy") for one in old.get("variants") or ()}
+    simulated = SizedBy.SIMULATION.value
+    return any(
+        one.get("sizedBy") == simulated != before.get(one["name"], simulated) for one in new.get("variants") or ()
     )
 
 
@@ -185,6 +195,7 @@ def _variant(variant: VariantPlan) -> VariantStatus:
         ready=variant.ready,
         target=variant.target,
         safe_rate=DecimalText.of(variant.safe_rate_rps),
+        sized_by=variant.sized_by,
         correction=None if variant.correction == 1.0 else DecimalText.of(variant.correction, 3),
         predicted=LatencyStatus.of(variant.predicted),
         observed=LatencyStatus.of(variant.observed),

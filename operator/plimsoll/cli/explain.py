@@ -76,7 +76,9 @@ def _troubles(status: Raw) -> Iterator[str]:
 
 
 def _variants(variants: Sequence[Raw]) -> Table:
-    table = Table("variant", "pool", "ready", "target", "safe req/s", "predicted", "observed", "why", box=None)
+    table = Table(
+        "variant", "pool", "ready", "target", "safe req/s", "sized by", "predicted", "observed", "why", box=None
+    )
     for one in variants:
         table.add_row(
             one["name"],
@@ -84,6 +86,7 @@ def _variants(variants: Sequence[Raw]) -> Table:
             f"{one['ready']}/{one['current']}",
             str(one["target"]),
             one["safeRate"],
+            one.get("sizedBy", "-").lower(),
             _latencies(one.get("predicted")),
             _latencies(one.get("observed")),
             f"{one['reason']}: {one.get('message', '')}",

@@ -4,6 +4,7 @@ In: files and folders with YAML. Out: a filled `ClusterCache`. Kinds that a plan
 file that is no YAML, or a folder without any manifest of ours, is bad input. Nothing is asked of a cluster.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from plimsoll.observe import ClusterCache
 
 Raw = Mapping[str, Any]
 _CLUSTER_SCOPED = frozenset({"ComputePool", "ServingProfile", "ScalingPolicy", "Node"})
+STANDARD_INPUT = "-"
 _READ = frozenset({*KINDS, "Deployment", "StatefulSet", "HorizontalPodAutoscaler", "ScaledObject"})
 
 
@@ -51,12 +53,17 @@ def load(paths: Sequence[Path], namespace: str) -> ClusterCache:
 def _objects(paths: Iterable[Path]) -> Iterator[tuple[Path, Raw]]:
     for path in paths:
         for file in _files(path):
-            try:
-                documents = list(yaml.safe_load_all(file.read_text()))
-            except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-                raise InvalidObject(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
-            for document in documents:
-                yield from ((file, one) for one in _listed(document))
+            yield from ((file, one) for one in objects_in(file))
+
+
+def objects_in(file: Path) -> Iterator[Raw]:
+    """The objects of one file of manifests; ``-`` is standard input."""
+    try:
+        documents = list(yaml.safe_load_all(sys.stdin.read() if str(file) == STANDARD_INPUT else file.read_text()))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise InvalidObject(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    for document in documents:
+        yield from _listed(document)
 
 
 def _files(path: Path) -> list[Path]:

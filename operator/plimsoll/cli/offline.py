@@ -1,15 +1,17 @@
 """What would the operator decide on these manifests and this demand?
 
-In: a filled cache and assumed demand. Out: the very decision that the operator would take on a cluster that has just
-got these objects, whose pools have no node yet, with what was noticed and what one replica costs. Asks nobody.
+In: a filled cache, assumed demand, a way to simulate safe rates. Out: the very decision that the operator would take on
+a cluster that has just got these objects, whose pools have no node yet, with what was noticed and what one replica
+costs. Asks nobody.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from plimsoll.decide import decide
 from plimsoll.domain import (
+    Decision,
     Demand,
     DemandState,
     DeploymentPlan,
@@ -18,6 +20,7 @@ from plimsoll.domain import (
     ObjectKey,
     Plan,
     Pool,
+    Snapshot,
     TokenMix,
     Variant,
     VariantKey,
@@ -30,9 +33,12 @@ from plimsoll.observe.demand import Observed
 from plimsoll.observe.targets import Scale, identity, targets_to_look_up
 from plimsoll.observe.token_mix import OUTPUT_P95_OVER_MEAN
 from plimsoll.observe.views import Selector
+from plimsoll.sizing import Capacity, Case, to_simulate
 
 _NOW_S = 0.0
 """No decision on objects without a past depends on the time; a fixed one gives the same output for the same input."""
+_ROUNDS, _MOST_SIMULATIONS = 3, 32
+"""A simulated variant may lose against another one, which is then simulated too; 32 take about ten seconds. Guesses."""
 ASSUMED_PROMPT_TOKENS, ASSUMED_OUTPUT_TOKENS = 512.0, 128.0
 """Where --demand gives a rate alone. A guess in the range of chat traffic; the output says that it was assumed."""
 
@@ -65,8 +71,17 @@ class OfflinePlan:
         return any(one not in planned for one in self.findings.get(key, ()))
 
 
-def plan_offline(cache: ClusterCache, demand: Mapping[ObjectKey, Demand]) -> OfflinePlan:
+def plan_offline(
+    cache: ClusterCache,
+    demand: Mapping[ObjectKey, Demand],
+    simulate: Callable[[Case], Capacity] | None = None,
+) -> OfflinePlan:
     """The decision on these objects.
+
+    Args:
+        cache: the objects.
+        demand: by deployment; of the others nothing is known.
+        simulate: gives the safe rate of a case that the plan stands on; none: all are estimated.
 
     Raises:
         InvalidObject: when demand is given for a deployment that is not among them.
@@ -80,7 +95,7 @@ def plan_offline(cache: ClusterCache, demand: Mapping[ObjectKey, Demand]) -> Off
     scales = {identity(target): Scale(0, Selector()) for target in targets_to_look_up(contents)}
     cluster = resolve(contents, scales)
     snapshot = with_demand(cluster, {key: Observed(one) for key, one in demand.items()}, _NOW_S)
-    plan = decide(snapshot, Memory()).plan
+    plan = _decide(snapshot, simulate).plan
     noticed = (*cluster.findings, *(one for each in plan.deployments for one in each.findings))
     pools = {pool.name: pool for pool in snapshot.pools}
     return OfflinePlan(
@@ -93,6 +108,21 @@ def plan_offline(cache: ClusterCache, demand: Mapping[ObjectKey, Demand]) -> Off
             for variant in deployment.variants
         },
     )
+
+
+def _decide(snapshot: Snapshot, simulate: Callable[[Case], Capacity] | None) -> Decision:
+    """Decided anew until the plan stands on simulations, within bounds."""
+    simulated: dict[Case, Capacity] = {}
+    decision = decide(snapshot, Memory())
+    if simulate is None:
+        return decision
+    for _ in range(_ROUNDS):
+        cases = to_simulate(snapshot, decision.plan, simulated, used_only=True)[: _MOST_SIMULATIONS - len(simulated)]
+        if not cases:
+            break
+        simulated |= {case: simulate(case) for case in cases}
+        decision = decide(snapshot, Memory(), simulated=simulated)
+    return decision
 
 
 def stated_tokens(prompt_tokens: float, output_tokens: float) -> TokenMix:

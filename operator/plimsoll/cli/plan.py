@@ -1,7 +1,9 @@
 """``plimsoll plan``: what would run where, and at which price, if these manifests were applied? Asks no cluster."""
 
 import math
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +17,11 @@ from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
 from plimsoll.errors import InvalidObject
 from plimsoll.explain import cost, gap_text, latencies_text, proven_gap_ratio, summary
+from plimsoll.sizing import simulate
 
 NOT_FEASIBLE = 1
+_PATIENCE_S = 2.0
+"""After which a person wonders what goes on."""
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +43,9 @@ def plan(
     namespace: Annotated[
         str, typer.Option("--namespace", "-n", help="Of manifests and names that do not say theirs.")
     ] = "default",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Estimate safe rates instead of simulating those the plan stands on.")
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Show what would run where and at which price, from manifests alone; no cluster is asked or changed.
@@ -47,13 +55,27 @@ def plan(
     """
     given = dict(_demand(text, namespace) for text in demand or ())
     cache = load(filename, namespace)
-    made = plan_offline(cache, given)
+    with _patience():
+        made = plan_offline(cache, given, None if quick else simulate)
     if output is Format.TABLE:
         _tell(made, given)
     else:
         write(_as_data(made, given), output)
     if not made.feasible:
         raise typer.Exit(NOT_FEASIBLE)
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Tell on standard error what takes so long, if it does."""
+    words = "simulating the safe rates that the plan stands on, seconds as a rule; --quick estimates them instead"
+    telling = threading.Timer(_PATIENCE_S, typer.echo, [words], {"err": True})
+    telling.daemon = True
+    telling.start()
+    try:
+        yield
+    finally:
+        telling.cancel()
 
 
 def _demand(text: str, namespace: str) -> tuple[ObjectKey, Demand]:
@@ -121,7 +143,15 @@ def _about(plan: DeploymentPlan, demand: Demand | None) -> Iterator[str]:
 
 def _variants(plan: DeploymentPlan, made: OfflinePlan) -> Table:
     table = Table(
-        "variant", "pool", "replicas", "safe req/s", "USD/h each", "predicted", Column("why", overflow="fold"), box=None
+        "variant",
+        "pool",
+        "replicas",
+        "safe req/s",
+        "sized by",
+        "USD/h each",
+        "predicted",
+        Column("why", overflow="fold"),
+        box=None,
     )
     for one in plan.variants:
         table.add_row(
@@ -129,6 +159,7 @@ def _variants(plan: DeploymentPlan, made: OfflinePlan) -> Table:
             one.pool,
             str(one.target),
             f"{one.safe_rate_rps:.1f}",
+            one.sized_by.value.lower(),
             f"{made.replica_usd_per_hour[one.key]:.2f}",
             latencies_text(one.predicted),
             one.reason.value,

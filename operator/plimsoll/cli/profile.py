@@ -1,4 +1,7 @@
-"""``plimsoll profile``: what an engine can do, from what somebody measured. Asks no cluster."""
+"""``plimsoll profile``: what an engine can do, from what somebody measured. Asks no cluster.
+
+``fit`` is here, ``check`` in ``profile_check``.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,6 +12,7 @@ import typer
 from rich.table import Column, Table
 
 from plimsoll.api import API_VERSION, Duration, ServingProfile, parse
+from plimsoll.cli import profile_check
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.errors import InvalidObject, UnusableMeasurements
 from plimsoll.fitting import CHUNK_TOKENS, FORMATS, Fit, Given, fit, read
@@ -18,11 +22,14 @@ _DIGITS = 4
 _MAX_ERROR_PERCENT = 1000.0
 """What the field holds; beyond it a law says nothing anyway."""
 
-profiles = typer.Typer(help="Make ServingProfiles from measurements.", no_args_is_help=True, rich_markup_mode=None)
+profiles = typer.Typer(
+    help="Make ServingProfiles from measurements, and check them.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    profile_check.register(profiles)
     app.add_typer(profiles, name="profile")
 
 

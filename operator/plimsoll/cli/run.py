@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from plimsoll.operator import run_operator
 from plimsoll.settings import LogFormat, LogLevel, describe_settings, load_settings
 from plimsoll.telemetry import set_up_logging
 
@@ -47,6 +46,9 @@ def run(
 
     Ends with 0 after SIGTERM or SIGINT, with 1 when a watch or the election broke, with 2 when it is set up wrongly.
     """
+    # Loaded here: kopf takes a second, which the other commands need not wait for.
+    from plimsoll.operator import run_operator
+
     host, port = _address(listen)
     flags: dict[str, dict[str, Any]] = {
         "cluster": {"kubeconfig": kubeconfig, "context": context, "namespaces": tuple(namespace or ()) or None},

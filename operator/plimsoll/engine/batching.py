@@ -13,14 +13,9 @@ more. Steps without prefill change nothing but C until somebody arrives or is do
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from plimsoll.engine.arrays import RANDOM, ROUND_ROBIN, WEIGHTED, Floats, Ints
 from plimsoll.engine.compiled import compiled
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-ROUND_ROBIN, LEAST_LOADED, WEIGHTED, RANDOM = 0, 1, 2, 3
 
 _NOBODY = -1
 _IDLE = np.inf
@@ -51,7 +46,7 @@ def play(
         arrival_ms_i: ascending.
         prompt_i: prompt tokens, at least 1.
         output_i: output tokens, at least 1; prompt and output together fit into every replica's KV cache.
-        router: one of the codes above.
+        router: one of the codes of ``arrays``.
         weight_r: relative share of each replica, for WEIGHTED and RANDOM.
         draw_i: uniform in [0, 1), read by RANDOM only.
         first_ms_i: filled with the moment of the first token.

@@ -7,13 +7,13 @@ Array names end in their axes: v for questions. Latencies are ms, rates requests
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.domain import LatencyMetric
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.serving import Replica
 from plimsoll.engine.workload import Lengths
 
@@ -121,6 +121,12 @@ class Physics:
             mixes=mixes,
         )
 
+    def where(self, chosen_v: NDArray[np.bool_]) -> "Physics":
+        """Those questions only."""
+        mixes = Mixes(*(getattr(self.mixes, one.name)[chosen_v] for one in fields(Mixes)))
+        own = {one.name: getattr(self, one.name)[chosen_v] for one in fields(self) if one.name != "mixes"}
+        return Physics(**own, mixes=mixes)
+
     def step_ms(self, running_v: Floats) -> Floats:
         """d(n)."""
         return self.alpha_v + self.b_v * running_v
@@ -133,18 +139,29 @@ class Physics:
         return self.slots_v / (steps_ms_v + self.slots_v * self.pi_v * self.mixes.prompt_v)
 
     def unloaded_ms(self, metric_v: NDArray[np.int64], normal_v: Floats) -> Floats:
-        """What a lone request sees, at the quantile that belongs to `normal_v` of the standard normal distribution."""
-        prompt_v = self.mixes.prompt_at(normal_v)
+        """What a lone request sees, at the quantile that belongs to `normal_v` of the standard normal distribution.
+
+        The end-to-end latency is a sum of two independent parts, first token and later tokens: its quantile lies off
+        its mean by the hypotenuse of what theirs lie off their means (exact for normal parts, and where one rules).
+        """
+        first_ms_v, later_ms_v = self.first_token_ms(self.mixes.prompt_at(normal_v)), self.later_ms(normal_v)
         spread_v = np.hypot(
             self.mixes.prompt_v * np.sqrt(self.mixes.prompt_cv2_v),
             self.mixes.output_v * np.sqrt(self.mixes.output_cv2_v) / 2.0,
         )
         tpot_v = self.step_ms(np.ones_like(normal_v)) + self.kappa_v * np.maximum(spread_v * normal_v, -self.context_v)
-        later_v = np.maximum(self.mixes.output_at(normal_v) - 1.0, 0.0)
-        e2e_v = self._first_token_ms(self.mixes.prompt_v) + later_v * self.step_ms(np.ones_like(normal_v))
-        return np.choose(metric_v, (self._first_token_ms(prompt_v), tpot_v, e2e_v))
+        mean_first_ms_v = self.first_token_ms(self.mixes.prompt_v)
+        mean_later_ms_v = np.maximum(self.mixes.output_v - 1.0, 0.0) * self.step_ms(np.ones_like(normal_v))
+        first_off_v, later_off_v = first_ms_v - mean_first_ms_v, later_ms_v - mean_later_ms_v
+        squares_v = first_off_v * np.abs(first_off_v) + later_off_v * np.abs(later_off_v)
+        off_v = np.sign(squares_v) * np.sqrt(np.abs(squares_v))
+        return np.choose(metric_v, (first_ms_v, tpot_v, mean_first_ms_v + mean_later_ms_v + off_v))
 
-    def _first_token_ms(self, prompt_v: Floats) -> Floats:
+    def later_ms(self, normal_v: Floats) -> Floats:
+        """The steps of a lone request after its first token, by the quantile of its output."""
+        return np.maximum(self.mixes.output_at(normal_v) - 1.0, 0.0) * self.step_ms(np.ones_like(normal_v))
+
+    def first_token_ms(self, prompt_v: Floats) -> Floats:
         """A lone prefill: its chunks one after the other, each over the cache that those before it filled."""
         chunks_v = np.ceil(prompt_v / self.chunk_v)
         earlier_v = self.chunk_v * chunks_v * (chunks_v - 1.0) / 2.0

@@ -12,12 +12,16 @@ from functools import cached_property
 import numpy as np
 
 from plimsoll.domain import LatencyMetric, LatencyObservation
-from plimsoll.engine.batching import Floats
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.case import Case
 from plimsoll.engine.questions import Physics
 from plimsoll.engine.serving import Latencies, Requests, Router, serve
 from plimsoll.engine.surrogate import MAX_LOAD_RATIO
 from plimsoll.engine.workload import Lengths, Timeline
+
+KERNEL_VERSION = 1
+"""Raise it with every change, here, in the kernel or in what sizing makes of it, after which a case may have another
+answer: answers outlive the process."""
 
 REQUESTS = 40_000
 TAIL_REQUESTS = 60_000
@@ -34,10 +38,11 @@ _WIDER = 1.06
 """First step of the search away from its guess, which is right within a few percent as a rule."""
 _PRECISION = 0.003
 """Half the width of the interval in which the search ends; the sampling error of 40,000 requests is larger."""
-_CLOSE_ENOUGH = 0.002
+CLOSE_ENOUGH = 0.004
+"""Below the limit, as a logarithm; never above it."""
 _MOST_PLAYS = 24
-_LOWEST_LOAD = 1e-3
-"""Of capacity: at such a rate requests are alone, as far as a quantile can tell."""
+LOWEST_LOAD = 1e-3
+"""Of capacity; with few slots requests are alone there, as far as a quantile can tell."""
 _SEED = 20_260_101
 _LONGEST_NORMAL = 4.0
 """Drawn lengths end at this many sigmas."""
@@ -50,8 +55,8 @@ class Trial:
     case: Case
     replicas: int
     requests: int
-    expected_per_ms: float
-    """About the rate that will be played: for so long bursts are drawn."""
+    expected_per_ms: float | None = None
+    """About the rate that will be played, half the capacity where absent: bursts are drawn for as long as it takes."""
     seed: int = _SEED
 
     @cached_property
@@ -59,9 +64,14 @@ class Trial:
         case = self.case
         return self.replicas * float(Physics.of([(case.replica, case.prompts, case.outputs)]).capacity_v[0])
 
+    @property
+    def lowest_per_ms(self) -> float:
+        """Where the search ends: a rate that is of no use to anybody."""
+        return LOWEST_LOAD * self.capacity_per_ms
+
     @cached_property
     def _timeline(self) -> Timeline:
-        span_s = self.requests / self.expected_per_ms / 1000.0
+        span_s = self.requests / (self.expected_per_ms or self.capacity_per_ms / 2.0) / 1000.0
         return Timeline.drawn(self.requests, self.case.burstiness, np.random.default_rng(self.seed), span_s=span_s)
 
     @cached_property
@@ -124,7 +134,7 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
         share = min(max(below / (below - above), 0.05), 0.95)
         rate = float(low * (high / low) ** share)
         excess = trial.excess(rate)
-        if abs(excess) < _CLOSE_ENOUGH:
+        if -CLOSE_ENOUGH < excess <= 0.0:
             return rate
         if excess <= 0.0:
             low, below, above = rate, excess, above / 2.0
@@ -136,7 +146,7 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
 def _bracket(trial: Trial, guess_per_ms: float) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Two rates with their excess, the first within the SLO and the second not, or at the end of the capacity."""
     limit = MAX_LOAD_RATIO * trial.capacity_per_ms
-    lowest = _LOWEST_LOAD * trial.capacity_per_ms
+    lowest = trial.lowest_per_ms
     rate = min(max(guess_per_ms, lowest), limit)
     excess = trial.excess(rate)
     wider = _WIDER

@@ -12,8 +12,8 @@ from enum import StrEnum
 import numpy as np
 
 from plimsoll.domain import StepTime
-from plimsoll.engine import batching
-from plimsoll.engine.batching import Floats, Ints
+from plimsoll.engine import arrays
+from plimsoll.engine.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Router(StrEnum):
 
 
 _CODES = {
-    Router.ROUND_ROBIN: batching.ROUND_ROBIN,
-    Router.LEAST_LOADED: batching.LEAST_LOADED,
-    Router.WEIGHTED: batching.WEIGHTED,
-    Router.RANDOM: batching.RANDOM,
+    Router.ROUND_ROBIN: arrays.ROUND_ROBIN,
+    Router.LEAST_LOADED: arrays.LEAST_LOADED,
+    Router.WEIGHTED: arrays.WEIGHTED,
+    Router.RANDOM: arrays.RANDOM,
 }
 
 
@@ -89,6 +89,9 @@ def serve(
     Raises:
         ValueError: a request does not fit into the KV cache of some replica, or an argument is missing.
     """
+    # Loaded by whoever plays first: the compiler takes a second, which estimates and most commands need not wait for.
+    from plimsoll.engine.batching import play
+
     smallest_cache = min(replica.kv_cache_tokens for replica in replicas)
     longest = int((requests.prompt_tokens_i + requests.output_tokens_i).max(initial=0))
     if longest > smallest_cache:
@@ -101,7 +104,7 @@ def serve(
     if weight_r.size != len(replicas) or weight_r.min() < 0.0 or weight_r.sum() <= 0.0:
         raise ValueError(f"weights must be one number a replica, none below 0 and not all 0, not {weights}")
     first_ms_i, last_ms_i = np.empty(requests.count), np.empty(requests.count)
-    batching.play(
+    play(
         np.array([_law(replica.step_time) for replica in replicas]),
         np.array([(one.max_sequences, one.kv_cache_tokens, one.chunk_tokens) for one in replicas], dtype=np.int64),
         requests.arrival_ms_i,

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.engine.batching import Floats
+from plimsoll.domain import LatencyMetric
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.questions import METRICS, Physics
 
 Codes = NDArray[np.int64]
@@ -30,9 +31,9 @@ MAX_LOAD_RATIO = 0.98
 """Share of the capacity beyond which no rate is safe, however loose the limit: a queue that takes hours to settle is no
 steady state to promise anything for. A guess; it only binds where nothing else does."""
 
-_TIGHT_TTFT = 1.5
-"""Limits on the first token below so many times the unloaded one: the curve is flat there, a small error moves the
-answer far."""
+_TIGHT_RATIOS = (1.5, 1.1, 1.3)
+"""By place in `METRICS`: limits below so many times the unloaded latency are tight. The curve is flat there, so that a
+small error moves the answer far: measured against the kernel, to twice and more of the true rate."""
 _SURE_QUANTILES = (0.5, 0.96)
 _TAIL_STEPS = (-6.0, 6.0)
 
@@ -47,8 +48,7 @@ def features(physics: Physics, metric: int, normal_v: Floats, limit_ms_v: Floats
         limit_ms_v: the SLO's limit.
     """
     mixes, capacity_v = physics.mixes, physics.capacity_v
-    metric_v = np.full(normal_v.shape, metric, dtype=np.int64)
-    loose_v = np.maximum(limit_ms_v / physics.unloaded_ms(metric_v, normal_v), 1.0)
+    loose_v = np.maximum(limit_ms_v / _scale_ms(physics, metric, normal_v), 1.0)
     later_v = mixes.later_tokens_v
     if metric == 1:
         tpot_v = limit_ms_v
@@ -80,6 +80,13 @@ def features(physics: Physics, metric: int, normal_v: Floats, limit_ms_v: Floats
         ],
         axis=1,
     )
+
+
+def _scale_ms(physics: Physics, metric: int, normal_v: Floats) -> Floats:
+    """What limits are told in multiples of: the unloaded latency; end to end, that of a mean prompt, as was taught."""
+    if metric == METRICS.index(LatencyMetric.E2E):
+        return physics.first_token_ms(physics.mixes.prompt_v) + physics.later_ms(normal_v)
+    return physics.unloaded_ms(np.full(normal_v.shape, metric, dtype=np.int64), normal_v)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +133,19 @@ def safe_rates(physics: Physics, metric_v: Codes, quantile_v: Floats, limit_ms_v
         limit_ms_v: above 0.
     """
     normal_v = normal_of(quantile_v)
-    rate_v, needs_kernel_v = np.zeros(limit_ms_v.size), np.zeros(limit_ms_v.size, dtype=np.bool_)
     unloaded_v = physics.unloaded_ms(metric_v, normal_v)
+    sure_ms_v = np.array(_TIGHT_RATIOS)[metric_v] * unloaded_v
+    log_load_v, needs_kernel_v = np.zeros(limit_ms_v.size), limit_ms_v < sure_ms_v
     for metric, network in enumerate(networks()):
-        feature_vf = features(physics, metric, normal_v, limit_ms_v)
         chosen_v = metric_v == metric
-        load_v = np.minimum(np.exp(network.log_load_v(feature_vf)), MAX_LOAD_RATIO)
-        rate_v = np.where(chosen_v, load_v * physics.capacity_v, rate_v)
-        needs_kernel_v |= chosen_v & network.outside_v(feature_vf)
-    needs_kernel_v |= (metric_v == 0) & (limit_ms_v < _TIGHT_TTFT * unloaded_v)
+        asked, normal, limit_ms = physics.where(chosen_v), normal_v[chosen_v], limit_ms_v[chosen_v]
+        feature_vf = features(asked, metric, normal, limit_ms)
+        # A tight limit never allows more than the first that is not, of which more is known.
+        surer_vf = features(asked, metric, normal, np.maximum(limit_ms, sure_ms_v[chosen_v]))
+        log_load_v[chosen_v] = np.minimum(network.log_load_v(feature_vf), network.log_load_v(surer_vf))
+        needs_kernel_v[chosen_v] |= network.outside_v(feature_vf)
     needs_kernel_v |= (quantile_v < _SURE_QUANTILES[0]) | (quantile_v > _SURE_QUANTILES[1])
+    rate_v = np.minimum(np.exp(log_load_v), MAX_LOAD_RATIO) * physics.capacity_v
     return Answer(np.where(limit_ms_v < unloaded_v, 0.0, rate_v), needs_kernel_v)
 
 

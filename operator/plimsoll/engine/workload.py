@@ -10,10 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from plimsoll.domain import POISSON, Burstiness
-from plimsoll.engine.batching import Floats, Ints
+from plimsoll.engine.arrays import Floats, Ints
 
 _LEVEL_FACTOR = 4
 _UNSEEN_WINDOW_S = 1.0
@@ -57,6 +56,9 @@ class Lengths:
 
         One from each of `count` equally likely strata, in random order: few of them have the moments of many.
         """
+        # Loaded where something is drawn: it takes half a second, which estimates and most commands need not wait for.
+        from scipy.special import ndtri
+
         whole_i = np.rint(self.at(ndtri((rng.permutation(count) + 0.5) / count)))
         return np.clip(whole_i, 1, longest).astype(np.int64)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from plimsoll.domain import POISSON
-from plimsoll.engine.batching import Ints
+from plimsoll.engine.arrays import Ints
 from plimsoll.engine.serving import Replica, Requests, serve
 from plimsoll.engine.workload import Timeline
 from plimsoll.fitting.law import CHUNK_TOKENS, Fit, fit

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from plimsoll.fitting.observations import Equation, Figure, Term
 
@@ -56,6 +55,9 @@ def solve(equations: Sequence[Equation], used_t: NDArray[np.bool_]) -> Floats:
 
 
 def _solve(all_et: Floats, equations: Sequence[Equation], used_t: NDArray[np.bool_]) -> Floats:
+    # Loaded where something is fitted: it takes a second, which no other command need wait for.
+    from scipy.optimize import nnls
+
     rows_et = all_et[:, used_t]
     kinds_e = np.array([list(Figure).index(equation.figure) for equation in equations])
     weight_e = np.ones(len(equations))

@@ -5,14 +5,13 @@ solve: only the nodes of the pools concerned are packed again, with one deployme
 """
 
 from collections.abc import Mapping
-from math import ceil
 
 from plimsoll.domain import Alternative, ObjectKey, Option, Reason, StockOut, VariantKey
 from plimsoll.planning.assessment import Assessment
 from plimsoll.planning.packing import Floor
 from plimsoll.planning.problem import CHANGE_RATIO, Choice, Need, Problem
 from plimsoll.planning.programme import budget_floor
-from plimsoll.planning.room import SLACK_RATIO, Room, Shape, dominant_share
+from plimsoll.planning.room import Room, Shape, dominant_share
 
 MAX_ALTERNATIVES = 4
 """A status has to stay small and readable."""
@@ -59,11 +58,7 @@ def _is_plan(need: Need, choice: Choice, plan: Assessment) -> bool:
 
 def _replicas_alone(need: Need, choice: Choice) -> int:
     """The smallest number of replicas that carries the target alone, by the table; at least the lower bound."""
-    target_rps = max(need.target_rps, need.required_rps) * (1 - SLACK_RATIO)
-    count = max(choice.lower, ceil(target_rps / choice.capacity.per_replica_rps - SLACK_RATIO))
-    while choice.total_rps(count) < target_rps:
-        count += 1
-    return count
+    return max(choice.lower, choice.capacity.replicas_for(max(need.target_rps, need.required_rps)))
 
 
 def _judge(

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from plimsoll.domain import ObjectKey, VariantKey
 from plimsoll.planning.attribution import attribute
 from plimsoll.planning.packing import Packed, pack, pack_around
-from plimsoll.planning.problem import Need, Problem
+from plimsoll.planning.problem import Choice, Need, Problem
 from plimsoll.planning.programme import SPOT_WEIGHT, TRACE_RATIO, budget_floor
-from plimsoll.planning.room import Room
+from plimsoll.planning.room import SLACK_RATIO, Room
 
 DIGITS = 6
 """Violations are compared to this many digits: the solver's own feasibility tolerance."""
+_LEAST_OF_RATE = 0.5
 MIN_DENSITY = 0.5
 """A node is never counted on for less; first fit never leaves more than half of the used nodes half empty."""
 
@@ -162,11 +163,20 @@ def _tighter_room(room: Room, planned: int, needed: int) -> Room:
     return replace(room, density=max(MIN_DENSITY, room.density * planned / needed))
 
 
+def _tighter_choice(choice: Choice, placed: int, wanted: int, falls_short: bool) -> Choice:
+    if placed < wanted:
+        choice = replace(choice, upper=max(choice.lower, placed))
+    if falls_short and wanted > 0:
+        # So few together carry less each than the solver counted on; where that is nothing, it tries more of them.
+        each_rps = max(choice.total_rps(wanted) / wanted, _LEAST_OF_RATE * choice.rate_rps)
+        choice = replace(choice, rate_rps=min(choice.rate_rps, each_rps))
+    return choice
+
+
 def _tighter_need(need: Need, assessment: Assessment, wanted: Mapping[VariantKey, int]) -> Need:
+    falls_short = capacity_rps(need, wanted) < need.target_rps * (1.0 - SLACK_RATIO)
     choices = tuple(
-        replace(choice, upper=max(choice.lower, assessment.placed[choice.key]))
-        if assessment.placed[choice.key] < wanted.get(choice.key, 0)
-        else choice
+        _tighter_choice(choice, assessment.placed[choice.key], wanted.get(choice.key, 0), falls_short)
         for choice in need.choices
     )
     attributed = assessment.attributed[need.key]

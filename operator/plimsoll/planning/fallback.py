@@ -5,7 +5,7 @@ solver's start, and the answer where the solver has none. Highest priority first
 """
 
 from collections.abc import Mapping
-from math import ceil, floor
+from math import floor
 
 from plimsoll.domain import VariantKey
 from plimsoll.planning.packing import Floor
@@ -62,14 +62,15 @@ def _trimmed(need: Need, begin: Mapping[VariantKey, int], problem: Problem) -> C
             spare_rps = min(spare_rps, _total_rps(need, counts, problem) - need.protected_rps)
         removable = counts[choice.key] - choice.lower
         if choice.rate_rps > 0:
-            removable = min(removable, max(0, floor(spare_rps / choice.rate_rps + SLACK_RATIO)))
+            needed_rps = choice.total_rps(counts[choice.key]) - spare_rps
+            removable = min(removable, max(0, counts[choice.key] - choice.capacity.replicas_for(needed_rps)))
         counts[choice.key] -= removable
     return counts
 
 
 def _total_rps(need: Need, counts: Mapping[VariantKey, int], without_spot: Problem | None = None) -> float:
     return sum(
-        choice.rate_rps * counts[choice.key]
+        choice.total_rps(counts[choice.key])
         for choice in need.choices
         if without_spot is None or not _is_spot(choice, without_spot)
     )
@@ -87,7 +88,9 @@ def _cover(need: Need, problem: Problem, floors: Mapping[str, Floor], counts: Co
 def _add(need: Need, choice: Choice, missing_rps: float, floors: Mapping[str, Floor], counts: Counts) -> None:
     if missing_rps <= SLACK_RATIO * need.target_rps or choice.rate_rps <= 0 or choice.pool not in floors:
         return
-    wanted = min(ceil(missing_rps / choice.rate_rps - SLACK_RATIO), choice.upper - counts[choice.key])
+    count = counts[choice.key]
+    enough = choice.capacity.replicas_for(choice.total_rps(count) + missing_rps)
+    wanted = min(enough, choice.upper) - count
     if need.budget_usd_per_hour is not None and choice.slot_usd_per_hour > 0:
         spent = sum(other.slot_usd_per_hour * counts[other.key] for other in need.choices)
         wanted = min(wanted, floor((budget_floor(need) - spent) / choice.slot_usd_per_hour + SLACK_RATIO))

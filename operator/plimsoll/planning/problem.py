@@ -43,7 +43,8 @@ class Choice:
     pool: str
     capacity: CapacityTable
     rate_rps: float
-    """A lower bound on the rate per replica at any count: with one entry in the table, exactly that entry."""
+    """What the solver counts for each replica: by the table at as many as carry the need alone, which is the most that
+    any of them carries in a plan, so that its bound is valid. Lowered to the count of a plan that falls short."""
     shape: Shape
     lower: int
     upper: int
@@ -218,8 +219,8 @@ def _need(
         last_replicas,
     )
     required_rps = forecast.required_rps
-    reachable_rps = sum(choice.rate_rps * choice.upper for choice in choices)
-    startable = [c.rate_rps for c in choices if c.rate_rps > 0 and c.upper > 0]
+    reachable_rps = sum(choice.total_rps(choice.upper) for choice in choices)
+    startable = [c.total_rps(1) or c.rate_rps for c in choices if c.rate_rps > 0 and c.upper > 0]
     keeps_one = not deployment.demand.sees_zero_replicas and bool(startable)
     target_rps = min(required_rps, reachable_rps)
     if keeps_one:
@@ -280,7 +281,7 @@ def _choice(
         key=variant.key,
         pool=variant.pool,
         capacity=option.capacity,
-        rate_rps=_rate_rps(option.capacity),
+        rate_rps=_rate_rps(option.capacity, forecast.required_rps),
         shape=shape,
         lower=lower,
         upper=max(lower, min(upper, room.slots(shape))),
@@ -331,11 +332,14 @@ def _frozen(
     return None
 
 
-def _rate_rps(capacity: CapacityTable) -> float:
-    # The line below every point of the table: n replicas carry at least n times this, so a plan that holds with it
-    # holds by the table, too.
-    rate_rps = min(rate / replicas for replicas, rate in zip(capacity.replicas, capacity.rate_rps, strict=True))
-    return rate_rps if isfinite(rate_rps) else 0.0
+def _rate_rps(capacity: CapacityTable, required_rps: float) -> float:
+    """The most that one of some replicas carries, none of which would be too many."""
+    if not isfinite(capacity.per_replica_rps) or capacity.per_replica_rps <= 0.0:
+        return 0.0
+    least = next(count for count, rate in zip(capacity.replicas, capacity.rate_rps, strict=True) if rate > 0.0)
+    alone = max(capacity.replicas_for(required_rps), least)
+    counts = {alone, *(count for count in capacity.replicas if count <= alone)}
+    return max(capacity.total_rps(count) / count for count in counts)
 
 
 NO_ROOM = Room(

@@ -214,7 +214,7 @@ def _need_rows(
     if need.protected_rps > 0:
         for pool in sorted({choice.pool for choice in carriers if rooms[choice.pool].spot}):
             others = [choice for choice in carriers if choice.pool != pool]
-            reachable_rps = sum(choice.rate_rps * choice.upper for choice in others)
+            reachable_rps = sum(choice.total_rps(choice.upper) for choice in others)
             if others:
                 yield _at_least(min(need.protected_rps, reachable_rps), others, placed, unprotected)
     if need.budget_usd_per_hour is not None:

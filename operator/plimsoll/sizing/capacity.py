@@ -8,11 +8,9 @@ Array names end in their axes: s for loads, as shares of the full rate.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from plimsoll.domain import SizedBy
-
-Floats = NDArray[np.float64]
+from plimsoll.domain import CapacityTable, SizedBy
+from plimsoll.engine.arrays import Floats
 
 SHARES = (0.0, 0.3, 0.6, 0.85, 1.0, 1.1)
 """Loads, as shares of the full rate, at which latencies are told; between them they are interpolated."""
@@ -31,10 +29,10 @@ class Capacity:
     """The rate of one replica at which its load is 1: the safe rate; half of what it completes where there is none."""
     sized_by: SizedBy
     doubtful: bool = False
-    """An estimate outside of what estimates are good at: tight TTFT, high quantiles, bursts, odd replicas."""
+    """An estimate outside of what estimates are good at: tight limits, high quantiles, bursts, odd replicas."""
 
     def latencies_ms(self, rate_per_replica_rps: float, replicas: int) -> tuple[float, ...]:
-        """The SLO's quantiles when each of so many replicas gets that rate."""
+        """The SLO's quantiles when each of so many replicas, one or more, gets that rate."""
         share_s = np.array([rate_per_replica_rps / self.full_rps_of(replicas)])
         return tuple(float(latency_ms_s(share_s, values)[0]) for values in self.latency_ms)
 
@@ -45,7 +43,7 @@ class Capacity:
         """
         if self.rate_rps[0] <= 0.0:
             return self.full_rps
-        return float(np.interp(replicas, self.replicas, np.divide(self.rate_rps, self.replicas)))
+        return CapacityTable(self.replicas, self.rate_rps).total_rps(replicas) / replicas
 
     @property
     def unloaded_ms(self) -> tuple[float, ...]:

@@ -32,11 +32,12 @@ from plimsoll.domain import (
     Variant,
     VariantKey,
 )
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.case import Case
 from plimsoll.engine.questions import METRICS, Physics
 from plimsoll.engine.surrogate import normal_of
 from plimsoll.engine.workload import Lengths
-from plimsoll.sizing.capacity import Capacity, Floats, latency_ms_s
+from plimsoll.sizing.capacity import Capacity, latency_ms_s
 from plimsoll.sizing.cases import Corrections, case_of, overhead_ms
 from plimsoll.sizing.options import Simulated
 from plimsoll.sizing.refusals import outside_range

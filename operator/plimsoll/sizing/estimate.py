@@ -4,7 +4,7 @@ In: cases. Out: capacities by the engine's surrogate: one replica with Poisson a
 to add up, and bursts are not seen. What it cannot know well is marked as doubtful. Answers are remembered: the same
 case has the same answer.
 
-Array names end in their axes: q for pairs of a case and a target of its SLO.
+Array names end in their axes: c for cases, q for pairs of a case and a target of its SLO, s for shares of the load.
 """
 
 from collections import OrderedDict
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from plimsoll.domain import SizedBy
+from plimsoll.engine.arrays import Floats
 from plimsoll.engine.case import Case
 from plimsoll.engine.questions import METRICS, Physics
 from plimsoll.engine.surrogate import MAX_LOAD_RATIO, normal_of, safe_rates
@@ -75,34 +76,32 @@ def estimate(cases: Sequence[Case]) -> dict[Case, Capacity]:
     # Where even a lone request misses there is no safe rate, but latencies rise with the load all the same.
     shown_ms_q = np.where(limit_ms_q < unloaded_ms_q, _SHOWN_RATIO * unloaded_ms_q, limit_ms_q)
     answer = safe_rates(physics, metric_q, quantile_q, shown_ms_q)
-    rate_q = np.minimum(answer.rate_v, MAX_LOAD_RATIO * physics.capacity_v)
-    capacities: dict[Case, Capacity] = {}
-    first = 0
-    for case in cases:
-        of_case = slice(first, first + len(case.slo))
-        capacity = float(physics.capacity_v[first])
-        first += len(case.slo)
-        reachable = bool((limit_ms_q[of_case] >= unloaded_ms_q[of_case]).all())
-        rate = float(rate_q[of_case].min()) if reachable else 0.0
-        full = rate or _FULL_SHARE * capacity
-        capacities[case] = Capacity(
+    capacity_q = physics.capacity_v
+    rate_q = np.minimum(answer.rate_v, MAX_LOAD_RATIO * capacity_q)
+    first_c = np.cumsum([0, *(len(case.slo) for case in cases[:-1])])
+    reachable_c = np.logical_and.reduceat(limit_ms_q >= unloaded_ms_q, first_c)
+    rate_c = np.where(reachable_c, np.minimum.reduceat(rate_q, first_c), 0.0)
+    full_c = np.where(rate_c > 0.0, rate_c, _FULL_SHARE * capacity_q[first_c])
+    doubtful_c = np.logical_or.reduceat(answer.needs_kernel_v, first_c)
+    full_q = np.repeat(full_c, [len(case.slo) for case in cases])
+    latency_ms_qs = _curves(unloaded_ms_q, shown_ms_q, rate_q / capacity_q, full_q / capacity_q).tolist()
+    return {
+        case: Capacity(
             replicas=(1,),
-            rate_rps=(rate * 1000.0,),
-            latency_ms=tuple(
-                _curve(unloaded, shown, at / capacity, full / capacity)
-                for unloaded, shown, at in zip(
-                    unloaded_ms_q[of_case], shown_ms_q[of_case], rate_q[of_case], strict=True
-                )
-            ),
-            full_rps=full * 1000.0,
+            rate_rps=(float(rate) * 1000.0,),
+            latency_ms=tuple(map(tuple, latency_ms_qs[first : first + len(case.slo)])),
+            full_rps=float(full) * 1000.0,
             sized_by=SizedBy.ESTIMATE,
-            doubtful=bool(answer.needs_kernel_v[of_case].any()) or not case.burstiness.is_steady,
+            doubtful=bool(doubtful) or not case.burstiness.is_steady,
         )
-    return capacities
+        for case, first, rate, full, doubtful in zip(cases, first_c, rate_c, full_c, doubtful_c, strict=True)
+    }
 
 
-def _curve(unloaded_ms: float, limit_ms: float, limit_load: float, full_load: float) -> tuple[float, ...]:
-    """Latency over load: from the unloaded one through the limit at its own safe rate, as load/(1 - load) rises."""
-    loads = np.minimum(np.array(SHARES) * full_load, _STEEPEST_LOAD)
-    steepness = limit_load / (1.0 - min(limit_load, _STEEPEST_LOAD))
-    return tuple(map(float, unloaded_ms + (limit_ms - unloaded_ms) * (loads / (1.0 - loads)) / steepness))
+def _curves(unloaded_ms_q: Floats, limit_ms_q: Floats, limit_load_q: Floats, full_load_q: Floats) -> Floats:
+    """Latency over load, q by share: from the unloaded one through the limit at its own load, as load/(1 - load)."""
+    loads_qs = np.minimum(np.array(SHARES) * full_load_q[:, None], _STEEPEST_LOAD)
+    steepness_q = limit_load_q / (1.0 - np.minimum(limit_load_q, _STEEPEST_LOAD))
+    rise_ms_q = (limit_ms_q - unloaded_ms_q) / steepness_q
+    curves_ms_qs: Floats = unloaded_ms_q[:, None] + rise_ms_q[:, None] * (loads_qs / (1.0 - loads_qs))
+    return curves_ms_qs

@@ -84,7 +84,7 @@ def predict(
         forecast: of its deployment; only its token mix and burstiness are read.
         slo: the quantiles to tell, one or more.
         rate_per_replica_rps: what one replica gets; 0 stands for a lone request.
-        replicas: behind the router.
+        replicas: behind the router, one or more.
         simulated: what has been simulated so far.
         corrections: how much slower than their profiles engines are.
     """

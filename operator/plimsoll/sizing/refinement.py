@@ -19,10 +19,17 @@ _DOUBTFUL_WEIGHT = 4.0
 """How much more an answer matters that the estimate says it cannot be trusted with. A guess."""
 
 
-def to_simulate(snapshot: Snapshot, plan: Plan, simulated: Simulated) -> tuple[Case, ...]:
-    """The cases of this plan that were only estimated, the most important first, each once."""
+def to_simulate(snapshot: Snapshot, plan: Plan, simulated: Simulated, used_only: bool = False) -> tuple[Case, ...]:
+    """The cases of this plan that were only estimated, the most important first, each once.
+
+    Args:
+        snapshot: of which the plan was made.
+        plan: as decided by what is simulated.
+        simulated: what has been simulated so far.
+        used_only: leave out variants that the plan has no replica of.
+    """
     weights: dict[Case, float] = {}
-    for case, weight in _weighed(snapshot, plan):
+    for case, weight in _weighed(snapshot, plan, used_only):
         if case not in simulated:
             weights[case] = weights.get(case, 0.0) + weight
     found = estimates(list(weights))
@@ -36,7 +43,7 @@ def to_simulate(snapshot: Snapshot, plan: Plan, simulated: Simulated) -> tuple[C
     return tuple(case for _, _, case in ranked)
 
 
-def _weighed(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Case, float]]:
+def _weighed(snapshot: Snapshot, plan: Plan, used_only: bool) -> Iterator[tuple[Case, float]]:
     """Every case with the money that hangs on it: what its deployment costs, shared by replicas."""
     planned = {one.key: one for one in plan.deployments}
     for deployment in snapshot.deployments:
@@ -47,6 +54,8 @@ def _weighed(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Case, float]]:
         running = sum(targets.values())
         usd_per_hour = max(told.usd_per_hour, 0.01)
         for variant in deployment.variants:
+            if used_only and not targets.get(variant.key):
+                continue
             if outside_range(variant.profile, told.forecast.tokens) is None:
                 case = case_of(
                     variant.profile,

@@ -5,6 +5,7 @@ except for the profile's range, which is checked here. Design: section 3 (sizing
 """
 
 import math
+from collections.abc import Sequence
 
 from plimsoll.domain import Finding, LatencyObservation, LatencyTarget, Profile, Reason, TokenMix, VariantKey
 from plimsoll.sizing.token_mix import longest_prompt_tokens
@@ -43,16 +44,17 @@ def slo_unreachable(
     key: VariantKey, slo: tuple[LatencyTarget, ...], unloaded: tuple[LatencyObservation, ...]
 ) -> Finding:
     """Even a lone request misses a target: tells the one that is missed by most."""
+    message = f"{unreachable_target(key.variant, slo, unloaded)}, or add a faster variant"
+    return Finding(key.deployment_key, Reason.SLO_UNREACHABLE, message, key.variant)
+
+
+def unreachable_target(name: str, slo: Sequence[LatencyTarget], unloaded: Sequence[LatencyObservation]) -> str:
+    """Which target the named profile or variant misses by most, and what would have to be allowed."""
     target, seen = max(zip(slo, unloaded, strict=True), key=lambda pair: pair[1].value_ms / pair[0].limit_ms)
     needed = _at_least(seen.value_ms)
-    return Finding(
-        deployment=key.deployment_key,
-        reason=Reason.SLO_UNREACHABLE,
-        message=(
-            f"slo {target.metric.value} p{target.quantile * 100:g} is {target.limit_ms:g}ms; {key.variant} needs "
-            f"{needed} even for a lone request: allow {needed}, or add a faster variant"
-        ),
-        variant=key.variant,
+    return (
+        f"slo {target.metric.value} p{target.quantile * 100:g} is {target.limit_ms:g}ms; {name} needs "
+        f"{needed} even for a lone request: allow {needed}"
     )
 
 

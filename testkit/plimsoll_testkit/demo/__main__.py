@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -119,12 +120,14 @@ def _sum_up(stage: Stage, recording: Recording, steps: StepCounts, seconds: floa
 
 def _latencies(users: dict[str, Any], recording: Recording) -> dict[str, Any]:
     told: dict[str, Any] = {}
-    for (name, variant), predicted in sorted(recording.predicted.items()):
-        seen = users[name]["variants"][variant]
-        told.setdefault(name, {})[variant] = {
-            "predicted": {metric: values.get("p95") for metric, values in predicted.items()},
-            "observed": {"ttft": _ms(seen["ttft_p95_ms"]), "tpot": _ms(seen["tpot_p95_ms"])},
-        }
+    for (name, variant), pairs in sorted(recording.pairs.items()):
+        seen = users[name]["variants"].get(variant, {})
+        if pairs:
+            told.setdefault(name, {})[variant] = {
+                "predicted": {metric: _ms(median(one for one, _ in values)) for metric, values in pairs.items()},
+                "observed": {metric: _ms(median(one for _, one in values)) for metric, values in pairs.items()},
+                "by_users": {metric: _ms(seen.get(f"{metric}_p95_ms")) for metric in pairs},
+            }
     return told
 
 

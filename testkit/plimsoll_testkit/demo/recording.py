@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from plimsoll_testkit.demo.scenario import GPU_VARIANT
+from plimsoll_testkit.demo.scenario import GPU_VARIANT, in_ms
 
 CPU_VARIANTS = frozenset({"xeon"})
 
@@ -31,8 +31,8 @@ class Recording:
     gpu_only_node_seconds: float = 0.0
     watched_s: float = 0.0
     last_at_s: float | None = None
-    predicted: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
-    """By model and variant the prediction last told while it served."""
+    pairs: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
+    """By model and variant, then latency: p95 predicted and seen by the operator, ms, at every look that has both."""
     stock_out_noticed_s: float | None = None
     """When the operator first marked the pool that ran out; None if it never waited for it long enough."""
 
@@ -52,8 +52,16 @@ class Recording:
             status = deployment.get("status") or {}
             self.gpu_only_node_seconds += elapsed_s * gpu_only_replicas(status)
             for variant in status.get("variants") or ():
-                if variant.get("predicted"):
-                    self.predicted[deployment["metadata"]["name"], variant["name"]] = variant["predicted"]
+                self._add_pairs(deployment["metadata"]["name"], variant)
+
+    def _add_pairs(self, deployment: str, variant: Mapping[str, Any]) -> None:
+        pairs = self.pairs.setdefault((deployment, variant["name"]), {})
+        for metric in ("ttft", "tpot"):
+            predicted, seen = (
+                ((variant.get(source) or {}).get(metric) or {}).get("p95") for source in ("predicted", "observed")
+            )
+            if variant.get("ready") and predicted is not None and seen is not None:
+                pairs.setdefault(metric, []).append((in_ms(predicted), in_ms(seen)))
 
 
 def is_marked(pool: Mapping[str, Any]) -> bool:

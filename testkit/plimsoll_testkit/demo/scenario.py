@@ -38,7 +38,7 @@ class Play:
 
 
 PLAYS: Mapping[str, Play] = {
-    "chat": Play(quiet_rps=3.0, busy_rps=12.0, peak_rps=12.0, prompt_scale=0.5),
+    "chat": Play(quiet_rps=1.5, busy_rps=14.0, peak_rps=14.0, prompt_scale=0.5),
     "assist": Play(quiet_rps=2.0, busy_rps=16.0, peak_rps=32.0, prompt_scale=0.25),
     "tags": Play(quiet_rps=4.0, busy_rps=8.0, peak_rps=8.0, prompt_scale=0.25),
 }

@@ -105,12 +105,14 @@ def sentences(summary: Summary) -> list[str]:
         f"{summary.api_writes} API writes in {summary.ticks} ticks",
         f"{STOCKED_OUT_POOL} was out of stock from {from_s:.0f} to {until_s:.0f} s: {noticed}",
     ]
-    lines.append("95th percentiles, predicted (as last told while it served) and seen by users (the whole play):")
+    lines.append(
+        "95th percentiles, predicted / seen at the same moment, medians of the play (seen by users in all of it):"
+    )
     for name, variants in summary.latencies.items():
         for variant, told in variants.items():
             figures = [
-                f"{metric.upper()} {told['predicted'].get(metric) or '-'} / {told['observed'][metric]}"
-                for metric in ("ttft", "tpot")
+                f"{metric.upper()} {predicted} / {told['observed'][metric]} ({told['by_users'][metric]})"
+                for metric, predicted in told["predicted"].items()
             ]
             lines.append(f"  {name} on {variant}: {', '.join(figures)}")
     return lines

@@ -15,6 +15,7 @@ from plimsoll.domain import (
     ForecastBasis,
     Phase,
     Reason,
+    SizedBy,
     SolverReport,
     TokenMix,
 )
@@ -122,6 +123,36 @@ def test_a_first_status_is_always_written() -> None:
 def test_the_same_plan_is_never_written_again() -> None:
     old = a_status(at(10.0))
     assert not differs(a_status(at(10.0), old, NOW_S + 3600.0), old, age_s=3600.0)
+
+
+ESTIMATED, SIMULATED = (
+    a_variant_plan(sized_by=SizedBy.ESTIMATE, safe_rate_rps=8.0),
+    a_variant_plan(sized_by=SizedBy.SIMULATION, safe_rate_rps=8.3),
+)
+
+
+def test_it_is_told_what_a_safe_rate_stands_on() -> None:
+    told = [a_status(at(10.0, variants=(variant,)))["variants"][0] for variant in (ESTIMATED, SIMULATED)]
+    assert [one["sizedBy"] for one in told] == ["Estimate", "Simulation"]
+
+
+def test_an_estimate_that_became_a_simulation_is_written_once() -> None:
+    estimated = a_status(at(10.0, variants=(ESTIMATED,)))
+    simulated = a_status(at(10.0, variants=(SIMULATED,)), estimated)
+    assert differs(simulated, estimated, age_s=0.0)
+    assert not differs(a_status(at(10.0, variants=(SIMULATED,)), simulated), simulated, age_s=3600.0)
+
+
+def test_a_mix_that_drifts_and_is_estimated_for_a_moment_is_not_written() -> None:
+    simulated = a_status(at(10.0, variants=(SIMULATED,)))
+    assert not differs(a_status(at(10.0, variants=(ESTIMATED,)), simulated), simulated, age_s=3600.0)
+
+
+def test_a_status_of_an_older_version_that_says_nothing_of_it_is_written_with_the_first_simulation() -> None:
+    old = a_status(at(10.0, variants=(SIMULATED,)))
+    del old["variants"][0]["sizedBy"]
+    assert not differs(a_status(at(10.0, variants=(ESTIMATED,)), old), old, age_s=3600.0)
+    assert differs(a_status(at(10.0, variants=(SIMULATED,)), old), old, age_s=0.0)
 
 
 def test_noise_is_never_written() -> None:

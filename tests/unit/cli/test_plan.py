@@ -25,6 +25,11 @@ def write_world(folder: Path, **spec: Any) -> None:
 
 
 def plan(folder: Path, *arguments: str) -> Result:
+    """By estimates: a simulation takes a second, and few tests are about it."""
+    return simulated_plan(folder, "--quick", *arguments)
+
+
+def simulated_plan(folder: Path, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["plan", "-f", str(folder), "-n", "team-a", *arguments])
 
 
@@ -88,6 +93,16 @@ def test_the_same_manifests_give_the_same_bytes(tmp_path: Path) -> None:
     write_world(tmp_path)
     arguments = ("--demand", "chat=5:800/200", "-o", "json")
     assert plan(tmp_path, *arguments).stdout == plan(tmp_path, *arguments).stdout
+    assert simulated_plan(tmp_path, *arguments).stdout == simulated_plan(tmp_path, *arguments).stdout
+
+
+def test_it_says_for_each_variant_whether_its_safe_rate_is_estimated_or_simulated(tmp_path: Path) -> None:
+    write_world(tmp_path)
+    demand = ("--demand", "chat=5:800/200")
+    for make, word in ((plan, "Estimate"), (simulated_plan, "Simulation")):
+        (variant,) = json.loads(make(tmp_path, *demand, "-o", "json").stdout)["deployments"][0]["variants"]
+        assert variant["sizedBy"] == word
+        assert f" {word.lower()} " in make(tmp_path, *demand).stdout
 
 
 @pytest.mark.parametrize("text", ["chat", "chat=", "chat=fast", "chat=-1", "chat=nan", "chat=5:800", "chat=5:a/b"])

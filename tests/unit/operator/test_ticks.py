@@ -2,19 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from plimsoll.apply import Applied, Applier, Present, Result, StepOutcome
-from plimsoll.domain import Plan, Snapshot
+from plimsoll.domain import Plan, SizedBy, Snapshot
 from plimsoll.errors import ClusterUnavailable
 from plimsoll.observe import ClusterCache, Observer
+from plimsoll.refining import Refiner
+from plimsoll.sizing import Capacity, Case
 from plimsoll.telemetry import Metrics
 from plimsoll.tick import Ticker
 from unit.builders import NOW_S, a_deployment, a_pool, a_snapshot
 from unit.explain.plans import a_step
+from unit.refining.cases import an_answer_to
 
 
 class _Sights(Observer):
@@ -55,12 +61,21 @@ class Office:
         may_write: Callable[[], bool] = lambda: True,
         applied: Applied = Applied(),  # noqa: B008 - frozen
         interval_s: float = 60.0,
+        refiner: Refiner | None = None,
     ) -> None:
         self.metrics, self.pen = Metrics(), _Pen(applied)
         observer = _Sights(*(sights or (a_sight(),)))
         self.due = asyncio.Event()
         self.ticker = Ticker(
-            ClusterCache(), observer, self.pen, may_write, self.metrics, interval_s, self.due, now_s=lambda: NOW_S
+            ClusterCache(),
+            observer,
+            self.pen,
+            may_write,
+            self.metrics,
+            interval_s,
+            self.due,
+            refiner,
+            now_s=lambda: NOW_S,
         )
 
     def tick(self, times: int = 1) -> None:
@@ -184,3 +199,76 @@ def test_a_standby_that_takes_the_lease_writes_at_once_and_not_at_the_end_of_its
     asyncio.run(asyncio.wait_for(run(), timeout=1.5))
     assert office.value("plimsoll_leader") == 1.0
     assert office.value("plimsoll_ticks_total", outcome="ok") == 2.0, "one tick for the call, and no more"
+
+
+# --- Refining beside the ticks ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def refining(simulate: Callable[[Case], Capacity]) -> Iterator[Refiner]:
+    refiner = Refiner(simulate=simulate)
+    refiner.start()
+    try:
+        yield refiner
+    finally:
+        refiner.close()
+
+
+def sized_by(plan: Plan) -> SizedBy:
+    return plan.deployments[0].variants[0].sized_by
+
+
+def test_a_plan_stands_on_an_estimate_until_its_simulation_is_there() -> None:
+    with refining(lambda case: an_answer_to(case, 17.0)) as refiner:
+        office = Office(refiner=refiner)
+        office.tick()
+        deadline_s = time.monotonic() + 5.0
+        while not refiner.known():
+            assert time.monotonic() < deadline_s, "the tick asked for nothing"
+            time.sleep(0.002)
+        office.tick()
+    before, after = office.pen.plans
+    assert (sized_by(before), sized_by(after)) == (SizedBy.ESTIMATE, SizedBy.SIMULATION)
+    headroom_ratio = a_deployment().policy.headroom_ratio
+    assert after.deployments[0].variants[0].safe_rate_rps == pytest.approx(17.0 * (1.0 - headroom_ratio))
+    assert office.value("plimsoll_sizing_options", sized_by="Simulation") == 1.0
+    assert office.value("plimsoll_sizing_options", sized_by="Estimate") == 0.0
+
+
+def test_a_tick_never_waits_for_a_simulation() -> None:
+    began, let_go = threading.Event(), threading.Event()
+
+    def stuck(case: Case) -> Capacity:
+        began.set()
+        let_go.wait()
+        return an_answer_to(case)
+
+    with refining(stuck) as refiner:
+        office = Office(refiner=refiner)
+        office.tick()
+        assert began.wait(2.0)
+        began_s = time.monotonic()
+        office.tick(times=5)
+        # A tick takes some milliseconds; one that waited would never end.
+        assert time.monotonic() - began_s < 1.5
+        assert [sized_by(plan) for plan in office.pen.plans] == [SizedBy.ESTIMATE] * 6
+        assert office.value("plimsoll_ticks_total", outcome="ok") == 6.0
+        let_go.set()
+
+
+def test_a_standby_refines_too_so_that_a_successor_begins_with_simulations() -> None:
+    asked = threading.Event()
+
+    def simulate(case: Case) -> Capacity:
+        asked.set()
+        return an_answer_to(case)
+
+    with refining(simulate) as refiner:
+        Office(may_write=lambda: False, refiner=refiner).tick()
+        assert asked.wait(2.0)
+
+
+def test_without_a_refiner_every_safe_rate_is_an_estimate() -> None:
+    office = Office()
+    office.tick(times=2)
+    assert {sized_by(plan) for plan in office.pen.plans} == {SizedBy.ESTIMATE}

@@ -1,14 +1,16 @@
 """Whatever the fleet, a plan can be carried out: it packs, keeps every bound, and says what it leaves uncovered."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plimsoll.domain import Allocation, Deployment, Pool, Reason, StockOut
-from plimsoll.planning import SolveLimits
-from unit.builders import NOW_S
+from plimsoll.domain import Allocation, CapacityTable, Deployment, Pool, Reason, Snapshot, StockOut, VariantKey
+from plimsoll.planning import SolveLimits, allocate
+from unit.builders import NOW_S, a_deployment, a_forecast, a_pool, a_variant, an_option
 from unit.planning.case import assert_feasible, plan
 from unit.planning.fleets import RPS, fleets, pools
 
@@ -88,3 +90,45 @@ def test_the_highest_priority_gets_what_it_would_get_alone(
 
     if all(deployment.budget_usd_per_hour is None for deployment in first):
         assert missing(together) == pytest.approx(missing(alone), abs=1e-4)
+
+
+tables = st.lists(st.floats(1.0, 1.5), min_size=3, max_size=3).map(
+    lambda gains: CapacityTable((1, 2, 4, 8), tuple(2.0 * 2**k * prod(gains[:k]) for k in range(4)))
+)
+"""Twice as many replicas carry twice as much, or up to half more than that."""
+
+
+@QUICK
+@given(tables, tables, st.floats(0.1, 60.0))
+def test_a_plan_covers_its_demand_by_the_table_and_wastes_no_replica(
+    gpu: CapacityTable, cpu: CapacityTable, rate_rps: float
+) -> None:
+    chat = a_deployment(variants=[a_variant("h100"), a_variant("xeon", pool="cpu-amx")])
+    options = {
+        variant.key: an_option(variant, capacity=table)
+        for variant, table in zip(chat.variants, (gpu, cpu), strict=True)
+    }
+    forecasts = {chat.key: a_forecast(chat, rate_rps)}
+    roomy = (a_pool("gpu-h100", max_nodes=40), a_pool("cpu-amx", max_nodes=40))
+    replicas = allocate(Snapshot(NOW_S, (chat,), roomy), forecasts, options, {}, {}).replicas
+    counts = {variant.key: replicas[variant.key] for variant in chat.variants}
+
+    def carried(counts: Mapping[VariantKey, int]) -> float:
+        return sum(options[key].capacity.total_rps(count) for key, count in counts.items())
+
+    assert carried(counts) >= rate_rps * (1 - 1e-6)
+    for key, count in counts.items():
+        if count > 0:
+            assert carried({**counts, key: count - 1}) < rate_rps or sum(counts.values()) == 1
+
+
+def test_replicas_that_gain_from_each_other_are_fewer() -> None:
+    chat = a_deployment(variants=[a_variant("h100")])
+    gaining = {chat.variants[0].key: an_option(chat.variants[0], capacity=CapacityTable((1, 4), (2.0, 10.0)))}
+    forecasts = {chat.key: a_forecast(chat, 10.0)}
+
+    allocation = allocate(Snapshot(NOW_S, (chat,), (a_pool("gpu-h100"),)), forecasts, gaining, {}, {})
+
+    # By a single replica's 2 req/s it would take five.
+    assert allocation.replicas[chat.variants[0].key] == 4
+    assert allocation.solver.gap_ratio == pytest.approx(0.0, abs=1e-6)

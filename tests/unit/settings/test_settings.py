@@ -169,6 +169,8 @@ def test_defaults_are_what_the_manual_says() -> None:
         "observe.pod_label": "pod",
         "observe.window_s": "60.0",
         "observe.timeout_s": "4.0",
+        "sizing.simulate": "True",
+        "sizing.cache_file": "",
         "leader.enabled": "True",
         "leader.lease_name": "plimsoll",
         "leader.lease_namespace": "plimsoll-system",

@@ -246,3 +246,16 @@ def test_nothing_is_predicted_before_the_first_request_or_outside_the_profile() 
 
     assert predict(profile, replace(forecast, tokens=None), slo, 1.0, 1) == ()
     assert predict(replace(profile, kv_cache_tokens=1000), forecast, slo, 1.0, 1) == ()
+
+
+def test_a_simulation_that_finds_no_safe_rate_says_what_requests_need() -> None:
+    # The estimate takes the limit for just within reach; the play knows that it is not.
+    chat = a_deployment(slo=(a_target(TTFT, 36.0),))
+    forecast = a_forecast(chat)
+    case = case_of(chat.variants[0].profile, MIX, chat.slo, forecast.burstiness)
+    seen = ((36.4, 37.0, 38.0, 39.0, 40.0, 41.0),)
+    simulated = {case: Capacity((1, 2), (0.0, 0.0), seen, 5.0, SizedBy.SIMULATION)}
+
+    option = size([chat], {chat.key: forecast}, simulated)[chat.variants[0].key]
+
+    assert _finding(option).message.startswith("slo ttft p95 is 36ms; h100 needs 37ms even for a lone request")

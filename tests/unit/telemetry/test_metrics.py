@@ -15,6 +15,7 @@ from plimsoll.domain import (
     LatencyComparison,
     LatencyMetric,
     LatencyObservation,
+    SizedBy,
     VariantPlan,
 )
 from plimsoll.telemetry import Metrics
@@ -111,6 +112,26 @@ def test_writes_are_counted_by_kind_and_verb() -> None:
     metrics.count_write("Deployment/scale", "patch")
     metrics.count_write("Deployment/scale", "patch")
     assert value(metrics, "plimsoll_api_writes_total", kind="Deployment/scale", verb="patch") == 2.0
+
+
+def test_it_is_told_what_safe_rates_stand_on() -> None:
+    metrics = shown(a_variant_plan("h100", sized_by=SizedBy.ESTIMATE), a_variant_plan("xeon"), a_variant_plan("l4"))
+    assert value(metrics, "plimsoll_sizing_options", sized_by="Estimate") == 1.0
+    assert value(metrics, "plimsoll_sizing_options", sized_by="Simulation") == 2.0
+    metrics.show(a_plan())
+    assert value(metrics, "plimsoll_sizing_options", sized_by="Simulation") == 0.0
+
+
+def test_simulations_are_counted_by_outcome_and_the_queue_is_read_when_scraped() -> None:
+    metrics, waiting = Metrics(), 0
+    metrics.simulations_waiting.set_function(lambda: waiting)
+    metrics.count_simulation("ok")
+    metrics.count_simulation("failed")
+    metrics.count_simulation("ok")
+    waiting = 7
+    assert value(metrics, "plimsoll_sizing_simulations_total", outcome="ok") == 2.0
+    assert value(metrics, "plimsoll_sizing_simulations_total", outcome="failed") == 1.0
+    assert value(metrics, "plimsoll_sizing_waiting") == 7.0
 
 
 class _Scraped(tuple[DeploymentPlan, ...]):

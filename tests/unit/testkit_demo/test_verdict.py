@@ -133,6 +133,20 @@ def test_the_first_look_with_the_mark_dates_the_stock_out() -> None:
 
 
 def test_predicted_and_observed_latencies_stand_side_by_side() -> None:
-    chat = {"predicted": {"ttft": "83.5ms", "tpot": "10.4ms"}, "observed": {"ttft": "59.6ms", "tpot": "-"}}
+    chat = {
+        "predicted": {"ttft": "83.5ms", "tpot": "10.4ms"},
+        "observed": {"ttft": "59.6ms", "tpot": "9.9ms"},
+        "by_users": {"ttft": "61.0ms", "tpot": "-"},
+    }
     told = sentences(replace(GOOD, latencies={"chat": {"h100": chat}}))
-    assert told[-1] == "  chat on h100: TTFT 83.5ms / 59.6ms, TPOT 10.4ms / -"
+    assert told[-1] == "  chat on h100: TTFT 83.5ms / 59.6ms (61.0ms), TPOT 10.4ms / 9.9ms (-)"
+
+
+def test_predictions_are_compared_with_what_was_seen_at_the_same_moment() -> None:
+    both = {"predicted": {"tpot": {"p95": "10ms"}}, "observed": {"tpot": {"p95": "12ms"}}}
+    variants = [{"name": "xeon", "ready": 1, **both}, {"name": "l4", "ready": 0, **both}]
+    status = {"variants": variants}
+    recording = Recording()
+    recording.add(Look(1.0, [{"metadata": {"name": "chat"}, "status": status}], [], {}, ""))
+    assert recording.pairs["chat", "xeon"] == {"tpot": [(10.0, 12.0)]}
+    assert recording.pairs["chat", "l4"] == {}
