@@ -2,9 +2,9 @@
 
 In: a row of `dialects`, the rate window and the names of the labels that the scrape configuration adds. Out: PromQL.
 One query holds all that demand needs, so that its parts are of one moment and either all there or not; the other holds
-observed latencies with the bounds of the histograms' buckets, and may be missing without harm. Each part carries its
-name in the label `plimsoll_signal`, and all but the bounds are aggregated by namespace, pod and model. Pure. Design
-section 4.
+observed latencies, which may be missing without harm, and the bounds of the buckets that they are read from. Each part
+carries its name in the label `plimsoll_signal`; all but the bounds are aggregated by namespace, pod and model. Pure.
+Design section 4.
 
 The rate window is one for all: completions are averaged over it, and growth of the requests in flight is taken between
 its two ends, so that arrivals = completions + growth holds exactly over the window, also while pods come and go, and

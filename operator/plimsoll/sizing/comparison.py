@@ -64,8 +64,8 @@ LARGEST_FACTOR = 2.0
 """A single look says at most that the engine is twice or half as fast; one hiccup must not weigh like ten minutes."""
 _METRICS_THAT_TEACH = (LatencyMetric.TPOT, LatencyMetric.E2E, LatencyMetric.TTFT)
 """The first of them that is observed. Time per token hangs on steps alone, the first token on queues and HTTP too."""
-_PACES = 49
-"""Tried over a range of four, 3% apart; between them the logarithms are interpolated."""
+_LOG_FACTOR_P = np.linspace(-math.log(LARGEST_FACTOR), math.log(LARGEST_FACTOR), 49)
+"""Factors that are tried, 3% apart; between them the logarithms are interpolated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +229,8 @@ def _comparison(sample: _Sample, present: _Present, share: float) -> Comparison:
     slo, observed_q = sample.slo, sample.observed_q
     metric = next(one for one in _METRICS_THAT_TEACH if any(slo[q].metric is one for q in observed_q))
     teachers = [q for q in observed_q if slo[q].metric is metric]
-    # From half to twice the profile's step times; the case has those of the correction in it.
-    log_pace_p = np.linspace(-math.log(LARGEST_FACTOR), math.log(LARGEST_FACTOR), _PACES)
-    pace_p = np.exp(log_pace_p) / sample.applied
+    # The case has the step times of the correction in it, from which the factor counts on.
+    pace_p = np.exp(_LOG_FACTOR_P) / sample.applied
 
     def predicted_ms_p(q: int, pace_p: Floats) -> Floats:
         """On an engine that takes so many times longer for each step than the case has it."""
@@ -244,8 +243,9 @@ def _comparison(sample: _Sample, present: _Present, share: float) -> Comparison:
         observed_ms = _as_far_as_known(observed_q[q], predicted_ms)
         return LatencyComparison(slo[q].metric, slo[q].quantile, predicted_ms, observed_ms, sample.rate_rps)
 
+    latencies_q = {q: compared(q, 1.0) for q in observed_q}
     log_factors = [
-        np.interp(math.log(compared(q, 1.0).observed_ms), np.log(predicted_ms_p(q, pace_p)), log_pace_p)
+        np.interp(math.log(latencies_q[q].observed_ms), np.log(predicted_ms_p(q, pace_p)), _LOG_FACTOR_P)
         for q in teachers
     ]
     log_factor = float(np.mean(log_factors))
@@ -255,7 +255,7 @@ def _comparison(sample: _Sample, present: _Present, share: float) -> Comparison:
         requests=sample.requests,
         log_factor=log_factor,
         teaching=compared(teachers[0], 1.0 / sample.applied),
-        latencies=tuple(compared(q, 1.0) for q in observed_q),
+        latencies=tuple(latencies_q.values()),
     )
 
 

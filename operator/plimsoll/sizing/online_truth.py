@@ -195,13 +195,10 @@ def _drift(profile: str, one: Correction, variant: str) -> str:
     # The mean began at no deviation; what it lacks since then is made up for.
     ratio = math.exp(one.log_ratio / -math.expm1(-one.usable_s / TIME_CONSTANT_S))
     minutes = min(one.usable_s, TIME_CONSTANT_S) / 60.0
-    if one.factor == 1.0:
-        goes_on = "it is sized by as it is"
-    else:
-        goes_on = f"until then its step times count {one.factor:g} times"
     return (
         f"{variant}: profile {profile} predicts {seen.metric.value.upper()} p{seen.quantile * 100:g} "
         f"{seen.predicted_ms:.0f}ms at {seen.rate_per_replica_rps:.1f} req/s a replica, requests see "
         f"{seen.observed_ms:.0f}ms ({ratio:.2f}x over the last {minutes:.0f} min): measure it again with "
-        f"`plimsoll profile fit`, or correct its spec.coefficients; {goes_on}"
+        f"`plimsoll profile fit`, or correct its spec.coefficients; until then its step times "
+        f"count {one.factor:g} times"
     )
