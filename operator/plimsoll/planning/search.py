@@ -39,7 +39,8 @@ def best_plan(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLim
             break
         wanted = programme.replicas_of(solved.values)
         found = assess(problem, wanted)
-        mended = found if _all_seated(found, wanted) else assess(problem, fill_up(problem, wanted))
+        # With what did not find a seat made up for elsewhere, and without what the solver's tolerance left too much.
+        mended = assess(problem, fill_up(problem, wanted))
         candidates += [found, mended]
         if any(_is_close(plan, solved, tried, limits) for plan in (found, mended) if plan.missed <= found.missed):
             break
@@ -52,10 +53,6 @@ def best_plan(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLim
         candidates = [assess(problem, fill_up(problem, {}))]
     best = min((repaired, *candidates), key=lambda candidate: candidate.rank)
     return best, _report(best, replace(first, seconds=seconds), problem.usd_per_unit)
-
-
-def _all_seated(found: Assessment, wanted: Mapping[VariantKey, int]) -> bool:
-    return all(found.placed[key] >= count for key, count in wanted.items())
 
 
 def _is_close(plan: Assessment, solved: Solved, problem: Problem, limits: SolveLimits) -> bool:

@@ -42,7 +42,9 @@ def simulate_with_trials(case: Case) -> tuple[Capacity, Mapping[int, Trial]]:
     for replicas in TABLE:
         guess_per_ms = per_replica_per_ms * replicas
         trials[replicas] = Trial(case, replicas, requests_for(case, replicas, guess_per_ms), guess_per_ms)
-        rate_per_ms = safe_rate_per_ms(case, replicas, guess_per_ms)
+        # Where one replica fails with hardly anything to do, it is not for want of others.
+        hopeless = bool(rates_per_ms) and rates_per_ms[0] <= 0.0
+        rate_per_ms = 0.0 if hopeless else safe_rate_per_ms(case, replicas, guess_per_ms)
         # More replicas never carry less: what one more adds is at least nothing.
         rates_per_ms.append(max(rate_per_ms, rates_per_ms[-1] if rates_per_ms else 0.0))
         if rate_per_ms > 0.0:
