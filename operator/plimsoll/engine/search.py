@@ -7,7 +7,7 @@ same answer on every machine.
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -17,9 +17,9 @@ from plimsoll.engine.case import Case
 from plimsoll.engine.questions import Physics
 from plimsoll.engine.serving import Latencies, Requests, Router, serve
 from plimsoll.engine.surrogate import MAX_LOAD_RATIO
-from plimsoll.engine.workload import Lengths, Timeline
+from plimsoll.engine.workload import Lengths, Timeline, stratified_normals
 
-KERNEL_VERSION = 1
+KERNEL_VERSION = 2
 """Raise it with every change, here, in the kernel or in what sizing makes of it, after which a case may have another
 answer: answers outlive the process."""
 
@@ -36,7 +36,7 @@ _TURNOVERS = 10
 """Requests played for every slot there is, so that also many slots have been filled and left a few times."""
 _WIDER = 1.06
 """First step of the search away from its guess, which is right within a few percent as a rule."""
-_MANY_REPLICAS = 4
+_SEVERAL_REPLICAS = 2
 _PRECISION = 0.003
 """Half the width of the interval in which the search ends; the sampling error of 40,000 requests is larger."""
 CLOSE_ENOUGH = 0.004
@@ -77,14 +77,14 @@ class Trial:
 
     @cached_property
     def _drawn(self) -> tuple[Requests, Floats]:
-        rng = np.random.default_rng(self.seed + 1)
+        prompt_i, output_i, draws_i = _normals_and_draws(self.requests, self.seed + 1)
         # What does not fit into the cache is refused by engines; the others are what latencies are promised for.
         room = self.case.replica.kv_cache_tokens
         longest_prompt = max(1, min(room - 1, _longest(self.case.prompts)))
-        prompts_i = self.case.prompts.drawn(self.requests, rng, longest_prompt)
+        prompts_i = self.case.prompts.whole(prompt_i, longest_prompt)
         longest_output = max(1, min(room - 1, _longest(self.case.outputs)))
-        outputs_i = np.minimum(self.case.outputs.drawn(self.requests, rng, longest_output), room - prompts_i)
-        return Requests(np.empty(0), prompts_i, outputs_i), rng.random(self.requests)
+        outputs_i = np.minimum(self.case.outputs.whole(output_i, longest_output), room - prompts_i)
+        return Requests(np.empty(0), prompts_i, outputs_i), draws_i
 
     def latencies(self, rate_per_ms: float) -> Latencies:
         """What the requests see at that rate, without those of the start."""
@@ -169,8 +169,8 @@ def _bracket(trial: Trial, guess_per_ms: float) -> tuple[tuple[float, float], tu
 def requests_for(case: Case, replicas: int, rate_per_ms: float) -> int:
     """How many requests to play: enough for the SLO's quantiles, for full slots to turn over, and to see bursts."""
     tail = any(target.quantile > _TAIL_QUANTILE for target in case.slo)
-    # Many replicas even out what a single one meets by chance.
-    count = (TAIL_REQUESTS if tail else REQUESTS) // (1 if replicas < _MANY_REPLICAS else 2)
+    # Several replicas even out what a single one meets by chance.
+    count = (TAIL_REQUESTS if tail else REQUESTS) // (1 if replicas < _SEVERAL_REPLICAS else 2)
     count = max(count, _TURNOVERS * replicas * case.replica.max_sequences)
     if not case.burstiness.is_steady:
         longest_ms = 1000.0 * case.burstiness.window_s * 4.0 ** len(case.burstiness.slower_cv2)
@@ -187,6 +187,13 @@ def _quantile_ms(seen: Latencies, metric: LatencyMetric, quantile: float) -> flo
     if metric is LatencyMetric.TPOT:
         values_i = values_i[np.isfinite(values_i)]
     return float(np.quantile(values_i, quantile)) if values_i.size else 0.0
+
+
+@lru_cache(maxsize=8)
+def _normals_and_draws(count: int, seed: int) -> tuple[Floats, Floats, Floats]:
+    """The same for every case of so many requests, and dear to draw."""
+    rng = np.random.default_rng(seed)
+    return stratified_normals(count, rng), stratified_normals(count, rng), rng.random(count)
 
 
 def _longest(lengths: Lengths) -> int:

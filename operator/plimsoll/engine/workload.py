@@ -52,15 +52,24 @@ class Lengths:
         return self.mean * np.exp(sigma * normal_i - sigma**2 / 2.0)
 
     def drawn(self, count: int, rng: np.random.Generator, longest: int) -> Ints:
-        """So many lengths of at least one token and at most `longest`, as whole numbers around the mean.
+        """So many lengths of at least one token and at most `longest`, as whole numbers around the mean."""
+        return self.whole(stratified_normals(count, rng), longest)
 
-        One from each of `count` equally likely strata, in random order: few of them have the moments of many.
-        """
-        # Loaded where something is drawn: it takes half a second, which estimates and most commands need not wait for.
-        from scipy.special import ndtri
+    def whole(self, normal_i: Floats, longest: int) -> Ints:
+        """The lengths that belong to values of the standard normal distribution, as whole numbers."""
+        return np.clip(np.rint(self.at(normal_i)), 1, longest).astype(np.int64)
 
-        whole_i = np.rint(self.at(ndtri((rng.permutation(count) + 0.5) / count)))
-        return np.clip(whole_i, 1, longest).astype(np.int64)
+
+def stratified_normals(count: int, rng: np.random.Generator) -> Floats:
+    """Standard normal values, one from each of `count` equally likely strata, in random order.
+
+    Few of them have the moments of many.
+    """
+    # Loaded where something is drawn: it takes half a second, which estimates and most commands need not wait for.
+    from scipy.special import ndtri
+
+    normals_i: Floats = ndtri((rng.permutation(count) + 0.5) / count)
+    return normals_i
 
 
 def burstiness_of_counts(counts_k: Floats, window_s: float) -> Burstiness:

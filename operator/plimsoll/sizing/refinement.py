@@ -13,8 +13,6 @@ from plimsoll.sizing.estimate import estimates
 from plimsoll.sizing.options import Simulated
 from plimsoll.sizing.refusals import outside_range
 
-_UNUSED_WEIGHT = 0.05
-"""Of a variant that the plan does not use, against one that it does: a better answer may bring it in. A guess."""
 _DOUBTFUL_WEIGHT = 4.0
 """How much more an answer matters that the estimate says it cannot be trusted with. A guess."""
 
@@ -29,22 +27,22 @@ def to_simulate(snapshot: Snapshot, plan: Plan, simulated: Simulated, used_only:
         used_only: leave out variants that the plan has no replica of.
     """
     weights: dict[Case, float] = {}
-    for case, weight in _weighed(snapshot, plan, used_only):
+    used: set[Case] = set()
+    for case, usd_per_hour, is_used in _weighed(snapshot, plan, used_only):
         if case not in simulated:
-            weights[case] = weights.get(case, 0.0) + weight
+            weights[case] = weights.get(case, 0.0) + usd_per_hour
+            used |= {case} if is_used else set()
     found = estimates(list(weights))
-    ranked = sorted(
-        (
-            (-(weight * (_DOUBTFUL_WEIGHT if found[case].doubtful else 1.0)), place, case)
-            for place, (case, weight) in enumerate(weights.items())
-        ),
-        key=lambda one: one[:2],
-    )
-    return tuple(case for _, _, case in ranked)
+
+    def rank(case: Case) -> tuple[bool, float]:
+        # What runs comes first; of what does not, a better answer may bring it in.
+        return case not in used, -weights[case] * (_DOUBTFUL_WEIGHT if found[case].doubtful else 1.0)
+
+    return tuple(sorted(weights, key=rank))
 
 
-def _weighed(snapshot: Snapshot, plan: Plan, used_only: bool) -> Iterator[tuple[Case, float]]:
-    """Every case with the money that hangs on it: what its deployment costs, shared by replicas."""
+def _weighed(snapshot: Snapshot, plan: Plan, used_only: bool) -> Iterator[tuple[Case, float, bool]]:
+    """Every case with the money that hangs on it, and whether the plan uses it: its replicas' share, else all of it."""
     planned = {one.key: one for one in plan.deployments}
     for deployment in snapshot.deployments:
         told = planned.get(deployment.key)
@@ -64,5 +62,5 @@ def _weighed(snapshot: Snapshot, plan: Plan, used_only: bool) -> Iterator[tuple[
                     told.forecast.burstiness,
                     plan.corrections,
                 )
-                share = targets.get(variant.key, 0) / running if running else 0.0
-                yield case, usd_per_hour * max(share, _UNUSED_WEIGHT)
+                target = targets.get(variant.key, 0)
+                yield case, usd_per_hour * (target / running if target else 1.0), target > 0

@@ -119,7 +119,7 @@ def test_requests_that_do_not_fit_the_cache_are_cut(kv_cache_tokens: int) -> Non
     assert _rate(a_case(a_target(TTFT, 60_000.0), replica=small), requests=2_000) > 0.0
 
 
-# 40,000 requests as a rule, 60,000 for tails, half of it for four replicas or more; 10 for each slot; 200 windows of a
+# 40,000 requests as a rule, 60,000 for tails, half of it for two replicas or more; 10 for each slot; 200 windows of a
 # wandering rate; 400,000 at most.
 @pytest.mark.parametrize(
     ("case", "replicas", "expected"),
