@@ -46,8 +46,9 @@ LOWEST_LOAD = 1e-3
 """Of capacity; with few slots requests are alone there, as far as a quantile can tell."""
 _AMPLE_ROOM = 2.0
 _MOST_SLOTS_PLAYED = 100
-"""With a KV cache of twice what may run, or more slots than that, the formula for the capacity is right within a percent:
-played against it, it is 60% too high where one request and two thirds of another fit, 6% at eight, 1% at eighty."""
+"""With a KV cache of twice what may run, or more slots than that, the formula for the capacity is right within a
+percent. Held against what is played, it is 60% too high where one request and two thirds of another fit, 6% where
+eight do, 1% where eighty do."""
 _ROUNDS_PLAYED = 100
 """Requests for each slot, and never fewer than for ten slots: how they fit is then told within a percent."""
 _SEED = 20_260_101
