@@ -42,8 +42,10 @@ class Report:
 
     @property
     def passes(self) -> bool:
-        """Whether the SLO can be kept, at every rate that was asked about."""
-        return self.reachable and (not self.asked or all(load.holds for load in self.loads))
+        """Whether the operator would run it: the SLO can be kept, at every rate that was asked about, by requests that
+        the profile can tell about."""
+        within = self.answers.outside_validity is None
+        return within and self.reachable and (not self.asked or all(load.holds for load in self.loads))
 
 
 # --- Sentences -------------------------------------------------------------------------------------------------------
@@ -171,7 +173,7 @@ def _estimate(answers: ProfileLoads) -> str:
     if quick_rps <= 0.0:
         return "no rate is safe"
     compared = f" ({quick_rps / exact_rps - 1.0:+.1%} against the simulation)" if exact_rps > 0.0 else ""
-    doubt = "; marked as doubtful, so the simulation is waited for" if answers.estimated.doubtful else ""
+    doubt = "; marked as doubtful, so it is among the first to be simulated" if answers.estimated.doubtful else ""
     return f"{_rate(quick_rps)} req/s{compared}{doubt}"
 
 

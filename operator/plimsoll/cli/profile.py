@@ -100,7 +100,7 @@ def _pairs(only: Sequence[str]) -> dict[str, str]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text()
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableMeasurements(f"{file} cannot be read: {error}") from error
 

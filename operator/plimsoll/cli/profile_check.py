@@ -71,7 +71,8 @@ def check(
     """Show whether a ServingProfile keeps an SLO: latencies and cost by load, and the safe rate.
 
     The figures are the operator's own: the same simulation of every engine step sizes what it scales. Ends with 1 when
-    the SLO is missed at a --rate, or cannot be met even by a lone request; with 2 when the input cannot be read.
+    the SLO is missed at a --rate, cannot be met even by a lone request, or the requests are outside of what the profile
+    can tell about; with 2 when the input cannot be read.
     """
     manifest = check_inputs.served_profile(profile, name)
     mix, guessed = check_inputs.token_mix(prompt, generated)

@@ -92,7 +92,7 @@ class ProfileLoads:
     @property
     def completed_rps(self) -> float:
         """What one replica completes at most, whatever the latency; no higher rate is ever safe."""
-        return MAX_LOAD_RATIO * self._trial.capacity_per_ms * 1000.0 / self.question.replicas
+        return MAX_LOAD_RATIO * self._trial.completes_per_ms * 1000.0 / self.question.replicas
 
     @cached_property
     def estimated(self) -> Capacity:

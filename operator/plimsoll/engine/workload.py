@@ -21,6 +21,10 @@ instead, 7 of 39 questions about recorded requests are answered more than 5% too
 benchmarks/calibration/recorded.py)."""
 _FEWEST_COUNTS = 8
 _FEWEST_WINDOWS = 64
+_MOST_WINDOWS = 200_000
+"""More are drawn only where the longest would not be seen so often as below. A slow replica's requests take months to
+play, whose seconds need 300 MB and 20 s to draw; windows repeat instead."""
+_LONGEST_WINDOWS = 200
 _SLOWEST_PACE = 1e-6
 """A window without any arrivals still passes."""
 
@@ -170,7 +174,8 @@ def _levels(burstiness: Burstiness) -> tuple[list[float], list[float]]:
 
 def _paces(windows_s: list[float], cv2s: list[float], span_s: float, rng: np.random.Generator) -> Floats:
     """The product of Gamma paces, one level a window length, with a mean of 1 over the span."""
-    count = max(_FEWEST_WINDOWS, math.ceil(span_s / windows_s[0]))
+    most = max(_MOST_WINDOWS, _LONGEST_WINDOWS * _LEVEL_FACTOR ** (len(windows_s) - 1))
+    count = min(max(_FEWEST_WINDOWS, math.ceil(span_s / windows_s[0])), most)
     # Loaded where something is drawn, as above.
     from scipy.special import gammaincinv
 

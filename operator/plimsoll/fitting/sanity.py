@@ -47,6 +47,11 @@ def _check_enough(observations: Sequence[Observation]) -> None:
             f"{figures} figure is too few, at least {_LEAST} are needed: measure at several loads or batch sizes, and"
             " at two prompt lengths"
         )
+    if len(observations) == 1:
+        raise UnusableMeasurements(
+            f"{observations[0].where} is the only measurement, so that none is left to tell the fit's error by: measure"
+            " at several loads or batch sizes, and at two prompt lengths"
+        )
 
 
 def _figures(observation: Observation) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ is a warning and no more: what is missing is simulated anew.
 
 import logging
 import math
-import os
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,14 +101,22 @@ class KeptAnswers:
         return self._lines >= _ROOM * self._bound
 
     def _write_anew(self, known: Mapping[Case, Capacity]) -> None:
-        beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
-            beside.write_bytes(b"".join(_line(case, capacity) for case, capacity in known.items()))
-            beside.replace(self._file)
+            self._replace_by(b"".join(_line(case, capacity) for case, capacity in known.items()))
         except OSError as error:
             self._give_up(f"it cannot be written anew: {error}")
             return
         self._lines, self._unfinished = len(known), False
+
+    def _replace_by(self, text: bytes) -> None:
+        # A name that nobody else has: processes in two containers may share the volume and the process id.
+        beside = self._file.with_name(f"{self._file.name}.{uuid.uuid4().hex}")
+        try:
+            beside.write_bytes(text)
+            beside.replace(self._file)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
 
     def _give_up(self, why: str) -> None:
         self._usable = False

@@ -93,7 +93,8 @@ def learn(
             looks[variant.profile.name].append(compared[variant.key])
             windows_s[variant.profile.name] = deployment.demand.window_s
     corrections = {
-        name: _learned(one, looks[name], min(now_s - one.at_s, windows_s.get(name, 0.0)), now_s)
+        # Where the clock was set back nothing has passed: time that runs backwards would teach the opposite.
+        name: _learned(one, looks[name], max(0.0, min(now_s - one.at_s, windows_s.get(name, 0.0))), now_s)
         for name, one in before.items()
     }
     kept = {

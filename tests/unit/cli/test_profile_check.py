@@ -287,3 +287,10 @@ def test_the_page_stands_alone_and_escapes_what_a_profile_says(tmp_path: Path) -
 
 def test_a_page_that_cannot_be_written_is_bad_input(profile: Path, tmp_path: Path) -> None:
     assert "--html" in refused(profile, *MIX, *SLO, "--rate", "1", "--html", str(tmp_path / "no" / "page.html"))
+
+
+def test_requests_that_the_operator_would_refuse_do_not_pass(profile: Path) -> None:
+    # Prompts were measured up to 512 tokens.
+    result = check(profile, *SLO, "--prompt-tokens", "600/600", "--output-tokens", "16/16", "--rate", "0.1")
+    assert "OUTSIDE THE PROFILE'S RANGE" in result.stdout
+    assert result.exit_code == 1

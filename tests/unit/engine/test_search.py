@@ -62,13 +62,22 @@ def test_what_a_lone_request_misses_has_no_safe_rate(target: LatencyTarget) -> N
 @pytest.mark.parametrize("guess_per_ms", [1e-6, 1.0])
 def test_the_loosest_slo_still_leaves_a_queue_that_settles(metric: LatencyMetric, guess_per_ms: float) -> None:
     case = a_case(a_target(metric, 1e12))
-    capacity_per_ms = Trial(case, 1, FEW).capacity_per_ms
-    assert _rate(case, guess_per_ms=guess_per_ms) == pytest.approx(MAX_LOAD_RATIO * capacity_per_ms)
+    completes_per_ms = Trial(case, 1, FEW).completes_per_ms
+    assert _rate(case, guess_per_ms=guess_per_ms) == pytest.approx(MAX_LOAD_RATIO * completes_per_ms)
+
+
+@pytest.mark.parametrize(("kv_cache_tokens", "fit"), [(10_000, 1), (17_000, 2)])
+def test_no_more_is_safe_than_is_completed_where_few_requests_fit_the_cache(kv_cache_tokens: int, fit: int) -> None:
+    # 6,000 tokens a request. The time per output token never shows the queue that grows while nothing more fits.
+    small = replace(L4, kv_cache_tokens=kv_cache_tokens)
+    case = a_case(a_target(TPOT, 1e6), replica=small, prompts=Lengths(4e3, 4e3), outputs=Lengths(2e3, 2e3))
+    alone_ms = Trial(case, 1, 100).latencies(1e-9).e2e_ms_i.max()
+    assert 0.0 < _rate(case, guess_per_ms=1e-4, requests=1_000) < fit / alone_ms
 
 
 def test_outputs_of_one_token_have_no_time_between_tokens_to_break() -> None:
     case = a_case(a_target(TPOT, 1.0), outputs=Lengths(1.0, 1.0))
-    assert _rate(case) == pytest.approx(MAX_LOAD_RATIO * Trial(case, 1, FEW).capacity_per_ms)
+    assert _rate(case) == pytest.approx(MAX_LOAD_RATIO * Trial(case, 1, FEW).completes_per_ms)
 
 
 @pytest.mark.parametrize("replica", [L4, XEON])

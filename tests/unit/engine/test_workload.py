@@ -93,3 +93,12 @@ def test_traffic_played_from_what_was_measured_wanders_at_least_as_much_on_every
 @pytest.mark.parametrize("counts", [[], [3.0] * 7, [0.0] * 20])
 def test_too_little_to_tell_bursts_is_poisson(counts: list[float]) -> None:
     assert burstiness_of_counts(np.array(counts), 15.0).is_steady
+
+
+def test_bursts_at_a_slow_replica_are_drawn_for_some_days_and_repeat_for_months() -> None:
+    # 40,000 requests at one in five minutes take 139 days: 12.8 million windows of 0.94 s.
+    months = Timeline.drawn(40_000, Burstiness(0.4, 15.0), np.random.default_rng(1), span_s=1.2e7)
+    assert months.pace_k.size == 200_000
+    arrivals = months.arrivals_ms(40_000 / 1.2e10)
+    assert arrivals[-1] == pytest.approx(1.2e10, rel=0.01)
+    assert (np.diff(arrivals) >= 0.0).all()

@@ -163,6 +163,16 @@ def test_vllm_with_everything_sent_at_once_is_refused() -> None:
     assert read_as(json.dumps(a_vllm_run(request_rate="inf", max_concurrency=16)))
 
 
+def test_vllm_with_an_endless_rate_as_a_number_is_refused_too() -> None:
+    with pytest.raises(UnusableMeasurements, match="every request at once"):
+        read_as(json.dumps(a_vllm_run(request_rate=float("inf"), max_concurrency=None)))
+
+
+def test_a_mark_at_the_start_of_a_file_is_no_part_of_it() -> None:
+    for text in (LOAD_POINTS, json.dumps(a_vllm_run())):
+        assert read_as("\ufeff" + text) == read_as(text)
+
+
 def test_llama_bench_json_gives_prompt_passes_and_single_steps() -> None:
     """512 tokens at 256/s take 2 s; 25 tokens/s are 40 ms a step, on average half of 128 tokens after 4096."""
     tests = [a_llama_test(n_prompt=512, avg_ts=256.0), a_llama_test(n_gen=128, n_depth=4096)]
@@ -223,6 +233,11 @@ def test_an_invalid_mlperf_run_is_refused() -> None:
         (SPLITWISE.replace("h100,512,8", "a100,512,8"), r"2 different hardware values.*--only 'hardware=a100'"),
         ("one,two\n1,2\n", "none of the formats known: guidellm, vllm-bench"),
         ("  \n", "file is empty"),
+        ("\ufeff", "file is empty"),
+        ("x" * 200_000, "none of the formats known"),
+        (LOAD_POINTS.replace("11,55", f"{'1' * 200_000},55"), "file is no table that can be read: .*limit"),
+        ("[" * 100_000, "none of the formats known"),
+        (json.dumps(a_vllm_run(median_tpot_ms=10**400)), r"file: median_tpot_ms is 10+: write a number"),
         (json.dumps(a_vllm_run(median_tpot_ms=-1)), r"file: median_tpot_ms is -1"),
         (json.dumps([a_llama_test(n_prompt=512, avg_ts=0)]), "test 1 has no avg_ts"),
         (MLPERF_SUMMARY.replace("60000000\n", "soon\n"), r"line 14: Mean Time per Output Token.*'soon'"),

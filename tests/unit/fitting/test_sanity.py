@@ -41,6 +41,11 @@ def test_one_figure_is_too_few() -> None:
         fit(static_batches()[:1])
 
 
+def test_one_load_point_is_too_few_although_it_says_two_things() -> None:
+    with pytest.raises(UnusableMeasurements, match=r"line 7 is the only measurement.*several loads"):
+        fit([point()])
+
+
 def test_the_same_measurement_again_and_again_is_refused() -> None:
     with pytest.raises(UnusableMeasurements, match=r"batch 4 and all others are the same measurement"):
         fit([a_decode_step(4, 100)] * 5)

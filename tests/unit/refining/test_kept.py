@@ -1,6 +1,7 @@
 """Answers outlive the process exactly; a file that is broken, foreign, too large or read-only does no harm."""
 
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +111,26 @@ def test_a_file_twice_the_bound_is_written_anew_with_what_is_known(file: Path) -
     assert len(file.read_text().splitlines()) == 2
     assert KeptAnswers(file, 2).load() == known
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_two_containers_with_one_process_id_write_anew_apart(file: Path) -> None:
+    known = {a_case(1): an_answer(1.0)}
+    kept = keep(file, 1, 2, bound=1)
+    # What the other one has begun to write.
+    other = file.with_name(f"{file.name}.{os.getpid()}")
+    other.write_bytes(b"half a li")
+    kept.add(a_case(1), an_answer(1.0), known)
+    assert KeptAnswers(file, 1).load() == known
+    assert other.read_bytes() == b"half a li"
+
+
+def test_what_cannot_take_the_files_place_leaves_nothing_behind(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kept = keep(file, 1, 2, bound=1)
+    file.unlink()
+    (file / "something").mkdir(parents=True)
+    kept.add(a_case(3), an_answer(), {a_case(3): an_answer()})
+    assert list(file.parent.iterdir()) == [file]
+    assert "cannot be written anew" in caplog.text
 
 
 def test_a_file_that_is_too_large_from_the_start_is_written_anew(file: Path) -> None:

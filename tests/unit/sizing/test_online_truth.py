@@ -123,6 +123,19 @@ def test_the_factor_in_use_moves_in_steps_and_seldom() -> None:
     assert all(one / STEP == pytest.approx(round(one / STEP)) for one in seen)
 
 
+def test_a_clock_that_is_set_back_teaches_nothing() -> None:
+    trial = Trial(pace=1.1)
+    before = trial.run(60.0).corrections[PROFILE]
+    # The next look is of ten minutes ago, by pods that have been ready for long.
+    trial.now_s -= 600.0
+    snapshot = trial.snapshot()
+    after = learn(
+        snapshot, {one.key: a_forecast(one) for one in snapshot.deployments}, trial.memory, PLAYED
+    ).corrections
+    assert after[PROFILE].log_factor == before.log_factor
+    assert after[PROFILE].usable_s == before.usable_s
+
+
 def test_after_the_cause_is_gone_the_correction_goes_back() -> None:
     trial = Trial(pace=1.15)
     assert factor(trial.run(120.0)) > 1.1

@@ -43,6 +43,8 @@ def read(file: str, text: str, given: Given, form: str | None = None) -> tuple[O
     Raises:
         UnusableMeasurements: nobody recognises it, or a line of it cannot be read.
     """
+    # The mark that some tools begin their files with is no part of what they say.
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise UnusableMeasurements(f"{file} is empty: name a file with measurements")
     for reader in READERS:

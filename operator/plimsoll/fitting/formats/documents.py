@@ -14,6 +14,8 @@ def parsed(text: str) -> Any:
         return None
     try:
         return json.loads(text)
+    except RecursionError:
+        return None
     except ValueError:
         pass
     try:

@@ -47,7 +47,7 @@ def number(value: object, where: str, zero: bool = False) -> float:
     """The value as a finite number above zero (or, if allowed, at zero); raises UnusableMeasurements otherwise."""
     try:
         amount = float(value)  # type: ignore[arg-type]  # whatever a file holds; what is no number raises
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UnusableMeasurements(f"{where} is {value!r}: write a number") from None
     if not math.isfinite(amount) or amount < 0.0 or (amount == 0.0 and not zero):
         raise UnusableMeasurements(
@@ -58,8 +58,12 @@ def number(value: object, where: str, zero: bool = False) -> float:
 
 def columns(text: str) -> frozenset[str]:
     """The names in the first line."""
-    first = text.lstrip("\ufeff").splitlines()[0] if text.strip() else ""
-    return frozenset(name.strip().lower() for name in next(csv.reader([first]), []))
+    first = text.splitlines()[0] if text.strip() else ""
+    try:
+        return frozenset(name.strip().lower() for name in next(csv.reader([first]), []))
+    except csv.Error:
+        # A line that is too long for a table is the first one of something else.
+        return frozenset()
 
 
 def rows(file: str, text: str, only: Mapping[str, str]) -> tuple[Row, ...]:
@@ -88,12 +92,19 @@ def rows(file: str, text: str, only: Mapping[str, str]) -> tuple[Row, ...]:
 
 
 def _all_rows(file: str, text: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text.lstrip("\ufeff")))
+    reader = csv.reader(io.StringIO(text))
     header = [name.strip().lower() for name in next(reader, [])]
-    for cells in reader:
+    for cells in _lines(file, reader):
         where = f"{file} line {reader.line_num}"
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
             raise UnusableMeasurements(f"{where} has {len(cells)} cells, the header {len(header)}: mend the line")
         yield Row(where, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
+
+
+def _lines(file: str, lines: Iterator[list[str]]) -> Iterator[list[str]]:
+    try:
+        yield from lines
+    except csv.Error as error:
+        raise UnusableMeasurements(f"{file} is no table that can be read: {error}") from error

@@ -60,9 +60,9 @@ def _point(run: Mapping[str, Any], where: str, given: Given) -> LoadPoint:
 
 
 def _asked_rate(run: Mapping[str, Any]) -> float:
-    """In requests per second; the file holds "inf" as text. A missing one is no reason to refuse."""
+    """In requests per second; vLLM writes "inf" as text, others as a number. A missing one is no reason to refuse."""
     asked = run.get("request_rate")
-    return math.inf if asked == "inf" else 0.0
+    return math.inf if asked in ("inf", math.inf) else 0.0
 
 
 def _deviation(lengths: object) -> float:
