@@ -61,7 +61,7 @@ def decide(
     remembered = remember_demand(snapshot, memory)
     forecasts = forecast(snapshot, remembered)
     truth = learn(snapshot, forecasts, memory, simulated)
-    options = size(snapshot.deployments, forecasts, simulated, truth.factors)
+    options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains)
     stock_outs = mark_stock_outs(snapshot, memory)
     allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
     rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
@@ -100,6 +100,7 @@ def decide(
             unknown_since_s=remembered.unknown_since_s,
             corrections=truth.corrections,
             ready=truth.ready,
+            gains=gains,
         ),
     )
 

@@ -754,6 +754,15 @@ class ReadyCount(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Gain:
+    """What the last simulation of a variant said, over what one replica had been estimated to carry."""
+
+    replicas: tuple[int, ...]
+    ratios: tuple[float, ...]
+    """By number of replicas: what they carry together."""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """All that one tick hands to the next; an empty one is a fresh start and is always safe."""
 
@@ -768,6 +777,7 @@ class Memory:
     corrections: Mapping[str, Correction] = field(default_factory=dict)
     """By profile."""
     ready: Mapping[VariantKey, ReadyCount] = field(default_factory=dict)
+    gains: Mapping[VariantKey, Gain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ soon as it is there.
 
 - ``token_mix``: the mix to size for, rounded.
 - ``cases``: what a variant asks of the engine.
-- ``estimate``, ``simulate``: the two answers; ``capacity``: what an answer is.
+- ``estimate``, ``simulate``: the two answers; ``capacity``: what an answer is; ``carrying_over``: what the second says
+  of a question that has changed since.
 - ``refinement``: what to simulate next.
 - ``comparison``, ``online_truth``: what requests see against what was predicted; profiles are corrected by it.
 - ``refusals``: why there is no safe rate, in words.

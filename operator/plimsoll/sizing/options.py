@@ -7,6 +7,7 @@ every variant; predicted latencies. What was simulated counts, the rest is estim
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from plimsoll.domain import (
     POISSON,
@@ -14,6 +15,7 @@ from plimsoll.domain import (
     CapacityTable,
     Deployment,
     Forecast,
+    Gain,
     LatencyObservation,
     LatencyTarget,
     ObjectKey,
@@ -27,6 +29,7 @@ from plimsoll.domain import (
 from plimsoll.engine.case import Case
 from plimsoll.sizing import refusals
 from plimsoll.sizing.capacity import Capacity
+from plimsoll.sizing.carrying_over import NO_GAINS, Gains, carried_over, gains_after
 from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, overhead_ms
 from plimsoll.sizing.estimate import estimates
 from plimsoll.sizing.token_mix import DEFAULT_MIX, LIGHTEST_MIX
@@ -37,12 +40,20 @@ Simulated = Mapping[Case, Capacity]
 NOTHING_SIMULATED: Simulated = {}
 
 
+class Sized(NamedTuple):
+    """What every variant offers, and what to remember of simulations for when their questions change."""
+
+    options: Mapping[VariantKey, Option]
+    gains: Gains
+
+
 def size(
     deployments: Sequence[Deployment],
     forecasts: Mapping[ObjectKey, Forecast],
     simulated: Simulated = NOTHING_SIMULATED,
     corrections: Corrections = NO_CORRECTIONS,
-) -> Mapping[VariantKey, Option]:
+    last_gains: Gains = NO_GAINS,
+) -> Sized:
     """What every variant offers, all of them worked out at once.
 
     As long as no request was seen, a guessed mix stands in; where that breaks the SLO, a request of one token does, so
@@ -53,9 +64,10 @@ def size(
         forecasts: one for each of them; only its token mix and burstiness are read.
         simulated: what has been simulated so far.
         corrections: how much slower than their profiles engines are.
+        last_gains: as returned last time.
 
     Returns:
-        An option for each variant. Its capacity is 0 exactly where it has a finding.
+        An option for each variant, whose capacity is 0 exactly where it has a finding; and what to remember.
     """
     questions = [
         _Question.of(deployment, variant, forecasts[deployment.key], corrections)
@@ -65,7 +77,13 @@ def size(
     asked = [case for question in questions for case in question.cases]
     answers = estimates([case for case in asked if case not in simulated])
     answers |= {case: simulated[case] for case in asked if case in simulated}
-    return {question.variant.key: question.option(answers) for question in questions}
+    gains = gains_after(
+        ((question.variant.key, question.cases[0]) for question in questions if question.cases), simulated, last_gains
+    )
+    options = {
+        question.variant.key: question.option(answers, gains.get(question.variant.key)) for question in questions
+    }
+    return Sized(options, gains)
 
 
 def predict(
@@ -121,7 +139,7 @@ class _Question:
         )
         return cls(deployment, variant, cases, found[-1][2])
 
-    def option(self, answers: Mapping[Case, Capacity]) -> Option:
+    def option(self, answers: Mapping[Case, Capacity], gain: Gain | None) -> Option:
         key = self.variant.key
         if not self.cases:
             nothing = CapacityTable((1,), (0.0,))
@@ -129,6 +147,8 @@ class _Question:
             return Option(key, nothing, (), SizedBy.ESTIMATE, finding)
         tried = [answers[case] for case in self.cases]
         best = next((answer for answer in tried if answer.rate_rps[-1] > 0.0), tried[-1])
+        if best.sized_by is SizedBy.ESTIMATE:
+            best = carried_over(best, gain)
         kept_ratio = 1.0 - self.deployment.policy.headroom_ratio
         slo = self.deployment.slo
         unloaded = _observations(self.variant.profile, slo, best.unloaded_ms)

@@ -8,6 +8,7 @@ import pytest
 from plimsoll.domain import (
     CapacityTable,
     Finding,
+    Gain,
     LatencyMetric,
     LatencyTarget,
     Option,
@@ -34,7 +35,7 @@ SLOW_LAW = StepTime(50.0, 0.5, 0.5, 0.001)
 
 def _option(profile: Profile | None = None, tokens: TokenMix | None = MIX, **overrides: Any) -> Option:
     deployment = a_deployment(variants=[a_variant(profile=profile or a_profile("profile-h100"))], **overrides)
-    options = size([deployment], {deployment.key: a_forecast(deployment, tokens=tokens)})
+    options = size([deployment], {deployment.key: a_forecast(deployment, tokens=tokens)}).options
     return options[deployment.variants[0].key]
 
 
@@ -47,14 +48,14 @@ def test_every_variant_of_every_deployment_gets_an_option() -> None:
     chat = a_deployment("chat", variants=[a_variant("h100"), a_variant("xeon", pool="cpu-amx")])
     code = a_deployment("code")
 
-    options = size([chat, code], {each.key: a_forecast(each) for each in (chat, code)})
+    options = size([chat, code], {each.key: a_forecast(each) for each in (chat, code)}).options
 
     assert set(options) == {variant.key for deployment in (chat, code) for variant in deployment.variants}
     assert all(option.key == key and option.usable and option.finding is None for key, option in options.items())
 
 
 def test_nothing_to_size_is_no_option() -> None:
-    assert size([], {}) == {}
+    assert size([], {}).options == {}
 
 
 def test_headroom_is_taken_off_the_safe_rate() -> None:
@@ -182,7 +183,7 @@ def test_what_no_request_could_fit_is_told_before_the_first_one() -> None:
 def test_predictions_stay_within_the_slo_at_the_safe_rate() -> None:
     deployment = a_deployment(policy=a_policy(headroom_ratio=0.0))
     forecast, profile, slo = a_forecast(deployment), deployment.variants[0].profile, deployment.slo
-    option = size([deployment], {deployment.key: forecast})[deployment.variants[0].key]
+    option = size([deployment], {deployment.key: forecast}).options[deployment.variants[0].key]
 
     seen = predict(profile, forecast, slo, option.capacity.per_replica_rps, replicas=1)
 
@@ -233,7 +234,7 @@ def test_a_simulated_case_counts_before_the_estimate() -> None:
     latencies = tuple((10.0, 20.0, 30.0, 40.0, 50.0, 60.0) for _ in deployment.slo)
     simulated = {case: Capacity((1, 2), (10.0, 24.0), latencies, 10.0, SizedBy.SIMULATION)}
 
-    option = size([deployment], {deployment.key: forecast}, simulated)[deployment.variants[0].key]
+    option = size([deployment], {deployment.key: forecast}, simulated).options[deployment.variants[0].key]
     seen = predict(deployment.variants[0].profile, forecast, deployment.slo, 12.0, 2, simulated)
 
     assert option.sized_by is SizedBy.SIMULATION
@@ -256,6 +257,33 @@ def test_a_simulation_that_finds_no_safe_rate_says_what_requests_need() -> None:
     seen = ((36.4, 37.0, 38.0, 39.0, 40.0, 41.0),)
     simulated = {case: Capacity((1, 2), (0.0, 0.0), seen, 5.0, SizedBy.SIMULATION)}
 
-    option = size([chat], {chat.key: forecast}, simulated)[chat.variants[0].key]
+    option = size([chat], {chat.key: forecast}, simulated).options[chat.variants[0].key]
 
     assert _finding(option).message.startswith("slo ttft p95 is 36ms; h100 needs 37ms even for a lone request")
+
+
+def test_a_question_that_drifted_is_estimated_as_far_off_as_the_last_one_was() -> None:
+    deployment = a_deployment(policy=a_policy(headroom_ratio=0.0))
+    key, profile = deployment.variants[0].key, deployment.variants[0].profile
+    before, after = a_forecast(deployment), a_forecast(deployment, tokens=replace(MIX, output_tokens_mean=140.0))
+    case = case_of(profile, MIX, deployment.slo, before.burstiness)
+    alone_rps = size([deployment], {deployment.key: before}).options[key].capacity.rate_rps[0]
+    drifted_rps = size([deployment], {deployment.key: after}).options[key].capacity.rate_rps[0]
+    # Bursts leave a lone replica half, and four of them more than four times that.
+    latencies = tuple((10.0, 20.0, 30.0, 40.0, 50.0, 60.0) for _ in deployment.slo)
+    found = Capacity((1, 4), (0.5 * alone_rps, 3.0 * alone_rps), latencies, alone_rps, SizedBy.SIMULATION)
+
+    first = size([deployment], {deployment.key: before}, {case: found})
+    then = size([deployment], {deployment.key: after}, {case: found}, last_gains=first.gains)
+
+    assert then.options[key].sized_by is SizedBy.ESTIMATE
+    assert then.options[key].capacity.replicas == (1, 4)
+    assert then.options[key].capacity.rate_rps == pytest.approx((0.5 * drifted_rps, 3.0 * drifted_rps))
+    assert then.gains == first.gains
+
+
+def test_what_simulations_said_of_variants_that_are_gone_is_forgotten() -> None:
+    deployment = a_deployment()
+    gone = deployment.variants[0].key._replace(variant="gone")
+    sized = size([deployment], {deployment.key: a_forecast(deployment)}, last_gains={gone: Gain((1,), (0.5,))})
+    assert sized.gains == {}
