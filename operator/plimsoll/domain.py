@@ -427,6 +427,8 @@ class Deployment:
     policy: Policy
     budget_usd_per_hour: float | None = None
     external_price: ExternalPrice | None = None
+    told_rate_cv2: float = 0.0
+    """Burstiness as its status tells it, for a process that has not seen enough of its own."""
 
 
 @dataclass(frozen=True, slots=True)

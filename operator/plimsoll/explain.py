@@ -282,7 +282,7 @@ def proven_gap_ratio(solver: SolverReport) -> float | None:
 
     Rounded up to a tenth of a percent, so that it is never told smaller than it is; None where no bound is known.
     """
-    unbounded = solver.bound_usd_per_hour <= 0 < solver.cost_usd_per_hour
+    unbounded = solver.bound_usd_per_hour <= 0 < solver.gap_ratio
     if solver.outcome is not Reason.SOLVED or unbounded:
         return None
     return max(0, math.ceil(solver.gap_ratio * _GAP_STEPS - _GAP_ROUNDING)) / _GAP_STEPS

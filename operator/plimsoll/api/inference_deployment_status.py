@@ -51,6 +51,9 @@ class ForecastStatus(StatusModel):
     """Requests per second that ready capacity must carry now."""
     required_rate: DecimalText
     """Requests per second to plan for: the most over now and the time that each variant needs to start."""
+    burstiness: DecimalText | None = None
+    """Squared coefficient of variation of the rate itself, from window to window; absent where arrivals vary no more
+    than by chance. Read back after a restart, since it takes many windows to be seen."""
     message: Message = ""
     """How the figures came about."""
 

@@ -25,7 +25,7 @@ from plimsoll.api import (
     Timestamp,
     VariantStatus,
 )
-from plimsoll.domain import Alternative, DeploymentPlan, SizedBy, SolverReport, Step, VariantPlan
+from plimsoll.domain import Alternative, Burstiness, DeploymentPlan, SizedBy, SolverReport, Step, VariantPlan
 from plimsoll.explain import Verdict, cost, proven_gap_ratio
 
 Raw = Mapping[str, Any]
@@ -62,6 +62,7 @@ def deployment_status(
             basis=plan.forecast.basis,
             now_rate=DecimalText.of(plan.forecast.now_rps),
             required_rate=DecimalText.of(plan.forecast.required_rps),
+            burstiness=_burstiness(plan.forecast.burstiness),
             message=plan.forecast.message,
         ),
         cost=_cost(plan),
@@ -127,7 +128,8 @@ def _shape(status: Raw) -> object:
         plan.get("phase"),
         [(one["variant"], one["from"], one["to"], one["reason"]) for one in plan.get("steps") or ()],
         (status.get("demand") or {}).get("state"),
-        (status.get("forecast") or {}).get("basis"),
+        # What a restart reads back must not be out of date; it has few levels.
+        [(status.get("forecast") or {}).get(name) for name in ("basis", "burstiness")],
     )
 
 
@@ -169,6 +171,10 @@ def _demand(plan: DeploymentPlan) -> DemandStatus:
         running=DecimalText.of(demand.running, 0),
         waiting=DecimalText.of(demand.waiting, 0),
     )
+
+
+def _burstiness(bursts: Burstiness) -> DecimalText | None:
+    return DecimalText.of(bursts.rate_cv2) if bursts.rate_cv2 > 0.0 else None
 
 
 def _cost(plan: DeploymentPlan) -> CostStatus:

@@ -41,7 +41,15 @@ def load(paths: Sequence[Path], namespace: str) -> ClusterCache:
             raise InvalidObject(f"{path}: a {kind} has no metadata.name: write one")
         own = "" if kind in _CLUSTER_SCOPED else metadata.get("namespace") or namespace
         # Generation and uid come from an API server; here each manifest is as good as just created.
-        cache.apply(kind, None, {**raw, "metadata": {"generation": 1, "uid": "", **metadata, "namespace": own}})
+        whole = {**raw, "metadata": {"generation": 1, "uid": "", **metadata, "namespace": own}}
+        try:
+            cache.apply(kind, None, whole)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # The cache takes what an API server has looked at; a file may hold anything.
+            raise InvalidObject(
+                f"{path}: {kind} {metadata['name']} cannot be read ({error}): check it with `kubectl apply "
+                "--dry-run=server -f`"
+            ) from error
         deployments += kind == "InferenceDeployment"
     if not deployments:
         raise InvalidObject(

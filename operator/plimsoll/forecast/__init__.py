@@ -35,7 +35,7 @@ from plimsoll.domain import (
     TokenMix,
     Variant,
 )
-from plimsoll.forecast.burstiness import burstiness_in_use
+from plimsoll.forecast.burstiness import as_told, burstiness_in_use
 from plimsoll.forecast.token_mix import MIX_WINDOW_S, mix_in_use
 
 HISTORY_S = 3600.0
@@ -96,7 +96,7 @@ def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
         if history:
             demand[key] = history
             mixes[key] = _mix(memory.mixes.get(key), history, rate_rps, deployment.demand.window_s, snapshot.now_s)
-            last = memory.burstiness.get(key, POISSON)
+            last = memory.burstiness.get(key) or as_told(deployment.told_rate_cv2, deployment.demand.window_s)
             bursts[key] = last if rate_rps is None else burstiness_in_use(history, deployment.demand.window_s, last)
     for key, history in memory.demand.items():
         # An object that is away for a moment (being mended, the cache is filling) does not lose its past.

@@ -63,12 +63,18 @@ def burstiness_in_use(
     Args:
         samples: the remembered looks, the oldest first.
         window_s: over which each rate was averaged; None where that is not known.
-        last: what was in use until now. It stays as long as what is measured is near it.
+        last: what was in use until now. It stays as long as what is measured is near it, or too little was seen.
     """
-    measure = _measure(samples, window_s) if window_s else None
-    if measure is None or window_s is None:
+    if not window_s:
         return POISSON
-    level = _level(measure, last.rate_cv2)
+    measure = _measure(samples, window_s)
+    level = last.rate_cv2 if measure is None else _level(measure, last.rate_cv2)
+    return Burstiness(level, window_s) if level > 0.0 else POISSON
+
+
+def as_told(rate_cv2: float, window_s: float) -> Burstiness:
+    """The burstiness that an earlier process told, on the grid of this one."""
+    level = _at_or_above(rate_cv2)
     return Burstiness(level, window_s) if level > 0.0 else POISSON
 
 

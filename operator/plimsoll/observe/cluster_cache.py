@@ -106,6 +106,8 @@ class Contents:
     policies: Mapping[ObjectKey, ScalingPolicy | InvalidObject] = field(default_factory=dict)
     deleting: frozenset[ObjectKey] = frozenset()
     """InferenceDeployments on their way out."""
+    burstiness: Mapping[ObjectKey, float] = field(default_factory=dict)
+    """By InferenceDeployment what its status tells of it; those of steady traffic are absent."""
     nodes: Mapping[ObjectKey, NodeView] = field(default_factory=dict)
     pods: Mapping[ObjectKey, PodView] = field(default_factory=dict)
     workloads: Mapping[tuple[str, ObjectKey], WorkloadView] = field(default_factory=dict)
@@ -166,6 +168,7 @@ class ClusterCache:
             deleting=frozenset(
                 key for key, raw in self.deployments.raw.items() if raw["metadata"].get("deletionTimestamp")
             ),
+            burstiness={key: cv2 for key, raw in self.deployments.raw.items() if (cv2 := _burstiness(raw)) > 0.0},
             nodes=dict(self.nodes.objects),
             pods=dict(self.pods.objects),
             workloads={
@@ -185,8 +188,13 @@ def _parts_parsed(trimmed: Raw) -> tuple[Any, Any, Any]:
     return (metadata.get("uid"), metadata.get("generation")), trimmed["spec"], _stock_out(trimmed)
 
 
+def _burstiness(trimmed: Raw) -> float:
+    """Read back from the status, as the one below is: nothing else is."""
+    told = ((trimmed["status"] or {}).get("forecast") or {}).get("burstiness")
+    return float(told) if told else 0.0
+
+
 def _stock_out(trimmed: Raw) -> Any:
-    """The one field of a status that is read back."""
     return (trimmed["status"] or {}).get("stockedOutUntil")
 
 

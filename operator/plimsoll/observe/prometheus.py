@@ -305,8 +305,16 @@ def _bounds_ms(dialect: Dialect, latencies: Vector | BaseException | None) -> Ma
     for sample in latencies if isinstance(latencies, list) else ():
         metric = metrics.get(sample.labels[SIGNAL_LABEL])
         if metric is not None:
-            found.setdefault(metric, set()).add(float(sample.labels[BOUND_LABEL]) * dialect.latency_unit_ms)
+            bound = _number(sample.labels.get(BOUND_LABEL, ""))
+            found.setdefault(metric, set()).add(bound * dialect.latency_unit_ms)
     return {metric: tuple(sorted(filter(math.isfinite, bounds))) for metric, bounds in found.items()}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan  # Not a classic histogram's series, whatever its name: one stray series must not end the tick.
 
 
 def _whose(dialect: Dialect, labels: Labels, sample: Sample) -> tuple[str, str, str | None]:

@@ -75,7 +75,8 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
             noticed += resolved.findings
             variants += [resolved.variant] if resolved.variant else []
         if variants:
-            deployments.append(_deployment(key, manifest, tuple(variants), policy))
+            told_rate_cv2 = contents.burstiness.get(key, 0.0)
+            deployments.append(_deployment(key, manifest, tuple(variants), policy, told_rate_cv2))
             asked.append(_asked(manifest, deployments[-1], retired.get(key, ())))
         else:
             noticed.append(_no_usable_variant(key, noticed))
@@ -133,7 +134,7 @@ def _pod_claims(found: Mapping[VariantKey, Found | Unavailable]) -> list[Claim[V
 
 
 def _deployment(
-    key: ObjectKey, manifest: InferenceDeployment, variants: tuple[Variant, ...], policy: Policy
+    key: ObjectKey, manifest: InferenceDeployment, variants: tuple[Variant, ...], policy: Policy, told_rate_cv2: float
 ) -> Deployment:
     spec = manifest.spec
     return Deployment(
@@ -149,6 +150,7 @@ def _deployment(
         policy=policy,
         budget_usd_per_hour=spec.budget.per_hour.usd if spec.budget else None,
         external_price=spec.external_api.to_domain() if spec.external_api else None,
+        told_rate_cv2=told_rate_cv2,
     )
 
 

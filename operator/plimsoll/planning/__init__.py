@@ -5,7 +5,7 @@ Out: an ``Allocation``: replicas, nodes, prices, what is missing, what was rejec
 Never: steps towards it (``rollout``), wording of conditions (``explain``), clocks or I/O. Design section 5.
 
 The way through: ``problem`` (bounds, prices, ``room``) -> ``programme`` -> ``solver`` -> ``assessment`` (the proof by
-``packing``, prices by ``attribution``) -> ``search`` (tighten and repeat, ``fallback``) -> ``shortages``,
+``packing``, prices by ``attribution``) -> ``search`` (tighten and repeat, ``fallback``, ``budgets``) -> ``shortages``,
 ``alternatives``.
 """
 

@@ -37,6 +37,16 @@ def fill_up(problem: Problem, begin: Mapping[VariantKey, int]) -> Counts:
     return counts
 
 
+def in_order_of_price(need: Need) -> list[Choice]:
+    """The choices of a deployment, the cheapest rate first."""
+    return sorted(need.choices, key=_price)
+
+
+def enough_replicas(choice: Choice, count: int, missing_rps: float) -> int:
+    """How many replicas it takes to carry so much more than `count` of them do."""
+    return choice.capacity.replicas_for(choice.total_rps(count) + missing_rps)
+
+
 def _keep(choice: Choice, count: int, floors: Mapping[str, Floor]) -> int:
     if choice.pool not in floors:
         return count
@@ -78,10 +88,10 @@ def _total_rps(need: Need, counts: Mapping[VariantKey, int], without_spot: Probl
 
 def _cover(need: Need, problem: Problem, floors: Mapping[str, Floor], counts: Counts) -> None:
     """Adds to `counts` what is missing: first what must survive a spot loss, then the rest."""
-    for choice in sorted(need.choices, key=_price):
+    for choice in in_order_of_price(need):
         if not _is_spot(choice, problem):
             _add(need, choice, need.protected_rps - _total_rps(need, counts, problem), floors, counts)
-    for choice in sorted(need.choices, key=_price):
+    for choice in in_order_of_price(need):
         _add(need, choice, need.target_rps - _total_rps(need, counts), floors, counts)
 
 
@@ -89,8 +99,7 @@ def _add(need: Need, choice: Choice, missing_rps: float, floors: Mapping[str, Fl
     if missing_rps <= SLACK_RATIO * need.target_rps or choice.rate_rps <= 0 or choice.pool not in floors:
         return
     count = counts[choice.key]
-    enough = choice.capacity.replicas_for(choice.total_rps(count) + missing_rps)
-    wanted = min(enough, choice.upper) - count
+    wanted = min(enough_replicas(choice, count, missing_rps), choice.upper) - count
     if need.budget_usd_per_hour is not None and choice.slot_usd_per_hour > 0:
         spent = sum(other.slot_usd_per_hour * counts[other.key] for other in need.choices)
         wanted = min(wanted, floor((budget_floor(need) - spent) / choice.slot_usd_per_hour + SLACK_RATIO))

@@ -74,6 +74,8 @@ class Programme:
     placed: Mapping[VariantKey, int]
     unplaced: Mapping[VariantKey, int]
     nodes: Mapping[str, tuple[int, ...]]
+    short: Mapping[ObjectKey, tuple[int, int]]
+    """By deployment the columns that say what share is uncovered, and what share would be after a spot loss."""
     tiers: tuple[Mapping[int, float], ...]
     """Weights of slack columns, what must be met first comes first."""
 
@@ -87,6 +89,16 @@ class Programme:
             key: round(values[column] + (values[self.unplaced[key]] if key in self.unplaced else 0.0))
             for key, column in self.placed.items()
         }
+
+    def missed(self, values: Floats) -> tuple[float, ...]:
+        """Shares of demand that the solution itself leaves uncovered, summed by priority, the highest first."""
+        by_priority: dict[int, float] = {}
+        for need in self.problem.needs:
+            uncovered, unprotected = (values[column] for column in self.short[need.key])
+            unplaced = sum(values[self.unplaced[c.key]] for c in need.choices if c.key in self.unplaced)
+            missing = float(uncovered + SPOT_WEIGHT * unprotected + unplaced)
+            by_priority[need.priority] = by_priority.get(need.priority, 0.0) + missing
+        return tuple(by_priority[priority] for priority in sorted(by_priority, reverse=True))
 
 
 class _Columns:
@@ -132,6 +144,7 @@ def write_programme(problem: Problem, max_tiers: int) -> Programme:
         placed=placed,
         unplaced=unplaced,
         nodes=nodes,
+        short=short,
         tiers=tuple(_tiers(problem, unplaced, short, max_tiers)),
     )
 

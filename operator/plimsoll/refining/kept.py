@@ -9,6 +9,7 @@ import math
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -146,7 +147,8 @@ def _is_whole(read: _Line) -> bool:
     return (
         capacity.sized_by is SizedBy.SIMULATION
         and 0 < len(capacity.replicas) == len(capacity.rate_rps)
-        and all(a < b for a, b in zip((0, *capacity.replicas), capacity.replicas, strict=False))
+        and all(a < b for a, b in pairwise((0, *capacity.replicas)))
+        and all(a <= b for a, b in pairwise(capacity.rate_rps))
         and len(capacity.latency_ms) == len(case.slo)
         and all(len(one) == len(SHARES) for one in capacity.latency_ms)
         and _are_amounts((*capacity.rate_rps, *(value for one in capacity.latency_ms for value in one)))

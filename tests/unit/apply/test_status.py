@@ -9,6 +9,7 @@ import pytest
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.domain import (
+    Burstiness,
     DemandState,
     DeploymentPlan,
     Forecast,
@@ -183,6 +184,12 @@ def test_longer_prompts_are_news_even_at_the_same_rate() -> None:
     assert differs(a_status(at(10.0, demand=longer), old), old, age_s=30.0)
 
 
+@pytest.mark.parametrize(("rate_cv2", "told"), [(0.05, "0.05"), (1.6, "1.6"), (0.0, None)])
+def test_burstiness_is_told_where_there_is_any(rate_cv2: float, told: str | None) -> None:
+    bursty = replace(at(10.0).forecast, burstiness=Burstiness(rate_cv2, 60.0))
+    assert a_status(at(10.0, forecast=bursty))["forecast"].get("burstiness") == told
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -196,6 +203,7 @@ def test_longer_prompts_are_news_even_at_the_same_rate() -> None:
         {"steps": (a_step(),)},
         {"demand": a_demand(None, state=DemandState.STALE)},
         {"forecast": Forecast(CHAT, ForecastBasis.HELD, 10.0, {}, None, "held")},
+        {"forecast": replace(at(10.0).forecast, burstiness=Burstiness(0.4, 60.0))},
         {"findings": (a_finding(Reason.PROFILE_MISSING),)},
     ],
     ids=lambda changed: next(iter(changed)),

@@ -129,3 +129,16 @@ def test_a_file_that_is_no_yaml_is_bad_input(tmp_path: Path) -> None:
     error = plan(tmp_path).exception
     assert isinstance(error, InvalidObject)
     assert "broken.yaml" in str(error)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [None, {"template": {"spec": {"containers": [{"resources": {"requests": {"cpu": "lots"}}}]}}}, ["no", "mapping"]],
+)
+def test_a_workload_that_no_api_server_would_take_is_bad_input(tmp_path: Path, spec: Any) -> None:
+    write_world(tmp_path)
+    made = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "other"}, "spec": spec}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))
+    error = plan(tmp_path, "--demand", "chat=5").exception
+    assert isinstance(error, InvalidObject)
+    assert "other.yaml: Deployment other cannot be read" in str(error)

@@ -387,6 +387,7 @@ def test_latencies_read_short() -> None:
         (SolverReport(Reason.SOLVED, 0.0, 0.0, 0.0, 0.1), "cost equals the proven lower bound"),
         # Where not everything fits and the last solve was stopped, there are values and no bound.
         (SolverReport(Reason.SOLVED, 10.0, 0.0, 1.0, 0.1), "no lower bound on the cost is known"),
+        (SolverReport(Reason.SOLVED, 0.0, 0.0, 1.0, 0.1), "no lower bound on the cost is known"),
         (SolverReport(Reason.SOLVE_TIMED_OUT, 0.0, 0.0, 0.0, 5.0), "no lower bound on the cost is known"),
     ],
 )

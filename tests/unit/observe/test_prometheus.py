@@ -147,6 +147,17 @@ def test_signals_of_one_pod_are_put_together_and_latencies_are_milliseconds() ->
     assert second.values[Signal.RUNNING] != second.values[Signal.RUNNING]
 
 
+@pytest.mark.parametrize("label", [{}, {"le": ""}, {"le": "high"}, {"le": "NaN"}])
+def test_buckets_without_a_readable_bound_are_passed_over(label: dict[str, str]) -> None:
+    bad, good = {"plimsoll_signal": "ttft_bounds", **label}, {"plimsoll_signal": "ttft_bounds", "le": "0.2"}
+    client = FakeClient(
+        num_requests=[series("request_rate", "5")],
+        time_to_first=[{**series("", "3"), "metric": metric} for metric in (bad, good)],
+    )
+    (sample,) = read(client, VLLM).by_engine[Engine.VLLM].samples
+    assert sample.bounds_ms == {LatencyMetric.TTFT: (200.0,)}
+
+
 def test_an_absent_signal_is_absent_not_zero() -> None:
     reading = read(FakeClient(num_requests=[series("running", "3")]), VLLM)
     assert Signal.REQUEST_RATE not in reading.by_engine[Engine.VLLM].samples[0].values

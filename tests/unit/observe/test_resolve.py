@@ -73,6 +73,13 @@ def test_all_that_the_spec_says_arrives() -> None:
     assert (asked.source, asked.model) == (Engine.GATEWAY, "chat")
 
 
+def test_the_burstiness_in_a_status_is_read_back() -> None:
+    manifest = a_deployment_manifest()
+    for status, told in (({"forecast": {"basis": "Known", "burstiness": "0.4"}}, 0.4), ({"forecast": {}}, 0.0)):
+        (deployment,) = a_cluster(("InferenceDeployment", {**manifest, "status": status}), WORKLOAD).deployments
+        assert deployment.told_rate_cv2 == told
+
+
 # --- Objects that cannot be worked with ------------------------------------------------------------------------------
 
 

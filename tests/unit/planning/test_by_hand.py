@@ -14,6 +14,7 @@ from plimsoll.domain import (
     Reason,
     StockOut,
 )
+from plimsoll.explain import proven_gap_ratio
 from plimsoll.planning import SolveLimits
 from unit.builders import (
     CPU_NODE,
@@ -230,6 +231,25 @@ def test_a_budget_includes_the_empty_rest_of_its_nodes() -> None:
     enough = replace(chat, budget_usd_per_hour=12.0)
     assert allocation.shortfall_rps == {chat.key: pytest.approx(3.0)}
     assert plan([enough], [GPU_POOL, PAID_XEONS], RPS).shortfall_rps == {}
+
+
+def test_a_budget_is_spent_on_the_smaller_variant_where_the_larger_one_is_too_dear() -> None:
+    small = a_variant("xeon", pool="cpu-amx", max_replicas=1, per_replica={"cpu": 32.0})
+    chat = a_deployment(variants=[H100, small], rps=3.0, budget_usd_per_hour=8.0)
+    pools = [GPU_POOL, a_pool("cpu-amx", price_usd_per_hour=5.0)]
+    # The h100 carries all of it, but alone it pays for its 12 USD/h node; the xeon pays 5 and carries half.
+    allocation = plan([chat], pools, RPS)
+    assert counts(allocation) == {"chat/xeon": 1}
+    assert allocation.shortfall_rps == {chat.key: pytest.approx(1.5)}
+
+
+def test_a_plan_short_of_what_its_bound_was_proven_for_is_not_called_proven() -> None:
+    chat = a_deployment(variants=[H100], rps=3.0, budget_usd_per_hour=8.0)
+    # The solver counts one slot of 3 USD/h; the whole node is over budget, so that nothing runs, at no cost.
+    allocation = plan([chat], [GPU_POOL], RPS)
+    assert counts(allocation) == {}
+    assert allocation.shortfall_rps == {chat.key: pytest.approx(3.0)}
+    assert proven_gap_ratio(allocation.solver) is None
 
 
 def test_a_budget_never_takes_what_must_run_in_any_case() -> None:

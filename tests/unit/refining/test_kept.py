@@ -75,6 +75,8 @@ def test_what_another_kernel_said_is_left_out(file: Path, caplog: pytest.LogCapt
         an_answer(replicas=(2, 1, 4)),
         an_answer(rate_rps=(1.0, -2.0, 3.0)),
         an_answer(rate_rps=(1.0, float("inf"), 3.0)),
+        # More replicas never carry less; the share of none of them would be divided by.
+        an_answer(rate_rps=(1.0, 0.0, 3.0)),
         an_answer(latency_ms=()),
         replace(an_answer(), latency_ms=((1.0,), (1.0,))),
         an_answer(full_rps=0.0),
