@@ -130,13 +130,27 @@ class Refiner:
                     continue
                 _remember(self._answers, case, answer, self._bound)
                 known = dict(self._answers)
-            if self._kept is not None:
-                self._kept.add(case, answer, known)
+            self._keep(case, answer, known)
+
+    def _keep(self, case: Case, answer: Capacity, known: Mapping[Case, Capacity]) -> None:
+        if self._kept is None:
+            return
+        try:
+            self._kept.add(case, answer, known)
+        except Exception:
+            # Keeping is a convenience; what it meets must not end the simulations.
+            log.exception("the file of kept simulations cannot be used: from now on nothing is kept over a restart")
+            self._kept = None
 
     def _recall(self) -> None:
         if self._kept is None:
             return
-        recalled = self._kept.load()
+        try:
+            recalled = self._kept.load()
+        except Exception:
+            log.exception("the file of kept simulations cannot be used: everything is simulated anew, nothing is kept")
+            self._kept = None
+            return
         if recalled:
             log.info("%d simulations of earlier runs are known", len(recalled))
         with self._changed:

@@ -198,8 +198,13 @@ def _drift(profile: str, one: Correction, variant: str) -> str:
     minutes = min(one.usable_s, TIME_CONSTANT_S) / 60.0
     return (
         f"{variant}: profile {profile} predicts {seen.metric.value.upper()} p{seen.quantile * 100:g} "
-        f"{seen.predicted_ms:.0f}ms at {seen.rate_per_replica_rps:.1f} req/s a replica, requests see "
-        f"{seen.observed_ms:.0f}ms ({ratio:.2f}x over the last {minutes:.0f} min): measure it again with "
-        f"`plimsoll profile fit`, or correct its spec.coefficients; until then its step times "
-        f"count {one.factor:g} times"
+        f"{_figure(seen.predicted_ms)}ms at {_figure(seen.rate_per_replica_rps)} req/s a replica, requests see "
+        f"{_figure(seen.observed_ms)}ms ({ratio:.2f}x over the last {minutes:.0f} min): measure it again with "
+        f"`plimsoll profile fit`, or correct its spec.coefficients; until then its step times count "
+        + ("as they stand" if one.factor == 1.0 else f"{one.factor:g} times")
     )
+
+
+def _figure(value: float) -> str:
+    """Whole from 100 up, else two digits that say something: 512, 31, 4.2, 0.012."""
+    return f"{value:.0f}" if value >= 100.0 else f"{float(f'{value:.2g}'):g}"

@@ -289,8 +289,8 @@ def test_a_profile_that_is_far_off_is_corrected_to_the_bound_and_said_to_have_dr
     assert factor(truth) == bound
     assert (finding.reason, finding.variant) == (Reason.PROFILE_DRIFTED, "h100")
     assert f"profile {PROFILE} predicts TPOT p95" in finding.message
-    assert f"at {0.4 * trial.safe_rps:.1f} req/s a replica" in finding.message
-    assert f"requests see {trial.seen_ms:.0f}ms" in finding.message
+    assert f"at {0.4 * trial.safe_rps:.2g} req/s a replica" in finding.message
+    assert f"requests see {trial.seen_ms:.2g}ms" in finding.message
     assert "plimsoll profile fit" in finding.message
     assert f"{bound:g} times" in finding.message
 
