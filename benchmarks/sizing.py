@@ -16,9 +16,10 @@ from statistics import median
 
 import numpy as np
 
+import data_folder
 from calibration.draws import Traffic, quantiles_ms, scenarios
 from calibration.measured import cross_validation, other_files
-from calibration.recorded import KINDS, comparisons, data_folder
+from calibration.recorded import KINDS, comparisons
 from plimsoll.domain import LatencyMetric, LatencyTarget, StepTime, TokenMix
 from plimsoll.engine.arrays import Floats
 from plimsoll.engine.birth_death import Chain, Replicas, highest_rate_per_ms, mean_latencies, stationary
@@ -212,7 +213,7 @@ def main() -> int:
 
 def data_results() -> dict[str, object]:
     """What needs the data folder."""
-    folder = data_folder()
+    folder = data_folder.found()
     if folder is None:
         print("no data folder: set PLIMSOLL_DATA_DIR to compare with what was recorded and measured")
         return {}

@@ -9,7 +9,6 @@ would stretch bursts of seconds over minutes.
 
 import csv
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,13 +33,6 @@ KINDS = {
     "A100x2 70B": (Replica(StepTime(54.7, 0.49, 0.336, 2.2e-4), 128, 200_000, 2048), ((4000.0, 120.0),)),
 }
 """Replicas, and limits on p95 TTFT and TPOT, ms. Laws as fitted from the measurements; L4 by scaling."""
-
-
-def data_folder() -> Path | None:
-    """$PLIMSOLL_DATA_DIR, or `shared/data` beside the repository."""
-    named = os.environ.get("PLIMSOLL_DATA_DIR")
-    found = Path(named) if named else Path(__file__).parents[3] / "shared" / "data"
-    return found if found.is_dir() else None
 
 
 @dataclass(frozen=True, slots=True)

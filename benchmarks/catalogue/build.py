@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from catalogue import data_folder, models
+import data_folder
+from catalogue import models
 from catalogue.costs import offers
 from catalogue.manifests import pool_text, profile_text
 from catalogue.page import page
@@ -55,7 +56,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, name files that differ")
     arguments = parser.parse_args()
     try:
-        files = catalogue(data_folder.find())
+        files = catalogue(data_folder.measured())
     except PlimsollError as error:
         print(error, file=sys.stderr)
         return 2

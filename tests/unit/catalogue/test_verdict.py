@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import pytest
 
-from catalogue import data_folder
+import data_folder
 from catalogue.costs import SLOS, Offer
 from catalogue.hardware import Machine
 from catalogue.models import LLAMA_8B
@@ -84,4 +84,4 @@ def test_missing_measurements_are_told_with_what_to_set(
 ) -> None:
     monkeypatch.setenv(data_folder.VARIABLE, str(tmp_path_factory.mktemp("empty")))
     with pytest.raises(UnusableMeasurements, match="set PLIMSOLL_DATA_DIR to the folder"):
-        data_folder.find()
+        data_folder.measured()
