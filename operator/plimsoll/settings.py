@@ -96,7 +96,7 @@ class SizingSettings(Group):
     """How exactly safe rates are known."""
 
     simulate: bool = True
-    """Whether safe rates are simulated in the background, at low priority; else all of them stay estimates."""
+    """Whether safe rates are simulated in the background, at low priority; estimates alone know nothing of bursts."""
     cache_file: Path | None = None
     """File in which simulated safe rates outlive a restart; none: they are simulated anew after each."""
 

@@ -194,7 +194,7 @@ def _drift(profile: str, one: Correction, variant: str) -> str:
     seen = one.latest
     assert seen is not None, "nothing drifts that was never seen"
     # The mean began at no deviation; what it lacks since then is made up for.
-    ratio = math.exp(one.log_ratio / -math.expm1(-one.usable_s / TIME_CONSTANT_S))
+    ratio = math.exp(one.log_ratio / -math.expm1(-max(one.usable_s, 1.0) / TIME_CONSTANT_S))
     minutes = min(one.usable_s, TIME_CONSTANT_S) / 60.0
     return (
         f"{variant}: profile {profile} predicts {seen.metric.value.upper()} p{seen.quantile * 100:g} "
