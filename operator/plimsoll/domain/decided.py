@@ -1,0 +1,267 @@
+"""What follows from it? Forecasts, options, allocations, steps, and the plan that holds them all.
+
+In: nothing. Out: frozen types; the few properties here are arithmetic on a type's own fields.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from math import ceil
+
+from plimsoll.domain.names import Finding, ObjectKey, Reason, Resources, VariantKey
+from plimsoll.domain.present import (
+    POISSON,
+    Burstiness,
+    Demand,
+    LatencyComparison,
+    LatencyObservation,
+    PriceKind,
+    Target,
+    TokenMix,
+)
+from plimsoll.domain.wanted import LatencyTarget, Mode
+
+
+class ForecastBasis(StrEnum):
+    """What a forecast stands on: fresh data, the last known demand, or the policy's fallback."""
+
+    KNOWN = "Known"
+    HELD = "Held"
+    FALLBACK = "Fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Demand of one deployment at the policy's quantile, now and at each variant's lead time."""
+
+    key: ObjectKey
+    basis: ForecastBasis
+    now_rps: float
+    """The demand that ready capacity must carry at this moment."""
+    at_lead_rps: Mapping[str, float]
+    """By variant name: the demand at the moment when a replica asked for now would be ready."""
+    tokens: TokenMix | None
+    """None as long as no request has ever been seen."""
+    message: str
+    burstiness: Burstiness = POISSON
+    """On a coarse grid, so that it seldom changes."""
+
+    @property
+    def required_rps(self) -> float:
+        """The rate to plan for: the highest over now and every variant's lead time."""
+        return max((self.now_rps, *self.at_lead_rps.values()))
+
+
+_ROUNDING_RATIO = 1e-9
+"""Shares below this are the rounding of floating-point numbers, not capacity."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityTable:
+    """Total safe rate by number of replicas behind one router: `rate_rps[i]` is carried by `replicas[i]` replicas.
+
+    Between entries the rate is interpolated, beyond the last one the last entry's rate per replica goes on. One entry
+    means that replicas add up linearly.
+    """
+
+    replicas: tuple[int, ...]
+    rate_rps: tuple[float, ...]
+
+    def total_rps(self, replicas: int) -> float:
+        """The safe rate of that many replicas together, in requests per second."""
+        if replicas <= 0:
+            return 0.0
+        points = ((0, 0.0), *zip(self.replicas, self.rate_rps, strict=True))
+        for (n0, r0), (n1, r1) in pairwise(points):
+            if replicas <= n1:
+                return r0 + (r1 - r0) * (replicas - n0) / (n1 - n0)
+        return self.rate_rps[-1] * replicas / self.replicas[-1]
+
+    def replicas_for(self, rate_rps: float) -> int:
+        """The fewest replicas that carry that rate together; 0 for none, or where no number of them would do."""
+        if rate_rps <= 0.0 or self.per_replica_rps <= 0.0:
+            return 0
+        enough_rps = rate_rps * (1.0 - _ROUNDING_RATIO)
+        points = ((0, 0.0), *zip(self.replicas, self.rate_rps, strict=True))
+        for (n0, r0), (n1, r1) in pairwise(points):
+            if enough_rps <= r1:
+                return n0 + ceil((n1 - n0) * (enough_rps - r0) / (r1 - r0)) if r1 > r0 else n0
+        return ceil(enough_rps / self.per_replica_rps)
+
+    @property
+    def per_replica_rps(self) -> float:
+        """The safe rate of one replica among many, in requests per second."""
+        return self.rate_rps[-1] / self.replicas[-1]
+
+
+class SizedBy(StrEnum):
+    """What a safe rate stands on: a formula that answers at once, or a simulation of every request."""
+
+    ESTIMATE = "Estimate"
+    SIMULATION = "Simulation"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One variant as the planner sees it: what its replicas carry safely, headroom already taken off.
+
+    A capacity of zero means that the variant cannot meet the SLO; `finding` then says why.
+    """
+
+    key: VariantKey
+    capacity: CapacityTable
+    unloaded: tuple[LatencyObservation, ...]
+    """Predicted latencies of a lone request at the SLO's quantiles."""
+    sized_by: SizedBy
+    finding: Finding | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self.capacity.per_replica_rps > 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A way to serve a deployment that the plan did not take: its price, and the one reason it lost."""
+
+    label: str
+    replicas: Mapping[str, int]
+    usd_per_hour: float | None
+    """None where no number of replicas would do."""
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SolverReport:
+    """How the solve went: the gap is (cost - bound) / cost, 0 where the plan is proven optimal."""
+
+    outcome: Reason
+    cost_usd_per_hour: float
+    bound_usd_per_hour: float
+    gap_ratio: float
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The answer of the planner: how many replicas of which variant, on how many nodes of which pool."""
+
+    replicas: Mapping[VariantKey, int]
+    nodes: Mapping[str, int]
+    usd_per_hour: Mapping[ObjectKey, float]
+    """Each deployment's share of the price of the nodes it needs."""
+    shortfall_rps: Mapping[ObjectKey, float]
+    """Demand that could not be covered; deployments that are fully covered are absent."""
+    alternatives: Mapping[ObjectKey, tuple[Alternative, ...]]
+    findings: tuple[Finding, ...]
+    solver: SolverReport
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One write that is safe right now: bring a target from one replica count to another."""
+
+    key: VariantKey
+    target: Target
+    from_replicas: int
+    to_replicas: int
+    reason: Reason
+    message: str
+    delete_first: tuple[str, ...] = ()
+    """Pods that should go first, because their removal empties a node; marked before the scale-down."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantPlan:
+    """What one variant runs, should run, and is predicted to show at its share of the load."""
+
+    key: VariantKey
+    pool: str
+    current: int
+    ready: int
+    target: int
+    safe_rate_rps: float
+    """Of one replica among so many as the plan wants, headroom taken off."""
+    ready_rps: float
+    """What the ready replicas carry together within the SLO, headroom taken off."""
+    sized_by: SizedBy
+    predicted: tuple[LatencyObservation, ...]
+    observed: tuple[LatencyObservation, ...]
+    reason: Reason
+    message: str
+    correction: float = 1.0
+    """How many times its profile's step times it is taken to need, as learned from requests."""
+    compared: tuple[LatencyComparison, ...] = ()
+    """Observed against predicted at the load there was, where the last window can be compared."""
+
+
+class Phase(StrEnum):
+    """Where a deployment stands on its way to the plan."""
+
+    STEADY = "Steady"
+    MOVING = "Moving"
+    HELD = "Held"
+    SHORT = "Short"
+    RECOMMENDED = "Recommended"
+    PAUSED = "Paused"
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPlan:
+    """Everything decided about one deployment, with what was rejected."""
+
+    key: ObjectKey
+    generation: int
+    mode: Mode
+    phase: Phase
+    slo: tuple[LatencyTarget, ...]
+    demand: Demand
+    forecast: Forecast
+    variants: tuple[VariantPlan, ...]
+    usd_per_hour: float
+    external_usd_per_hour: float | None
+    """What the present demand would cost at the external API; None without such a price."""
+    shortfall_rps: float
+    alternatives: tuple[Alternative, ...]
+    steps: tuple[Step, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """What one pool holds and what the plan needs of it."""
+
+    name: str
+    price_kind: PriceKind
+    price_usd_per_hour: float
+    nodes: int
+    ready_nodes: int
+    target_nodes: int
+    allocatable: Resources
+    requested: Resources
+    """Of present nodes: requested by all pods that count on them."""
+    usd_per_hour: float
+    """The price of the present nodes; for paid pools the amortised price, for show."""
+    stocked_out_until_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decision of one tick, complete enough to be explained and applied without asking anybody again."""
+
+    now_s: float
+    deployments: tuple[DeploymentPlan, ...]
+    pools: tuple[PoolPlan, ...]
+    findings: tuple[Finding, ...]
+    """About objects that are not part of the plan."""
+    solver: SolverReport
+    corrections: Mapping[str, float] = field(default_factory=dict)
+    """By profile: how many times its step times were counted."""
+
+    @property
+    def steps_to_apply(self) -> tuple[Step, ...]:
+        """The steps of deployments in mode Auto; those of the others are only shown."""
+        return tuple(step for plan in self.deployments if plan.mode is Mode.AUTO for step in plan.steps)

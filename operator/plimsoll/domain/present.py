@@ -1,0 +1,270 @@
+"""What is there? Pools, profiles, variants, demand, and the snapshot of one moment that holds them all.
+
+In: nothing. Out: frozen types.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from plimsoll.domain.names import Finding, ObjectKey, Resources, VariantKey
+from plimsoll.domain.wanted import ExternalPrice, LatencyMetric, LatencyTarget, Mode, Policy
+
+
+class PriceKind(StrEnum):
+    """Paid nodes cost nothing more when used; spot nodes may be taken away."""
+
+    ON_DEMAND = "OnDemand"
+    SPOT = "Spot"
+    PAID = "Paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of a pool: what it offers to replicas, and what other workloads already took of it."""
+
+    name: str
+    ready: bool
+    schedulable: bool
+    allocatable: Resources
+    foreign_requests: Resources
+    """Requested by pods that belong to no variant (daemonsets, other workloads)."""
+    created_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A set of like nodes that share a price; `max_nodes` caps what may be asked for."""
+
+    name: str
+    hardware: str
+    price_kind: PriceKind
+    price_usd_per_hour: float
+    """Of one node. For paid pools this is the amortised price: shown, never charged to a decision."""
+    min_nodes: int
+    max_nodes: int
+    provisioning_s: float
+    """From the request for a node until it is ready; 0 for pools whose nodes are all there already."""
+    interruptions_per_hour: float
+    node_resources: Resources
+    """What one fresh node offers to replicas, daemonset overhead already taken off."""
+    nodes: tuple[Node, ...] = ()
+    stocked_out_until_s: float | None = None
+    """As last written to the pool's status; only read when memory knows nothing (after a restart)."""
+
+    @property
+    def marginal_price_usd_per_hour(self) -> float:
+        return 0.0 if self.price_kind is PriceKind.PAID else self.price_usd_per_hour
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """One engine step with n sequences, p prefill tokens and C resident KV tokens: alpha + beta n + pi p + kappa C."""
+
+    alpha_ms: float
+    beta_ms_per_sequence: float
+    pi_ms_per_prefill_token: float
+    kappa_ms_per_kv_token: float
+
+
+@dataclass(frozen=True, slots=True)
+class ValidityRange:
+    """The token lengths for which a profile was measured; None leaves a side open."""
+
+    max_prompt_tokens: float | None = None
+    max_output_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One model build on one engine on one hardware, as measured, fitted or estimated."""
+
+    name: str
+    model: str
+    engine: str
+    hardware: str
+    precision: str
+    step_time: StepTime
+    max_sequences: int
+    kv_cache_tokens: int
+    startup_s: float
+    provenance: str
+    validity: ValidityRange = ValidityRange()
+    chunk_tokens: int = 2048
+    """Prefill tokens that one step takes at most."""
+    ttft_overhead_ms: float = 0.0
+    """What a first token takes outside the engine's steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The scalable object behind a variant; an owned one is created and updated by Plimsoll."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    owned: bool
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod of a variant, as far as a decision depends on it."""
+
+    name: str
+    node: str | None
+    ready: bool
+    terminating: bool
+    created_s: float
+    ready_since_s: float | None = None
+    unschedulable_since_s: float | None = None
+    deletion_cost: int | None = None
+
+
+class LatencyObservation(NamedTuple):
+    """What requests of one variant saw lately: one quantile of one latency."""
+
+    metric: LatencyMetric
+    quantile: float
+    value_ms: float
+    at_least_ms: float | None = None
+    at_most_ms: float | None = None
+    """A histogram tells only that the quantile lies in a bucket; None on a side where nothing bounds it."""
+
+
+class LatencyComparison(NamedTuple):
+    """One quantile of one latency as requests saw it, against what was predicted for the load they came at."""
+
+    metric: LatencyMetric
+    quantile: float
+    predicted_ms: float
+    observed_ms: float
+    rate_per_replica_rps: float
+
+    @property
+    def ratio(self) -> float:
+        """Observed over predicted."""
+        return self.observed_ms / self.predicted_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to serve a deployment, with what its target runs right now."""
+
+    key: VariantKey
+    pool: str
+    profile: Profile
+    target: Target
+    min_replicas: int
+    max_replicas: int
+    per_replica: Resources
+    replicas: int
+    """What the target's spec asks for at the moment; 0 for an owned target that does not exist yet."""
+    pods: tuple[Pod, ...] = ()
+    pinned: bool = False
+    """Somebody else scales it, or it must not be touched: counted as it is, never written."""
+    latencies: tuple[LatencyObservation, ...] = ()
+    arrival_rate_rps: float | None = None
+    kv_cache_use_ratio: float | None = None
+    """Of the fullest pod, 0 to 1; None where the engine does not tell."""
+
+    @property
+    def name(self) -> str:
+        return self.key.variant
+
+    @property
+    def ready_replicas(self) -> int:
+        return sum(pod.ready and not pod.terminating for pod in self.pods)
+
+
+class DemandState(StrEnum):
+    """Whether the demand of a deployment is known, and if not, why not. Absent is never zero."""
+
+    KNOWN = "Known"
+    ABSENT = "Absent"
+    STALE = "Stale"
+    INVALID = "Invalid"
+    UNREACHABLE = "Unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMix:
+    """Token counts per request; the high quantiles are what its p95 prefill and its longest stay are sized for."""
+
+    prompt_tokens_mean: float
+    prompt_tokens_p95: float
+    output_tokens_mean: float
+    output_tokens_p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Burstiness:
+    """How far arrivals are from Poisson: the rate itself wanders, from window to window.
+
+    With counts of mean m a window and variance D m (D is the index of dispersion), the rate's squared coefficient of
+    variation is (D - 1)/m: the variance that Poisson arrivals at a steady rate would not have. It belongs to the
+    traffic, whatever share of it a replica gets, whereas D and the CV of intervals change with the share.
+    """
+
+    rate_cv2: float
+    window_s: float
+    slower_cv2: tuple[float, ...] = ()
+    """What the rate wanders besides over 4, 16, 64 .. times the window; the forecast follows that, where it can."""
+
+    @property
+    def is_steady(self) -> bool:
+        return self.rate_cv2 <= 0.0 and not any(self.slower_cv2)
+
+
+POISSON = Burstiness(rate_cv2=0.0, window_s=15.0)
+"""Arrivals at a steady rate that know nothing of each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What arrives at one deployment, all its variants together. Rate and mix are None unless the state is Known."""
+
+    state: DemandState
+    message: str
+    sees_zero_replicas: bool
+    """True for a gateway's counter, which shows demand even where no replica runs."""
+    arrival_rate_rps: float | None = None
+    tokens: TokenMix | None = None
+    running: float = 0.0
+    waiting: float = 0.0
+    window_s: float = 60.0
+    """Over which rate and mix were averaged: together with the rate it tells how many requests they stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One InferenceDeployment that can be worked with: what it asks for and what it has."""
+
+    key: ObjectKey
+    uid: str
+    generation: int
+    model: str
+    mode: Mode
+    priority: int
+    slo: tuple[LatencyTarget, ...]
+    variants: tuple[Variant, ...]
+    demand: Demand
+    policy: Policy
+    budget_usd_per_hour: float | None = None
+    external_price: ExternalPrice | None = None
+    told_rate_cv2: float = 0.0
+    """Burstiness as its status tells it, for a process that has not seen enough of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one tick knows, taken at one moment; deployments and pools are sorted by key."""
+
+    now_s: float
+    deployments: tuple[Deployment, ...]
+    pools: tuple[Pool, ...]
+    findings: tuple[Finding, ...] = ()
+    """Objects and variants that were left out or pinned, and why."""

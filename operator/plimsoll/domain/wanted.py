@@ -1,0 +1,71 @@
+"""What does the user want? Promises, modes and policies.
+
+In: nothing. Out: frozen types.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Auto scales, Recommend only says what it would do, Paused writes nothing but status."""
+
+    AUTO = "Auto"
+    RECOMMEND = "Recommend"
+    PAUSED = "Paused"
+
+
+class LatencyMetric(StrEnum):
+    """Time to first token, time per output token after the first, and end to end time of a request."""
+
+    TTFT = "ttft"
+    TPOT = "tpot"
+    E2E = "e2e"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyTarget:
+    """One promise: the given quantile (0 to 1, exclusive) of one latency stays at or below the limit."""
+
+    metric: LatencyMetric
+    quantile: float
+    limit_ms: float
+
+    def __str__(self) -> str:
+        return f"{self.metric.value} p{self.quantile * 100:g} <= {self.limit_ms:g}ms"
+
+
+class FallbackAction(StrEnum):
+    """What to do once demand has been unknown for longer than the policy's hold time."""
+
+    HOLD = "Hold"
+    PEAK = "Peak"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How careful to be: the scaling policy of a deployment, with every default filled in."""
+
+    name: str = "balanced"
+    forecast_quantile: float = 0.9
+    headroom_ratio: float = 0.25
+    """Share of a replica's predicted safe rate that is left unused, 0 to below 1."""
+    scale_up_stabilization_s: float = 0.0
+    scale_down_stabilization_s: float = 300.0
+    max_scale_up_replicas_per_tick: int = 100
+    max_scale_down_replicas_per_tick: int = 10
+    expected_dwell_s: float = 1800.0
+    """For how long a new plan is expected to stand; a move must pay back its overlap within it."""
+    spot_loss_tolerated_ratio: float = 1.0
+    """Share of demand that may be without capacity when any one spot pool vanishes, 0 to 1."""
+    demand_stale_after_s: float = 60.0
+    hold_when_unknown_s: float = 600.0
+    fallback: FallbackAction = FallbackAction.HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalPrice:
+    """What the same tokens cost at a public API, the price to beat."""
+
+    usd_per_million_prompt_tokens: float
+    usd_per_million_output_tokens: float
