@@ -460,6 +460,29 @@ class MixInUse:
     """When a single look last made it heavier; None where none did."""
 
 
+class ForecastWay(StrEnum):
+    """What a rate ahead of now is read from."""
+
+    RECENT_QUANTILE = "RecentQuantile"
+    LAST_VALUE = "LastValue"
+    RECENT_LEVEL = "RecentLevel"
+    RECENT_TREND = "RecentTrend"
+    DAILY_SHAPE = "DailyShape"
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastScore:
+    """The way in use at one lead time, and how good it and the rule of the recent past have been lately."""
+
+    lead_s: float
+    way: ForecastWay
+    rate_rps: float
+    loss_rps: float | None
+    """Mean pinball loss at the policy's quantile; None while too little is known."""
+    recent_quantile_loss_rps: float | None
+    """The same of the recent quantile and its trend, which is used until another way is better."""
+
+
 class ForecastBasis(StrEnum):
     """What a forecast stands on: fresh data, the last known demand, or the policy's fallback."""
 
@@ -483,6 +506,10 @@ class Forecast:
     message: str
     burstiness: Burstiness = POISSON
     """On a coarse grid, so that it seldom changes."""
+    scores: tuple[ForecastScore, ...] = ()
+    """One for each lead time that ways to forecast are judged at; none where demand is not known."""
+    recent_quantile_rps: tuple[float, ...] = ()
+    """What the recent quantile and its trend say at these lead times, whatever is used."""
 
     @property
     def required_rps(self) -> float:
@@ -753,6 +780,15 @@ class ReadyCount(NamedTuple):
     since_s: float
 
 
+class PastDemand:
+    """What the forecast remembers of days, in arrays of its own; everybody else hands it on unread."""
+
+    __slots__ = ()
+
+
+NO_PAST = PastDemand()
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """All that one tick hands to the next; an empty one is a fresh start and is always safe."""
@@ -760,6 +796,7 @@ class Memory:
     demand: Mapping[ObjectKey, tuple[DemandSample, ...]] = field(default_factory=dict)
     mixes: Mapping[ObjectKey, MixInUse] = field(default_factory=dict)
     burstiness: Mapping[ObjectKey, Burstiness] = field(default_factory=dict)
+    past: PastDemand = NO_PAST
     targets: Mapping[VariantKey, tuple[TargetSample, ...]] = field(default_factory=dict)
     replicas: Mapping[VariantKey, int] = field(default_factory=dict)
     """The last plan's allocation, the next solve's start."""
