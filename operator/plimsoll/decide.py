@@ -32,7 +32,7 @@ from plimsoll.domain import (
     VariantKey,
     VariantPlan,
 )
-from plimsoll.forecast import forecast, remember_demand
+from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, learn, predict, size
@@ -94,6 +94,7 @@ def decide(
             demand=remembered.demand,
             mixes=remembered.mixes,
             burstiness=remembered.burstiness,
+            past=remember_forecasts(forecasts, remembered, memory),
             targets=rollout.targets,
             replicas=allocation.replicas,
             stock_outs=stock_outs,

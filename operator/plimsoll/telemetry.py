@@ -18,7 +18,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from plimsoll import __version__
-from plimsoll.domain import DemandState, LatencyObservation, Plan, SizedBy, VariantPlan
+from plimsoll.domain import (
+    DemandState,
+    ForecastScore,
+    ForecastWay,
+    LatencyObservation,
+    ObjectKey,
+    Plan,
+    SizedBy,
+    VariantPlan,
+)
 from plimsoll.explain import cost
 from plimsoll.settings import HttpSettings, LogFormat, LogSettings
 
@@ -93,6 +102,13 @@ class Metrics:
             ["profile"],
             registry=registry,
         )
+        self._forecast_loss = Gauge(
+            "plimsoll_forecast_loss_requests_per_second",
+            "Recent mean pinball loss of the way to forecast in use, and of the recent quantile and its trend, which "
+            "is used until another way is better; absent while too little is known.",
+            [*_DEPLOYMENT, "lead_seconds", "way"],
+            registry=registry,
+        )
         self._pool_gauges = _pool_gauges(registry)
 
     def count_write(self, kind: str, verb: str) -> None:
@@ -120,7 +136,7 @@ class Metrics:
             self._sized_by.labels(one.value).set(0.0)
         for gauge in (*self._deployment_gauges.values(), *self._variant_gauges.values(), *self._pool_gauges.values()):
             gauge.clear()
-        for gauge in (self._latency, self._compared, self._corrections):
+        for gauge in (self._latency, self._compared, self._corrections, self._forecast_loss):
             gauge.clear()
         for profile, correction in plan.corrections.items():
             self._corrections.labels(profile).set(correction)
@@ -137,6 +153,7 @@ class Metrics:
             for name, value in figures.items():
                 if value is not None:
                     self._deployment_gauges[name].labels(deployment.key.namespace, deployment.key.name).set(value)
+            self._show_scores(deployment.key, deployment.forecast.scores)
             for variant in deployment.variants:
                 self._show_variant(variant)
         for pool in plan.pools:
@@ -144,6 +161,13 @@ class Metrics:
             values["stocked_out"] = float(pool.stocked_out_until_s is not None)
             for name, value in values.items():
                 self._pool_gauges[name].labels(pool.name).set(value)
+
+    def _show_scores(self, key: ObjectKey, scores: Iterable[ForecastScore]) -> None:
+        for score in scores:
+            losses = {ForecastWay.RECENT_QUANTILE: score.recent_quantile_loss_rps, score.way: score.loss_rps}
+            for way, loss_rps in losses.items():
+                if loss_rps is not None:
+                    self._forecast_loss.labels(key.namespace, key.name, f"{score.lead_s:.0f}", way.value).set(loss_rps)
 
     def _show_variant(self, variant: VariantPlan) -> None:
         labels = (variant.key.namespace, variant.key.deployment, variant.key.variant, variant.pool)

@@ -18,6 +18,8 @@ from plimsoll.domain.decided import (
     DeploymentPlan,
     Forecast,
     ForecastBasis,
+    ForecastScore,
+    ForecastWay,
     Option,
     Phase,
     Plan,
@@ -49,12 +51,14 @@ from plimsoll.domain.present import (
     Variant,
 )
 from plimsoll.domain.remembered import (
+    NO_PAST,
     Correction,
     Decision,
     DemandSample,
     Gain,
     Memory,
     MixInUse,
+    PastDemand,
     ReadyCount,
     StockOut,
     TargetSample,
@@ -62,6 +66,7 @@ from plimsoll.domain.remembered import (
 from plimsoll.domain.wanted import ExternalPrice, FallbackAction, LatencyMetric, LatencyTarget, Mode, Policy
 
 __all__ = [
+    "NO_PAST",
     "POISSON",
     "Allocation",
     "Alternative",
@@ -79,6 +84,8 @@ __all__ = [
     "Finding",
     "Forecast",
     "ForecastBasis",
+    "ForecastScore",
+    "ForecastWay",
     "Gain",
     "LatencyComparison",
     "LatencyMetric",
@@ -90,6 +97,7 @@ __all__ = [
     "Node",
     "ObjectKey",
     "Option",
+    "PastDemand",
     "Phase",
     "Plan",
     "Pod",

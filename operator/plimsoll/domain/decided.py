@@ -23,6 +23,29 @@ from plimsoll.domain.present import (
 from plimsoll.domain.wanted import LatencyTarget, Mode
 
 
+class ForecastWay(StrEnum):
+    """What a rate ahead of now is read from."""
+
+    RECENT_QUANTILE = "RecentQuantile"
+    LAST_VALUE = "LastValue"
+    RECENT_LEVEL = "RecentLevel"
+    RECENT_TREND = "RecentTrend"
+    DAILY_SHAPE = "DailyShape"
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastScore:
+    """The way in use at one lead time, and how good it and the rule of the recent past have been lately."""
+
+    lead_s: float
+    way: ForecastWay
+    rate_rps: float
+    loss_rps: float | None
+    """Mean pinball loss at the policy's quantile; None while too little is known."""
+    recent_quantile_loss_rps: float | None
+    """The same of the recent quantile and its trend, which is used until another way is better."""
+
+
 class ForecastBasis(StrEnum):
     """What a forecast stands on: fresh data, the last known demand, or the policy's fallback."""
 
@@ -46,6 +69,10 @@ class Forecast:
     message: str
     burstiness: Burstiness = POISSON
     """On a coarse grid, so that it seldom changes."""
+    scores: tuple[ForecastScore, ...] = ()
+    """One for each lead time that ways to forecast are judged at; none where demand is not known."""
+    recent_quantile_rps: tuple[float, ...] = ()
+    """What the recent quantile and its trend say at these lead times, whatever is used."""
 
     @property
     def required_rps(self) -> float:

@@ -84,6 +84,15 @@ class Gain:
     """By number of replicas: what they carry together."""
 
 
+class PastDemand:
+    """What the forecast remembers of days, in arrays of its own; everybody else hands it on unread."""
+
+    __slots__ = ()
+
+
+NO_PAST = PastDemand()
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """All that one tick hands to the next; an empty one is a fresh start and is always safe."""
@@ -91,6 +100,7 @@ class Memory:
     demand: Mapping[ObjectKey, tuple[DemandSample, ...]] = field(default_factory=dict)
     mixes: Mapping[ObjectKey, MixInUse] = field(default_factory=dict)
     burstiness: Mapping[ObjectKey, Burstiness] = field(default_factory=dict)
+    past: PastDemand = NO_PAST
     targets: Mapping[VariantKey, tuple[TargetSample, ...]] = field(default_factory=dict)
     replicas: Mapping[VariantKey, int] = field(default_factory=dict)
     """The last plan's allocation, the next solve's start."""

@@ -24,10 +24,12 @@ from plimsoll.domain import (
     FallbackAction,
     Forecast,
     ForecastBasis,
+    ForecastScore,
     Memory,
     MixInUse,
     Node,
     ObjectKey,
+    PastDemand,
     Policy,
     Pool,
     Resources,
@@ -36,6 +38,8 @@ from plimsoll.domain import (
     Variant,
 )
 from plimsoll.forecast.burstiness import as_told, burstiness_in_use
+from plimsoll.forecast.history import LEADS_S, DemandHistory
+from plimsoll.forecast.outlook import Outlook, ahead, nothing_ahead, outlooks
 from plimsoll.forecast.token_mix import MIX_WINDOW_S, mix_in_use
 
 HISTORY_S = 3600.0
@@ -104,7 +108,32 @@ def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
             demand[key] = history
             mixes |= {key: memory.mixes[key]} if key in memory.mixes else {}
             bursts |= {key: memory.burstiness[key]} if key in memory.burstiness else {}
-    return replace(memory, demand=demand, mixes=mixes, burstiness=bursts, unknown_since_s=unknown_since_s)
+    past = _past(snapshot, memory)
+    return replace(memory, demand=demand, mixes=mixes, burstiness=bursts, past=past, unknown_since_s=unknown_since_s)
+
+
+def _past(snapshot: Snapshot, memory: Memory) -> DemandHistory:
+    last = memory.past if isinstance(memory.past, DemandHistory) else DemandHistory()
+    rates: dict[ObjectKey, float | None] = {key: None for key in last.row if key in memory.demand}
+    rates |= {deployment.key: known_rate_rps(deployment.demand) for deployment in snapshot.deployments}
+    quantiles = dict.fromkeys(rates, Policy().forecast_quantile)
+    quantiles |= {deployment.key: deployment.policy.forecast_quantile for deployment in snapshot.deployments}
+    return last.with_look(snapshot.now_s, rates, quantiles)
+
+
+def remember_forecasts(forecasts: Mapping[ObjectKey, Forecast], remembered: Memory, before: Memory) -> PastDemand:
+    """The past with what the rule of the recent past says now, to be held against what comes.
+
+    Args:
+        forecasts: as made at this tick.
+        remembered: the memory they were made from.
+        before: the memory that the last tick left.
+    """
+    if not isinstance(remembered.past, DemandHistory):
+        return remembered.past
+    said = {key: made.recent_quantile_rps for key, made in forecasts.items() if made.recent_quantile_rps}
+    last = before.past if isinstance(before.past, DemandHistory) else DemandHistory()
+    return remembered.past.with_said(last, said)
 
 
 def known_rate_rps(demand: Demand) -> float | None:
@@ -154,6 +183,7 @@ def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]
         and every lead time's rate at least `now_rps`.
     """
     leads = _LeadTimes(snapshot)
+    ways = outlooks(memory.past)
     forecasts = {}
     for deployment in snapshot.deployments:
         history = memory.demand.get(deployment.key, ())
@@ -166,7 +196,8 @@ def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]
         else:
             lead_s = {variant.name: leads.of(variant) for variant in deployment.variants}
             tokens = in_use or deployment.demand.tokens
-            made = _known(deployment, rate_rps, history, tokens, lead_s, snapshot.now_s)
+            outlook = ways.get(deployment.key, nothing_ahead())
+            made = _known(deployment, rate_rps, history, tokens, lead_s, snapshot.now_s, outlook)
         bursts = memory.burstiness.get(deployment.key, POISSON)
         forecasts[deployment.key] = replace(made, burstiness=bursts, message=made.message + _bursts(made.basis, bursts))
     return forecasts
@@ -179,6 +210,7 @@ def _known(
     tokens: TokenMix | None,
     lead_s: Mapping[str, float],
     now_s: float,
+    outlook: Outlook,
 ) -> Forecast:
     window_s = _window_s(deployment.policy)
     recent = [sample for sample in history if sample.at_s >= now_s - window_s]
@@ -188,17 +220,37 @@ def _known(
     slope_rps_per_s = _rising_slope_rps_per_s(recent)
     highest_rps = max([latest_rps, *(sample.arrival_rate_rps for sample in recent)])
     reach_rps = max(now_rps, LONGEST_REACH * highest_rps)
-    at_lead_rps = {name: min(reach_rps, now_rps + slope_rps_per_s * lead) for name, lead in lead_s.items()}
-    message = (
-        f"{latest_rps:.2f} req/s arrive; p{quantile * 100:g} of the last {_duration(window_s)} is {level_rps:.2f} req/s"
-    )
+
+    def recent_rps(lead: float) -> float:
+        return min(reach_rps, now_rps + slope_rps_per_s * lead)
+
+    scores = outlook.scores(recent_rps)
+    at_lead_rps = {name: recent_rps(lead) for name, lead in lead_s.items()}
+    expected = _trend(slope_rps_per_s, at_lead_rps, lead_s)
+    for name, lead in sorted(lead_s.items(), key=lambda each: each[1]):
+        found = ahead(scores, lead)
+        if found is not None:
+            at_lead_rps[name] = min(reach_rps, max(now_rps, found[0]))
+            expected = _by_other_way(found[1], name, at_lead_rps[name], lead)
     return Forecast(
         key=deployment.key,
         basis=ForecastBasis.KNOWN,
         now_rps=now_rps,
         at_lead_rps=at_lead_rps,
         tokens=tokens,
-        message=message + _trend(slope_rps_per_s, at_lead_rps, lead_s),
+        message=(
+            f"{latest_rps:.2f} req/s arrive; p{quantile * 100:g} of the last {_duration(window_s)} is "
+            f"{level_rps:.2f} req/s{expected}"
+        ),
+        scores=scores,
+        recent_quantile_rps=tuple(map(recent_rps, LEADS_S)),
+    )
+
+
+def _by_other_way(score: ForecastScore, name: str, rate_rps: float, lead_s: float) -> str:
+    return (
+        f"; {rate_rps:.2f} req/s expected by {score.way} when {name} is ready in {_duration(lead_s)} (its recent loss "
+        f"{score.loss_rps:.3f} req/s, that of the recent past's quantile {score.recent_quantile_loss_rps:.3f})"
     )
 
 

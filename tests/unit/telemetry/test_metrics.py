@@ -12,6 +12,8 @@ from plimsoll.domain import (
     Demand,
     DemandState,
     DeploymentPlan,
+    ForecastScore,
+    ForecastWay,
     LatencyComparison,
     LatencyMetric,
     LatencyObservation,
@@ -81,6 +83,22 @@ def test_the_correction_of_a_profile_is_told_while_it_is_in_use() -> None:
     assert value(metrics, "plimsoll_profile_correction_ratio", profile="llama-8b-h100") == 1.05
     metrics.show(a_plan())
     assert value(metrics, "plimsoll_profile_correction_ratio", profile="llama-8b-h100") is None
+
+
+def test_the_loss_of_the_way_in_use_is_told_beside_that_of_the_recent_quantile() -> None:
+    told = a_deployment_plan()
+    scores = (
+        ForecastScore(600.0, ForecastWay.DAILY_SHAPE, 12.0, 0.25, 0.5),
+        ForecastScore(1800.0, ForecastWay.RECENT_QUANTILE, 12.0, None, None),
+    )
+    metrics = Metrics()
+    metrics.show(a_plan(replace(told, forecast=replace(told.forecast, scores=scores))))
+    name = "plimsoll_forecast_loss_requests_per_second"
+    assert value(metrics, name, **CHAT, lead_seconds="600", way="DailyShape") == 0.25
+    assert value(metrics, name, **CHAT, lead_seconds="600", way="RecentQuantile") == 0.5
+    assert value(metrics, name, **CHAT, lead_seconds="1800", way="RecentQuantile") is None
+    metrics.show(a_plan(told))
+    assert value(metrics, name, **CHAT, lead_seconds="600", way="DailyShape") is None
 
 
 def test_unknown_demand_is_no_arrival_rate_rather_than_zero() -> None:

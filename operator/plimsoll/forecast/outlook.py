@@ -1,0 +1,95 @@
+"""Which way to forecast is in use for a deployment at each lead time, and what does it say between those?
+
+In: the past of all deployments. Out: for each of them a score a lead time. The recent quantile and its trend stand
+until another way has been clearly better than what they really said, so a deployment without much of a past is
+forecast by them alone. Design: section 4.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from plimsoll.domain import ForecastScore, ForecastWay, ObjectKey, PastDemand
+from plimsoll.forecast.candidates import CLEARLY_BETTER, Way
+from plimsoll.forecast.history import LEADS_S, DemandHistory
+
+WAYS = {
+    Way.LAST_VALUE: ForecastWay.LAST_VALUE,
+    Way.RECENT_LEVEL: ForecastWay.RECENT_LEVEL,
+    Way.RECENT_TREND: ForecastWay.RECENT_TREND,
+    Way.DAILY_SHAPE: ForecastWay.DAILY_SHAPE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the best of the other ways says of one deployment at each of `LEADS_S`, and both losses there."""
+
+    rate_rps: tuple[float, ...]
+    way: tuple[ForecastWay, ...]
+    loss_rps: tuple[float, ...]
+    recent_quantile_loss_rps: tuple[float, ...]
+
+    def scores(self, recent_rps: Callable[[float], float]) -> tuple[ForecastScore, ...]:
+        """The way in use at each lead time.
+
+        Args:
+            recent_rps: what the recent quantile and its trend say, by lead time in seconds.
+        """
+        found = []
+        figures = zip(LEADS_S, self.rate_rps, self.way, self.loss_rps, self.recent_quantile_loss_rps, strict=True)
+        for lead_s, rate_rps, way, loss, recent_loss in figures:
+            # Both must be known: the other way's loss is finite where its rate is, the rule's once it was tried.
+            better = math.isfinite(rate_rps) and math.isfinite(recent_loss) and loss < CLEARLY_BETTER * recent_loss
+            known_loss = recent_loss if math.isfinite(recent_loss) else None
+            found.append(
+                ForecastScore(lead_s, way, rate_rps, loss, known_loss)
+                if better
+                else ForecastScore(lead_s, ForecastWay.RECENT_QUANTILE, recent_rps(lead_s), known_loss, known_loss)
+            )
+        return tuple(found)
+
+
+def nothing_ahead() -> Outlook:
+    """Of a deployment without a past."""
+    unknown = (math.nan,) * len(LEADS_S)
+    return Outlook(unknown, (ForecastWay.LAST_VALUE,) * len(LEADS_S), unknown, unknown)
+
+
+def outlooks(past: PastDemand) -> Mapping[ObjectKey, Outlook]:
+    """Of every deployment that has a past."""
+    if not isinstance(past, DemandHistory) or past.by_minutes is None or past.by_tens is None:
+        return {}
+    rates = past.expected_dl.tolist()
+    ways = np.concatenate((past.by_minutes.way_dl, past.by_tens.way_dl), axis=1).tolist()
+    losses = np.concatenate((past.by_minutes.loss_dl, past.by_tens.loss_dl), axis=1).tolist()
+    said = past.said_loss_dl.tolist()
+    return {
+        key: Outlook(
+            tuple(rates[row]), tuple(WAYS[Way(way)] for way in ways[row]), tuple(losses[row]), tuple(said[row])
+        )
+        for key, row in past.row.items()
+    }
+
+
+def ahead(scores: Sequence[ForecastScore], lead_s: float) -> tuple[float, ForecastScore] | None:
+    """Demand that long ahead, between the scores on either side, and the score of the other way that counts most.
+
+    Args:
+        scores: by rising lead time.
+        lead_s: of what is asked for.
+
+    Returns:
+        The rate in requests per second; None where the recent quantile is all there is.
+    """
+    for before, after in pairwise(scores):
+        if before.lead_s <= lead_s <= after.lead_s:
+            share = (lead_s - before.lead_s) / (after.lead_s - before.lead_s)
+            nearest = (after, before) if share >= 0.5 else (before, after)
+            other = next((each for each in nearest if each.way is not ForecastWay.RECENT_QUANTILE), None)
+            rate_rps = before.rate_rps + share * (after.rate_rps - before.rate_rps)
+            return None if other is None else (rate_rps, other)
+    return None
