@@ -67,8 +67,10 @@ def recent_past(level_ds: Floats, mean_d: Floats) -> list[Floats]:
     """The features of the recent past for each slot from `LOOK_BACK` on."""
     slots = level_ds.shape[1]
     now = level_ds[:, LOOK_BACK:]
-    back = [level_ds[:, LOOK_BACK - k : slots - k] for k in range(LOOK_BACK + 1)]
-    return [now - mean_d[:, None], now - back[1], now - back[3], now - sum(back[1:], start=back[0]) / len(back)]
+    one_ago, three_ago = (level_ds[:, LOOK_BACK - k : slots - k] for k in (1, 3))
+    pairs = level_ds[:, 1:] + level_ds[:, :-1]
+    six = pairs[:, 4:] + pairs[:, 2:-2] + pairs[:, :-4]
+    return [now - mean_d[:, None], now - one_ago, now - three_ago, now - six / np.float32(6.0)]
 
 
 def fit_daily_shape(
