@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.domain import StepTime, TokenMix
-
-Floats = NDArray[np.float64]
+from plimsoll.engine.arrays import Floats
 
 QUEUE_PLACES_PER_SLOT = 10
 """Waiting room Q = 10 N: convention of the published model that the check vector is taken from."""

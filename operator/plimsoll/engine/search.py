@@ -17,7 +17,7 @@ from plimsoll.engine.case import Case
 from plimsoll.engine.questions import Physics
 from plimsoll.engine.serving import Latencies, Requests, Router, serve
 from plimsoll.engine.surrogate import MAX_LOAD_RATIO
-from plimsoll.engine.workload import Lengths, Timeline, stratified_normals
+from plimsoll.engine.workload import LEVEL_FACTOR, Lengths, Timeline, stratified_normals
 
 KERNEL_VERSION = 3
 """Raise it with every change, here, in the kernel or in what sizing makes of it, after which a case may have another
@@ -212,7 +212,7 @@ def requests_for(case: Case, replicas: int, rate_per_ms: float) -> int:
     count = (TAIL_REQUESTS if tail else REQUESTS) // (1 if replicas < _SEVERAL_REPLICAS else 2)
     count = max(count, _TURNOVERS * replicas * case.replica.max_sequences)
     if not case.burstiness.is_steady:
-        longest_ms = 1000.0 * case.burstiness.window_s * 4.0 ** len(case.burstiness.slower_cv2)
+        longest_ms = 1000.0 * case.burstiness.window_s * LEVEL_FACTOR ** len(case.burstiness.slower_cv2)
         count = max(count, int(_WINDOWS * longest_ms * rate_per_ms))
     return min(count, _MOST_REQUESTS)
 
