@@ -236,6 +236,9 @@ def _pool_plan(pool: Pool, snapshot: Snapshot, allocation: Allocation, stock_out
         },
         usd_per_hour=len(pool.nodes) * pool.price_usd_per_hour,
         stocked_out_until_s=mark.until_s if mark and mark.until_s > snapshot.now_s else None,
+        price_source=pool.price_source,
+        price_as_of_s=pool.price_as_of_s,
+        price_note=pool.price_note,
     )
 
 

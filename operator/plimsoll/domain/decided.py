@@ -17,6 +17,7 @@ from plimsoll.domain.present import (
     LatencyComparison,
     LatencyObservation,
     PriceKind,
+    PriceSource,
     Target,
     TokenMix,
 )
@@ -273,6 +274,9 @@ class PoolPlan:
     usd_per_hour: float
     """The price of the present nodes; for paid pools the amortised price, for show."""
     stocked_out_until_s: float | None
+    price_source: PriceSource = PriceSource.MANIFEST
+    price_as_of_s: float | None = None
+    price_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

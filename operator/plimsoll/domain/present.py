@@ -19,6 +19,13 @@ class PriceKind(StrEnum):
     PAID = "Paid"
 
 
+class PriceSource(StrEnum):
+    """Where the price of a node comes from: the manifest, or what OpenCost exports."""
+
+    MANIFEST = "Manifest"
+    OPEN_COST = "OpenCost"
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One node of a pool: what it offers to replicas, and what other workloads already took of it."""
@@ -51,6 +58,12 @@ class Pool:
     nodes: tuple[Node, ...] = ()
     stocked_out_until_s: float | None = None
     """As last written to the pool's status; only read when memory knows nothing (after a restart)."""
+    price_source: PriceSource = PriceSource.MANIFEST
+    """Where `price_usd_per_hour` comes from."""
+    price_as_of_s: float | None = None
+    """When it was last known to be so; None where nobody says."""
+    price_note: str = ""
+    """Why the price is not the one that was asked for; empty where it is."""
 
     @property
     def marginal_price_usd_per_hour(self) -> float:

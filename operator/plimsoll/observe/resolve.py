@@ -30,6 +30,7 @@ from plimsoll.observe.cluster_cache import Contents
 from plimsoll.observe.demand import Observed
 from plimsoll.observe.pod_index import Claim, share_out
 from plimsoll.observe.pool_nodes import resolve_pools
+from plimsoll.observe.prices import pools_priced_by_open_cost
 from plimsoll.observe.retired import retired_workloads
 from plimsoll.observe.targets import Found, Scales, Unavailable, claims, find, identity
 from plimsoll.observe.variants import World, resolve_variant
@@ -47,6 +48,8 @@ class Cluster:
     findings: tuple[Finding, ...]
     asked: tuple[Asked, ...]
     """What metrics are to be asked, one for each deployment."""
+    open_cost_pools: frozenset[str] = frozenset()
+    """Pools whose price OpenCost is asked for."""
 
 
 def resolve(contents: Contents, scales: Scales) -> Cluster:
@@ -86,6 +89,7 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
         tuple(pool for _, pool in sorted(pools.usable.items())),
         tuple(findings),
         tuple(asked),
+        pools_priced_by_open_cost(contents),
     )
 
 

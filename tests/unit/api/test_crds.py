@@ -112,7 +112,7 @@ def test_every_rule_of_every_model_reaches_its_place() -> None:
         "InferenceDeployment.spec.variants[items]": 1,
         "InferenceDeployment.spec.variants[items].replicas": 1,
         "ComputePool.spec": 1,
-        "ComputePool.spec.price": 1,
+        "ComputePool.spec.price": 2,
         "ComputePool.spec.nodes": 1,
         "ServingProfile.spec": 1,
         "ServingProfile.spec.provenance": 1,
