@@ -22,8 +22,8 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@touch $@
 
 lock: ## Resolve the dependencies anew and write both lock files
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra tracing pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra dev --extra tracing pyproject.toml -c requirements.lock -o requirements-dev.lock
 
 lint: setup ## Style, types, import contracts
 	$(BIN)/ruff check .
