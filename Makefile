@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test test-unit test-integration demo tools generate catalogue bench clean
+.PHONY: help setup lock lint test test-unit test-integration demo tools generate docs catalogue bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,6 +50,10 @@ generate: setup ## Write everything that is generated from the models
 	$(BIN)/plimsoll crds --output-dir crds
 	rm -rf charts/plimsoll/files && mkdir -p charts/plimsoll/files
 	cp -r crds policies charts/plimsoll/files/
+	$(BIN)/python -m plimsoll_testkit.reference
+
+docs: setup ## Build the manual into build/docs; a warning is an error
+	$(BIN)/zensical build --strict
 
 catalogue: setup ## Fit the profiles of charts/plimsoll/catalog anew and write docs/catalogue.md (needs PLIMSOLL_DATA_DIR)
 	$(BIN)/python benchmarks/catalogue/build.py
