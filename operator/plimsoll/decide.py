@@ -207,10 +207,7 @@ def _external_usd_per_hour(deployment: Deployment) -> float | None:
     price, demand = deployment.external_price, deployment.demand
     if price is None or demand.arrival_rate_rps is None or demand.tokens is None:
         return None
-    usd_per_request = (
-        demand.tokens.prompt_tokens_mean * price.usd_per_million_prompt_tokens
-        + demand.tokens.output_tokens_mean * price.usd_per_million_output_tokens
-    ) / 1e6
+    usd_per_request = price.usd_per_request(demand.tokens.prompt_tokens_mean, demand.tokens.output_tokens_mean)
     return demand.arrival_rate_rps * 3600.0 * usd_per_request
 
 

@@ -8,6 +8,7 @@ money US dollars. Resources are CPU cores, bytes of memory, and whole devices (`
 - ``wanted``: what users ask for.
 - ``present``: what there is, up to the `Snapshot`.
 - ``decided``: what follows, up to the `Plan`.
+- ``sharing``: what replicas of several variants carry together.
 - ``remembered``: what the next tick must know, the `Memory`.
 """
 
@@ -63,7 +64,17 @@ from plimsoll.domain.remembered import (
     StockOut,
     TargetSample,
 )
-from plimsoll.domain.wanted import ExternalPrice, FallbackAction, LatencyMetric, LatencyTarget, Mode, Policy
+from plimsoll.domain.sharing import behind, carried_rps, carried_rps_each
+from plimsoll.domain.wanted import (
+    ExternalPrice,
+    ExternalUse,
+    FallbackAction,
+    LatencyMetric,
+    LatencyTarget,
+    Mode,
+    Policy,
+    Routing,
+)
 
 __all__ = [
     "NO_PAST",
@@ -80,6 +91,7 @@ __all__ = [
     "Deployment",
     "DeploymentPlan",
     "ExternalPrice",
+    "ExternalUse",
     "FallbackAction",
     "Finding",
     "Forecast",
@@ -109,6 +121,7 @@ __all__ = [
     "ReadyCount",
     "Reason",
     "Resources",
+    "Routing",
     "SizedBy",
     "Snapshot",
     "SolverReport",
@@ -122,4 +135,7 @@ __all__ = [
     "Variant",
     "VariantKey",
     "VariantPlan",
+    "behind",
+    "carried_rps",
+    "carried_rps_each",
 ]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from plimsoll.domain.names import Finding, ObjectKey, Resources, VariantKey
-from plimsoll.domain.wanted import ExternalPrice, LatencyMetric, LatencyTarget, Mode, Policy
+from plimsoll.domain.wanted import ExternalPrice, LatencyMetric, LatencyTarget, Mode, Policy, Routing
 
 
 class PriceKind(StrEnum):
@@ -255,6 +255,7 @@ class Deployment:
     policy: Policy
     budget_usd_per_hour: float | None = None
     external_price: ExternalPrice | None = None
+    routing: Routing = Routing.SERVICE
     told_rate_cv2: float = 0.0
     """Burstiness as its status tells it, for a process that has not seen enough of its own."""
 

@@ -4,7 +4,7 @@ In: the snapshot, forecasts, options (what each variant's replicas carry), stock
 Out: an ``Allocation``: replicas, nodes, prices, what is missing, what was rejected and how close to the best it is.
 Never: steps towards it (``rollout``), wording of conditions (``explain``), clocks or I/O. Design section 5.
 
-The way through: ``problem`` (bounds, prices, ``room``) -> ``programme`` -> ``solver`` -> ``assessment`` (the proof by
+The way through: ``statement`` (a ``problem``: bounds, prices, ``room``) -> ``programme`` -> ``solver`` -> ``assessment`` (the proof by
 ``packing``, prices by ``attribution``) -> ``search`` (tighten and repeat, ``fallback``, ``budgets``) -> ``shortages``,
 ``alternatives``.
 """
@@ -26,10 +26,10 @@ from plimsoll.domain import (
     VariantKey,
 )
 from plimsoll.planning.alternatives import list_alternatives
-from plimsoll.planning.problem import state_problem
 from plimsoll.planning.search import best_plan
 from plimsoll.planning.shortages import find_shortages, uncovered_rps
 from plimsoll.planning.solver import SolveLimits
+from plimsoll.planning.statement import state_problem
 
 __all__ = ["SolveLimits", "allocate"]
 
