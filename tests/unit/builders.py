@@ -132,7 +132,7 @@ def a_deployment(
     rps: float | None = 10.0,
     **overrides: Any,
 ) -> Deployment:
-    """A deployment in mode Auto with known demand behind a load-aware router; its variants (``h100``) become its own."""
+    """A deployment in mode Auto with known demand and a load-aware router; its variants (``h100``) become its own."""
     own = tuple(
         replace(
             variant,

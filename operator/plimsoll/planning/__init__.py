@@ -4,9 +4,9 @@ In: the snapshot, forecasts, options (what each variant's replicas carry), stock
 Out: an ``Allocation``: replicas, nodes, prices, what is missing, what was rejected and how close to the best it is.
 Never: steps towards it (``rollout``), wording of conditions (``explain``), clocks or I/O. Design section 5.
 
-The way through: ``statement`` (a ``problem``: bounds, prices, ``room``) -> ``programme`` -> ``solver`` -> ``assessment`` (the proof by
-``packing``, prices by ``attribution``) -> ``search`` (tighten and repeat, ``fallback``, ``budgets``) -> ``shortages``,
-``alternatives``.
+The way through: ``statement`` (a ``problem``: bounds, prices, ``room``) -> ``programme`` -> ``solver`` ->
+``assessment`` (the proof by ``packing``, prices by ``attribution``) -> ``search`` (tighten and repeat, ``fallback``,
+``budgets``) -> ``shortages``, ``alternatives``.
 """
 
 from collections.abc import Mapping
