@@ -73,6 +73,8 @@ _NEEDS_AN_EDIT = (
     Reason.TARGET_FOREIGN,
     Reason.RIVAL_AUTOSCALER,
     Reason.REPLICA_DOES_NOT_FIT,
+    Reason.ROUTE_MISSING,
+    Reason.BACKEND_MISSING,
 )
 """Somebody must change an object; worst first. Others of the deployment's variants may well go on meanwhile."""
 _ABOUT_SIZING = (Reason.SLO_UNREACHABLE, Reason.OUTSIDE_PROFILE_RANGE)
