@@ -14,6 +14,7 @@ from plimsoll.domain import (
     Decision,
     Deployment,
     DeploymentPlan,
+    ExternalUse,
     Finding,
     Forecast,
     ForecastBasis,
@@ -21,6 +22,7 @@ from plimsoll.domain import (
     Mode,
     ObjectKey,
     Option,
+    Overflow,
     Phase,
     Plan,
     Pool,
@@ -142,7 +144,7 @@ def _deployment_plan(
         variants=_variant_plans(deployment, demand, options, allocation, rollout, simulated, truth),
         usd_per_hour=allocation.usd_per_hour.get(key, 0.0),
         external_usd_per_hour=_external_usd_per_hour(deployment),
-        overflow=allocation.overflow.get(key),
+        overflow=_overflow(deployment, allocation),
         weights=_route_weights(deployment, options, steps),
         shortfall_rps=shortfall_rps,
         alternatives=allocation.alternatives.get(key, ()),
@@ -218,6 +220,14 @@ def _carried_rps(
     fleet = [(options[variant.key].capacity, counts[variant.key]) for variant in deployment.variants]
     each_rps = carried_rps_each(deployment.routing, fleet)
     return {variant.key: rps for variant, rps in zip(deployment.variants, each_rps, strict=True)}
+
+
+def _overflow(deployment: Deployment, allocation: Allocation) -> Overflow | None:
+    """What goes to the external API, which may be nothing; None where requests do not overflow to one."""
+    price = deployment.external_price
+    if price is None or price.use is not ExternalUse.OVERFLOW:
+        return None
+    return allocation.overflow.get(deployment.key, Overflow(0.0, 0.0))
 
 
 def _route_weights(

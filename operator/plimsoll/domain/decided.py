@@ -276,7 +276,7 @@ class DeploymentPlan:
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...]
     overflow: Overflow | None = None
-    """None where nothing goes to an external API; its price is part of `usd_per_hour`."""
+    """None where requests do not overflow to an external API; its price is part of `usd_per_hour`."""
     weights: RouteWeights | None = None
     """None where no HTTPRoute is to be written, or no replica is ready."""
 
