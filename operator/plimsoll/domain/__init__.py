@@ -8,6 +8,7 @@ money US dollars. Resources are CPU cores, bytes of memory, and whole devices (`
 - ``wanted``: what users ask for.
 - ``present``: what there is, up to the `Snapshot`.
 - ``decided``: what follows, up to the `Plan`.
+- ``sharing``: what replicas of several variants carry together.
 - ``remembered``: what the next tick must know, the `Memory`.
 """
 
@@ -21,9 +22,11 @@ from plimsoll.domain.decided import (
     ForecastScore,
     ForecastWay,
     Option,
+    Overflow,
     Phase,
     Plan,
     PoolPlan,
+    RouteWeights,
     SizedBy,
     SolverReport,
     Step,
@@ -64,7 +67,17 @@ from plimsoll.domain.remembered import (
     StockOut,
     TargetSample,
 )
-from plimsoll.domain.wanted import ExternalPrice, FallbackAction, LatencyMetric, LatencyTarget, Mode, Policy
+from plimsoll.domain.sharing import behind, carried_rps, carried_rps_each, in_percent
+from plimsoll.domain.wanted import (
+    ExternalPrice,
+    ExternalUse,
+    FallbackAction,
+    LatencyMetric,
+    LatencyTarget,
+    Mode,
+    Policy,
+    Routing,
+)
 
 __all__ = [
     "NO_PAST",
@@ -81,6 +94,7 @@ __all__ = [
     "Deployment",
     "DeploymentPlan",
     "ExternalPrice",
+    "ExternalUse",
     "FallbackAction",
     "Finding",
     "Forecast",
@@ -98,6 +112,7 @@ __all__ = [
     "Node",
     "ObjectKey",
     "Option",
+    "Overflow",
     "PastDemand",
     "Phase",
     "Plan",
@@ -111,6 +126,8 @@ __all__ = [
     "ReadyCount",
     "Reason",
     "Resources",
+    "RouteWeights",
+    "Routing",
     "SizedBy",
     "Snapshot",
     "SolverReport",
@@ -124,4 +141,8 @@ __all__ = [
     "Variant",
     "VariantKey",
     "VariantPlan",
+    "behind",
+    "carried_rps",
+    "carried_rps_each",
+    "in_percent",
 ]

@@ -7,7 +7,7 @@ ready replicas carry after a step. Nothing is decided here. Design section 6.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from plimsoll.domain import Deployment, Forecast, Option, Pool, StockOut, Variant, VariantKey
+from plimsoll.domain import Deployment, Forecast, Option, Pool, StockOut, Variant, VariantKey, carried_rps
 from plimsoll.rollout.deletion_order import takes_unready_first
 from plimsoll.rollout.stabilization import History
 from plimsoll.rollout.stock_outs import stuck_pods
@@ -33,18 +33,23 @@ class Situation:
     histories: Mapping[VariantKey, History]
     stock_outs: Mapping[str, StockOut]
     pools: Mapping[str, Pool]
+    overflow_rps: float = 0.0
+    """What the plan leaves to an external API."""
 
     @property
     def need_rps(self) -> float:
         """What ready replicas must carry after every step."""
         given_up_rps = self.shortfall_rps if self.gives_way else 0.0
-        return max(0.0, self.forecast.required_rps - given_up_rps) * (1 - ROUNDING)
+        return max(0.0, self.forecast.required_rps - given_up_rps - self.overflow_rps) * (1 - ROUNDING)
 
     def ready_rps(self, counts: Mapping[VariantKey, int]) -> float:
         """What the ready replicas carry once the targets stand at `counts`."""
-        return sum(
-            self.options[variant.key].capacity.total_rps(ready_after(variant, counts[variant.key]))
-            for variant in self.deployment.variants
+        return carried_rps(
+            self.deployment.routing,
+            (
+                (self.options[variant.key].capacity, ready_after(variant, counts[variant.key]))
+                for variant in self.deployment.variants
+            ),
         )
 
     def ready_replicas(self, counts: Mapping[VariantKey, int]) -> int:
@@ -53,14 +58,20 @@ class Situation:
     @property
     def asked_rps(self) -> float:
         """What all replicas that are asked for carry, once they are ready."""
-        return sum(self.asked_rps_in(pool) for pool in {variant.pool for variant in self.deployment.variants})
+        return self.asked_rps_without(None)
 
-    def asked_rps_in(self, pool: str) -> float:
-        """The same of one pool; what waits for a pool that is sold out counts for nothing."""
-        return sum(
-            self.options[v.key].capacity.total_rps(v.replicas - (len(stuck_pods(v)) if self.is_sold_out(v) else 0))
-            for v in self.deployment.variants
-            if v.pool == pool
+    def asked_rps_without(self, pool: str | None) -> float:
+        """The same were that pool lost; what waits for a pool that is sold out counts for nothing."""
+        return carried_rps(
+            self.deployment.routing,
+            (
+                (
+                    self.options[variant.key].capacity,
+                    variant.replicas - (len(stuck_pods(variant)) if self.is_sold_out(variant) else 0),
+                )
+                for variant in self.deployment.variants
+                if variant.pool != pool
+            ),
         )
 
     def is_sold_out(self, variant: Variant) -> bool:

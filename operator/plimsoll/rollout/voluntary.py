@@ -34,8 +34,5 @@ def _hangs_on_spot(situation: Situation) -> bool:
     """True where the loss of one spot pool would take more than the policy tolerates."""
     kept_ratio = 1.0 - situation.deployment.policy.spot_loss_tolerated_ratio
     spot = {name for name, pool in situation.pools.items() if pool.price_kind is PriceKind.SPOT}
-    return any(
-        situation.asked_rps - situation.asked_rps_in(name) < kept_ratio * situation.need_rps
-        for name in spot
-        if situation.asked_rps_in(name) > 0.0
-    )
+    used = {variant.pool for variant in situation.deployment.variants if variant.replicas > 0}
+    return any(situation.asked_rps_without(name) < kept_ratio * situation.need_rps for name in spot & used)
