@@ -38,6 +38,7 @@ from plimsoll.domain.present import (
     Deployment,
     LatencyComparison,
     LatencyObservation,
+    LeadTime,
     Node,
     Pod,
     Pool,
@@ -52,6 +53,7 @@ from plimsoll.domain.present import (
 )
 from plimsoll.domain.remembered import (
     NO_PAST,
+    NO_START_UPS,
     Correction,
     Decision,
     DemandSample,
@@ -60,6 +62,8 @@ from plimsoll.domain.remembered import (
     MixInUse,
     PastDemand,
     ReadyCount,
+    StartUp,
+    StartUps,
     StockOut,
     TargetSample,
 )
@@ -67,6 +71,7 @@ from plimsoll.domain.wanted import ExternalPrice, FallbackAction, LatencyMetric,
 
 __all__ = [
     "NO_PAST",
+    "NO_START_UPS",
     "POISSON",
     "Allocation",
     "Alternative",
@@ -91,6 +96,7 @@ __all__ = [
     "LatencyMetric",
     "LatencyObservation",
     "LatencyTarget",
+    "LeadTime",
     "Memory",
     "MixInUse",
     "Mode",
@@ -112,6 +118,8 @@ __all__ = [
     "SizedBy",
     "Snapshot",
     "SolverReport",
+    "StartUp",
+    "StartUps",
     "Step",
     "StepTime",
     "StockOut",
