@@ -40,6 +40,7 @@ from plimsoll.domain import (
 )
 from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
+from plimsoll.readiness import remember_start_ups, with_lead_times
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, learn, predict, size
 
@@ -64,6 +65,8 @@ def decide(
     Returns:
         The plan, and the memory to hand to the next call.
     """
+    start_ups = remember_start_ups(snapshot, memory.start_ups)
+    snapshot = with_lead_times(snapshot, start_ups)
     remembered = remember_demand(snapshot, memory)
     forecasts = forecast(snapshot, remembered)
     truth = learn(snapshot, forecasts, memory, simulated)
@@ -108,6 +111,7 @@ def decide(
             corrections=truth.corrections,
             ready=truth.ready,
             gains=gains,
+            start_ups=start_ups,
         ),
     )
 
@@ -208,6 +212,7 @@ def _variant_plans(
                 message=message,
                 correction=truth.factors[variant.profile.name],
                 compared=truth.latencies.get(variant.key, ()),
+                lead=variant.lead,
             )
         )
     return tuple(plans)

@@ -177,6 +177,8 @@ class Metrics:
         self._variant_gauges["current"].labels(*labels).set(variant.current)
         self._variant_gauges["ready"].labels(*labels).set(variant.ready)
         self._variant_gauges["safe_rate"].labels(*labels).set(variant.safe_rate_rps)
+        if variant.lead is not None:
+            self._variant_gauges["lead_time"].labels(*labels).set(variant.lead.seconds)
         self._show_latencies(labels, "predicted", variant.predicted)
         self._show_latencies(labels, "observed", variant.observed)
         for one in variant.compared:
@@ -210,6 +212,10 @@ def _variant_gauges(registry: CollectorRegistry) -> dict[str, Gauge]:
         "desired": gauge("desired_replicas", "Replicas in the plan; an HPA or KEDA may act on it instead of Plimsoll."),
         "current": gauge("current_replicas", "Replicas that the target asks for now."),
         "ready": gauge("ready_replicas", "Replicas that are ready to serve."),
+        "lead_time": gauge(
+            "lead_time_seconds",
+            "From asking for one more replica until it is ready, by its last start-ups, else by profile and pool.",
+        ),
         "safe_rate": gauge("safe_rate_requests_per_second", "What one replica carries within the SLO."),
     }
 

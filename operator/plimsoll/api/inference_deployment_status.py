@@ -146,6 +146,9 @@ class VariantStatus(StatusModel):
     """Predicted at its share of the load."""
     observed: LatencyStatus | None = None
     """Seen by recent requests."""
+    lead_time: Duration | None = None
+    """From asking for one more replica until it is ready: nine of ten of its last start-ups took at most so long; until
+    any was seen, what its profile and pool say."""
     reason: Label
     """Why the target is what it is, as one CamelCase word."""
     message: Message = ""

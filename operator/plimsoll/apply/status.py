@@ -15,6 +15,7 @@ from plimsoll.api import (
     CostStatus,
     DecimalText,
     DemandStatus,
+    Duration,
     ForecastStatus,
     InferenceDeploymentStatus,
     LatencyStatus,
@@ -209,6 +210,7 @@ def _variant(variant: VariantPlan) -> VariantStatus:
         correction=None if variant.correction == 1.0 else DecimalText.of(variant.correction, 3),
         predicted=LatencyStatus.of(variant.predicted),
         observed=LatencyStatus.of(variant.observed),
+        lead_time=None if variant.lead is None else Duration.of_seconds(round(variant.lead.seconds)),
         reason=variant.reason.value,
         message=variant.message,
     )

@@ -41,6 +41,7 @@ from plimsoll.domain.present import (
     Deployment,
     LatencyComparison,
     LatencyObservation,
+    LeadTime,
     Node,
     Pod,
     Pool,
@@ -56,6 +57,7 @@ from plimsoll.domain.present import (
 )
 from plimsoll.domain.remembered import (
     NO_PAST,
+    NO_START_UPS,
     Correction,
     Decision,
     DemandSample,
@@ -64,6 +66,8 @@ from plimsoll.domain.remembered import (
     MixInUse,
     PastDemand,
     ReadyCount,
+    StartUp,
+    StartUps,
     StockOut,
     TargetSample,
 )
@@ -81,6 +85,7 @@ from plimsoll.domain.wanted import (
 
 __all__ = [
     "NO_PAST",
+    "NO_START_UPS",
     "POISSON",
     "Allocation",
     "Alternative",
@@ -106,6 +111,7 @@ __all__ = [
     "LatencyMetric",
     "LatencyObservation",
     "LatencyTarget",
+    "LeadTime",
     "Memory",
     "MixInUse",
     "Mode",
@@ -131,6 +137,8 @@ __all__ = [
     "SizedBy",
     "Snapshot",
     "SolverReport",
+    "StartUp",
+    "StartUps",
     "Step",
     "StepTime",
     "StockOut",

@@ -16,6 +16,7 @@ from plimsoll.domain.present import (
     Demand,
     LatencyComparison,
     LatencyObservation,
+    LeadTime,
     PriceKind,
     PriceSource,
     Target,
@@ -235,6 +236,7 @@ class VariantPlan:
     """How many times its profile's step times it is taken to need, as learned from requests."""
     compared: tuple[LatencyComparison, ...] = ()
     """Observed against predicted at the load there was, where the last window can be compared."""
+    lead: LeadTime | None = None
 
 
 class Phase(StrEnum):

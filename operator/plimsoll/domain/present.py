@@ -39,6 +39,12 @@ class Node:
     created_s: float
 
 
+PATIENCE_RATIO = 1.5
+"""How much longer than the pool's own provisioning time a pod may wait. Guess: clouds are often late by a third."""
+MIN_PATIENCE_S = 30.0
+"""Pools that promise no provisioning time: the scheduler alone may take some seconds to place a pod."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """A set of like nodes that share a price; `max_nodes` caps what may be asked for."""
@@ -68,6 +74,11 @@ class Pool:
     @property
     def marginal_price_usd_per_hour(self) -> float:
         return 0.0 if self.price_kind is PriceKind.PAID else self.price_usd_per_hour
+
+    @property
+    def patience_s(self) -> float:
+        """How long a pod may wait for a node of the pool before the pool counts as sold out."""
+        return max(MIN_PATIENCE_S, PATIENCE_RATIO * self.provisioning_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +175,15 @@ class LatencyComparison(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class LeadTime:
+    """From asking for one more replica until it is ready, a node's boot included where no present node has room."""
+
+    seconds: float
+    observed: int = 0
+    """Start-ups of its own pods that it was learned from; 0: what the profile and the pool say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One way to serve a deployment, with what its target runs right now."""
 
@@ -185,6 +205,14 @@ class Variant:
     """Name of the Service over its pods alone, where an HTTPRoute shares requests out."""
     kv_cache_use_ratio: float | None = None
     """Of the fullest pod, 0 to 1; None where the engine does not tell."""
+    lead: LeadTime | None = None
+    """Filled in by `readiness`."""
+
+    @property
+    def lead_s(self) -> float:
+        """Seconds until a replica that is asked for now is ready; `readiness` must have been there."""
+        assert self.lead is not None, "readiness comes before whoever asks for lead times"
+        return self.lead.seconds
 
     @property
     def name(self) -> str:

@@ -28,7 +28,8 @@ from plimsoll.domain import (
     behind,
 )
 from plimsoll.planning.problem import CHANGE_RATIO, PAID_MOVE_RATIO, Choice, Need, Problem
-from plimsoll.planning.room import Bin, Room, Shape, classes_of, fits
+from plimsoll.planning.room import Bin, Room, classes_of, fits
+from plimsoll.readiness import with_lead_times
 
 NO_ROOM = Room(
     name="",
@@ -43,7 +44,6 @@ NO_ROOM = Room(
     present=(),
     fresh=0,
     classes=(),
-    spare=(),
 )
 """What a variant has whose pool is not there."""
 
@@ -67,7 +67,7 @@ def state_problem(
         last_replicas: the last plan; a variant that it does not know counts with what it runs.
         free_recommended: False fixes deployments in mode Recommend to what they run, True lets them be planned.
     """
-    deployments = sorted(snapshot.deployments, key=lambda deployment: deployment.key)
+    deployments = sorted(with_lead_times(snapshot).deployments, key=lambda deployment: deployment.key)
     variants = [variant for deployment in deployments for variant in deployment.variants]
     pools = {pool.name: pool for pool in sorted(snapshot.pools, key=lambda pool: pool.name)}
     rooms = {
@@ -93,8 +93,6 @@ def _room(pool: Pool, variants: Iterable[Variant], sold_out: bool, snapshot: Sna
     variants = tuple(variants)
     resources = tuple(sorted({name for variant in variants for name in variant.per_replica}))
     max_nodes = min(pool.max_nodes, len(pool.nodes)) if sold_out else pool.max_nodes
-    # A node that boots longer than this counts as broken; 30 s covers pools that promise no provisioning time.
-    patience_s = max(30.0, 1.5 * pool.provisioning_s)
     present = tuple(
         Bin(
             node.name,
@@ -103,7 +101,8 @@ def _room(pool: Pool, variants: Iterable[Variant], sold_out: bool, snapshot: Sna
             ),
         )
         for node in sorted(pool.nodes, key=lambda node: node.name)
-        if node.schedulable and (node.ready or snapshot.now_s - node.created_s <= patience_s)
+        # A node that boots for longer than the pool may take counts as broken.
+        if node.schedulable and (node.ready or snapshot.now_s - node.created_s <= pool.patience_s)
     )
     node = tuple(pool.node_resources.get(name, 0.0) for name in resources)
     fresh = max(0, max_nodes - len(pool.nodes))
@@ -120,22 +119,7 @@ def _room(pool: Pool, variants: Iterable[Variant], sold_out: bool, snapshot: Sna
         present=present,
         fresh=fresh,
         classes=classes_of(present, node, fresh),
-        spare=_spare(present, variants, resources),
     )
-
-
-def _spare(present: tuple[Bin, ...], variants: tuple[Variant, ...], resources: tuple[str, ...]) -> tuple[Shape, ...]:
-    """What our own pods leave of present nodes at the moment, every amount once."""
-    taken: dict[str, list[float]] = {}
-    for variant in variants:
-        for pod in variant.pods:
-            if pod.node is not None and not pod.terminating:
-                amounts = taken.setdefault(pod.node, [0.0] * len(resources))
-                for index, name in enumerate(resources):
-                    amounts[index] += variant.per_replica.get(name, 0.0)
-    nothing = [0.0] * len(resources)
-    left = {tuple(f - t for f, t in zip(node.free, taken.get(node.name, nothing), strict=True)) for node in present}
-    return tuple(sorted(left))
 
 
 def _need(
@@ -231,9 +215,6 @@ def _choice(
     shape = tuple(variant.per_replica.get(name, 0.0) for name in room.resources)
     lower, upper, stays = _bounds(deployment, variant, forecast, options, free_recommended)
     share = 1.0 / max(1, fits(room.node, shape))
-    lead_s = variant.profile.startup_s
-    if variant.pool in pools and not room.has_room_now(shape):
-        lead_s += pools[variant.pool].provisioning_s
     slot_usd_per_hour = room.usd_per_hour * share
     list_usd_per_hour = room.list_usd_per_hour * share
     overlap_usd_per_hour = slot_usd_per_hour or PAID_MOVE_RATIO * list_usd_per_hour
@@ -250,8 +231,8 @@ def _choice(
         seats=tuple(sorted(pod.node for pod in variant.pods if pod.node is not None and not pod.terminating)),
         slot_usd_per_hour=slot_usd_per_hour,
         list_usd_per_hour=list_usd_per_hour,
-        lead_s=lead_s,
-        move_usd_per_hour=overlap_usd_per_hour * lead_s / max(1.0, deployment.policy.expected_dwell_s),
+        lead_s=variant.lead_s,
+        move_usd_per_hour=overlap_usd_per_hour * variant.lead_s / max(1.0, deployment.policy.expected_dwell_s),
         planned=variant.replicas,
         change_usd_per_hour=0.0,
     )

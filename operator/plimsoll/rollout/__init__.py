@@ -30,6 +30,7 @@ from plimsoll.domain import (
     Variant,
     VariantKey,
 )
+from plimsoll.readiness import with_lead_times
 from plimsoll.rollout.deletion_order import delete_first, pods_by_node
 from plimsoll.rollout.reasons import NOT_APPLIED, Told, tell
 from plimsoll.rollout.situation import Situation
@@ -72,6 +73,7 @@ def roll_out(
         stock_outs: marks of this tick.
         memory: of the last tick; an empty one means that nothing goes down until a window has passed.
     """
+    snapshot = with_lead_times(snapshot)
     on_node, yielding = pods_by_node(snapshot), gives_way(snapshot, allocation)
     pools = {pool.name: pool for pool in snapshot.pools}
     steps: list[Step] = []

@@ -94,8 +94,3 @@ def current_counts(deployment: Deployment) -> dict[VariantKey, int]:
 
 def movable(situation: Situation) -> tuple[Variant, ...]:
     return tuple(variant for variant in situation.deployment.variants if not variant.pinned)
-
-
-def lead_s(situation: Situation, variant: Variant) -> float:
-    pool = situation.pools.get(variant.pool)
-    return variant.profile.startup_s + (pool.provisioning_s if pool else 0.0)

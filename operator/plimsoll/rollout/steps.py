@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plimsoll.domain import ForecastBasis, Mode, Variant, VariantKey
-from plimsoll.rollout.situation import Situation, current_counts, lead_s, movable, ready_after
+from plimsoll.rollout.situation import Situation, current_counts, movable, ready_after
 from plimsoll.rollout.stabilization import highest, known_for_s, lowest
 from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper, settling_s
@@ -68,7 +68,7 @@ def up_window_s(situation: Situation, variant: Variant) -> float:
 def _ups(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey, int]:
     left = situation.deployment.policy.max_scale_up_replicas_per_tick
     counts = dict(counts)
-    for variant in sorted(movable(situation), key=lambda v: (lead_s(situation, v), v.key)):
+    for variant in sorted(movable(situation), key=lambda v: (v.lead_s, v.key)):
         more = min(left, max(0, allowed_up(situation, variant) - variant.replicas))
         counts[variant.key] += more
         left -= more

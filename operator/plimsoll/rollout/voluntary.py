@@ -6,7 +6,7 @@ cheaper is not started for a moment. Design section 6.
 """
 
 from plimsoll.domain import PriceKind, Variant
-from plimsoll.rollout.situation import Situation, current_counts, lead_s
+from plimsoll.rollout.situation import Situation, current_counts
 
 PASSING_S = 20.0
 """A plan that stood for less may be one between two samples of the forecast's recent past, which are 10 s apart."""
@@ -27,7 +27,7 @@ def settling_s(situation: Situation, variant: Variant) -> float:
     What they replace may leave when it has not been wanted for the policy's window: they are ready just then, so that
     no overlap is paid for in vain.
     """
-    return max(PASSING_S, situation.deployment.policy.scale_down_stabilization_s - lead_s(situation, variant))
+    return max(PASSING_S, situation.deployment.policy.scale_down_stabilization_s - variant.lead_s)
 
 
 def _hangs_on_spot(situation: Situation) -> bool:
