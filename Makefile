@@ -46,11 +46,12 @@ test-integration: setup tools ## The tests on a real control plane, which mostly
 demo: setup ## Three models on CPU and GPU pools of a real control plane (JSON=FILE writes the summary)
 	$(BIN)/python -m plimsoll_testkit.demo $(if $(JSON),--json $(JSON))
 
-generate: setup ## Write everything that is generated from the models
+generate: setup ## Write everything that is generated: CRDs, the chart's copies, reference pages, pictures
 	$(BIN)/plimsoll crds --output-dir crds
 	rm -rf charts/plimsoll/files && mkdir -p charts/plimsoll/files
 	cp -r crds policies charts/plimsoll/files/
 	$(BIN)/python -m plimsoll_testkit.reference
+	$(BIN)/python -m plimsoll_testkit.terminal_picture
 
 docs: setup ## Build the manual into build/docs; a warning is an error
 	$(BIN)/zensical build --strict
