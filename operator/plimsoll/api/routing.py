@@ -27,7 +27,8 @@ class RoutingSpec(SpecModel):
 
     rules: ClassVar = (
         Rule(
-            cel="(self.type == 'HTTPRoute') == has(self.httpRoute)",
+            # The API server holds the empty default to the rule before it fills in the type.
+            cel="(has(self.type) && self.type == 'HTTPRoute') == has(self.httpRoute)",
             message="httpRoute belongs to the type HTTPRoute alone: set type: HTTPRoute and httpRoute, or neither",
             holds=lambda routing: (routing.type is Routing.HTTP_ROUTE) == (routing.http_route is not None),
         ),

@@ -93,6 +93,8 @@ class Reason(StrEnum):
     OVER_BUDGET = "OverBudget"
     SPOT_RISK = "SpotRisk"
     CAPACITY_SHORT = "CapacityShort"
+    ROUTED_EQUALLY = "RoutedEqually"
+    WITHIN_GAP = "WithinGap"
     SLO_MISSED = "SLOMissed"
     # How the solve went.
     SOLVED = "Solved"
