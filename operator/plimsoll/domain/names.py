@@ -79,6 +79,8 @@ class Reason(StrEnum):
     WAITS_FOR_STABILISATION = "WaitsForStabilisation"
     WAITS_FOR_STEP_LIMIT = "WaitsForStepLimit"
     CHANGE_DOES_NOT_PAY = "ChangeDoesNotPay"
+    BRIDGING = "Bridging"
+    BRIDGE_DOES_NOT_PAY = "BridgeDoesNotPay"
     HELD = "Held"
     PAUSED = "Paused"
     RECOMMEND_ONLY = "RecommendOnly"

@@ -168,6 +168,8 @@ class LeadTime:
     seconds: float
     observed: int = 0
     """Start-ups of its own pods that it was learned from; 0: what the profile and the pool say."""
+    boots: bool = False
+    """Whether a node's boot is counted, because no present node has room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 from plimsoll.domain import Deployment, Forecast, Option, Pool, StockOut, Variant, VariantKey
 from plimsoll.rollout.deletion_order import takes_unready_first
-from plimsoll.rollout.stabilization import History
+from plimsoll.rollout.stabilization import History, highest, known_for_s
 from plimsoll.rollout.stock_outs import stuck_pods
 
 ROUNDING = 1e-6
 """Share of the demand that may be missing by rounding: what the planner tolerates, too."""
+
+
+PASSING_S = 20.0
+"""A plan that stood for less may be one between two samples of the forecast's recent past, which are 10 s apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Situation:
     histories: Mapping[VariantKey, History]
     stock_outs: Mapping[str, StockOut]
     pools: Mapping[str, Pool]
+    planned_usd_per_hour: float = 0.0
+    """The deployment's share of the plan's price."""
 
     @property
     def need_rps(self) -> float:
@@ -58,10 +64,20 @@ class Situation:
     def asked_rps_in(self, pool: str) -> float:
         """The same of one pool; what waits for a pool that is sold out counts for nothing."""
         return sum(
-            self.options[v.key].capacity.total_rps(v.replicas - (len(stuck_pods(v)) if self.is_sold_out(v) else 0))
-            for v in self.deployment.variants
-            if v.pool == pool
+            self.options[v.key].capacity.total_rps(self._counted(v)) for v in self.deployment.variants if v.pool == pool
         )
+
+    def _counted(self, variant: Variant) -> int:
+        """Replicas without those that wait in vain, and without a bridge: that is to be replaced, not leant on."""
+        waiting = len(stuck_pods(variant)) if self.is_sold_out(variant) else 0
+        return min(variant.replicas - waiting, self.planned_lately(variant))
+
+    def planned_lately(self, variant: Variant) -> int:
+        """The most that the plan wanted within the window for going down; all there are until that has been watched."""
+        window_s = max(PASSING_S, self.deployment.policy.scale_down_stabilization_s)
+        history = self.histories[variant.key]
+        watched = known_for_s(history, self.now_s) >= window_s
+        return min(variant.replicas, highest(history, self.now_s, window_s)) if watched else variant.replicas
 
     def is_sold_out(self, variant: Variant) -> bool:
         mark = self.stock_outs.get(variant.pool)

@@ -9,10 +9,12 @@ or, for a deployment that gives way, the part of it that the plan covers. Replic
 and the last ready one stays as long as any is wanted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from plimsoll.domain import ForecastBasis, Mode, Variant, VariantKey
+from plimsoll.readiness import FreeRoom
+from plimsoll.rollout.bridges import NO_BRIDGE, Bridge, plan_bridge
 from plimsoll.rollout.situation import Situation, current_counts, movable, ready_after
 from plimsoll.rollout.stabilization import highest, known_for_s, lowest
 from plimsoll.rollout.stock_outs import stuck_pods
@@ -28,16 +30,24 @@ class Limits:
     """The highest count wanted within the window."""
 
 
-def next_counts(situation: Situation) -> dict[VariantKey, int]:
-    """By variant the count to write now; the present one where nothing is to be written."""
-    counts = current_counts(situation.deployment)
+def next_counts(situation: Situation, room: Callable[[], FreeRoom]) -> tuple[dict[VariantKey, int], Bridge]:
+    """By variant the count to write now, the present one where nothing is to be written; and what bridges.
+
+    Args:
+        situation: of one deployment.
+        room: what the plan leaves free; asked only where something is missing.
+    """
+    present = current_counts(situation.deployment)
     if situation.deployment.mode is Mode.PAUSED:
-        return counts
-    counts = _ups(situation, counts)
+        return present, NO_BRIDGE
+    counts = _ups(situation, present)
     if situation.forecast.basis is not ForecastBasis.KNOWN:
-        return counts
+        return counts, NO_BRIDGE
+    most = situation.deployment.policy.max_scale_up_replicas_per_tick
+    bridge = plan_bridge(situation, counts, room, most - sum(counts.values()) + sum(present.values()))
+    counts = {key: count + (bridge.built[key].replicas if key in bridge.built else 0) for key, count in counts.items()}
     counts = _withdrawn(situation, counts)
-    return _downs(situation, counts)
+    return _downs(situation, counts), bridge
 
 
 def limits_down(situation: Situation, variant: Variant) -> Limits:
