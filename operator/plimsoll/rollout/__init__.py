@@ -7,7 +7,8 @@ steps to write now, targets to remember, what to tell about each variant. Never:
 The promise: no step of ours takes ready capacity below demand, unless a higher priority or the budget wants it
 (``yielding``); no step goes below `min_replicas` or above `max_replicas`; nothing goes down while demand is unknown, or
 before the stabilisation window has been watched in full. ``steps`` keeps it, with ``situation``, ``stabilization``,
-``voluntary``, ``bridges``, ``timeline``, ``stock_outs`` and ``deletion_order``; ``reasons`` says it.
+``voluntary``, ``bridges``, ``timeline``, ``stock_outs``, ``disruption`` and
+``deletion_order``; ``reasons`` says it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,6 +33,7 @@ from plimsoll.domain import (
 )
 from plimsoll.readiness import FreeRoom, with_lead_times
 from plimsoll.rollout.deletion_order import delete_first, pods_by_node
+from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.reasons import NOT_APPLIED, Told, tell
 from plimsoll.rollout.situation import PASSING_S, Situation
 from plimsoll.rollout.stabilization import remember
@@ -75,7 +77,7 @@ def roll_out(
     snapshot = with_lead_times(snapshot)
     on_node, yielding = pods_by_node(snapshot), gives_way(snapshot, allocation)
     pools = {pool.name: pool for pool in snapshot.pools}
-    room = _RoomLeft(snapshot, allocation)
+    room, disruption = _RoomLeft(snapshot, allocation), Disruption(snapshot)
     steps: list[Step] = []
     findings: list[Finding] = []
     targets: dict[VariantKey, tuple[TargetSample, ...]] = {}
@@ -95,8 +97,8 @@ def roll_out(
             pools=pools,
             planned_usd_per_hour=allocation.usd_per_hour.get(deployment.key, 0.0),
         )
-        counts, bridge = next_counts(situation, room.left)
-        told = tell(situation, counts, bridge, allocation.alternatives.get(deployment.key, ()))
+        counts, bridge = next_counts(situation, room.left, disruption)
+        told = tell(situation, counts, bridge, disruption, allocation.alternatives.get(deployment.key, ()))
         steps += _steps(situation, counts, told, on_node)
         findings += _waiting(situation)
         targets |= histories

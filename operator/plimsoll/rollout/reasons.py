@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Variant, VariantKey
 from plimsoll.rollout.bridges import Bridge, Span
+from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.situation import Situation, current_counts
-from plimsoll.rollout.steps import allowed_up, is_safe, limits_down, up_window_s
+from plimsoll.rollout.steps import allowed_up, is_safe, limits_down, ready_gone, up_window_s
 from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper
 
@@ -19,7 +20,11 @@ NOT_APPLIED = "not applied: mode is Recommend; set mode: Auto to apply"
 
 
 def tell(
-    situation: Situation, counts: Mapping[VariantKey, int], bridge: Bridge, rejected: tuple[Alternative, ...]
+    situation: Situation,
+    counts: Mapping[VariantKey, int],
+    bridge: Bridge,
+    disruption: Disruption,
+    rejected: tuple[Alternative, ...],
 ) -> dict[VariantKey, Told]:
     """Reason and sentence for every variant of one deployment.
 
@@ -27,10 +32,12 @@ def tell(
         situation: what the steps were computed from.
         counts: what is written now, by variant.
         bridge: replicas among them that are there only until others are ready.
+        disruption: what PodDisruptionBudgets allow after these counts.
         rejected: the planner's alternatives; their label is the variant's name.
     """
     return {
-        variant.key: _tell(situation, variant, counts, bridge, rejected) for variant in situation.deployment.variants
+        variant.key: _tell(situation, variant, counts, bridge, disruption, rejected)
+        for variant in situation.deployment.variants
     }
 
 
@@ -39,6 +46,7 @@ def _tell(
     variant: Variant,
     counts: Mapping[VariantKey, int],
     bridge: Bridge,
+    disruption: Disruption,
     rejected: tuple[Alternative, ...],
 ) -> Told:
     if situation.deployment.mode is Mode.PAUSED:
@@ -55,7 +63,7 @@ def _tell(
     if wanted > variant.replicas:
         return _waits_up(situation, variant)
     if wanted < variant.replicas:
-        return _waits_down(situation, variant, counts)
+        return _waits_down(situation, variant, counts, disruption)
     if variant.key in bridge.refused:
         return _does_not_bridge(situation, variant, bridge.refused[variant.key])
     return _stays(situation, variant, rejected)
@@ -98,6 +106,9 @@ def _step(situation: Situation, variant: Variant, to: int) -> Told:
     present, wanted = variant.replicas, situation.wanted[variant.key]
     others = [v for v in situation.deployment.variants if v.key != variant.key]
     change = f"{present} to {to} replicas"
+    if to > present and wanted <= present:
+        gone = f"{variant.leaving_replicas} of {present} sit on nodes that are about to go"
+        return Reason.NODE_LEAVING, f"{change}: {gone}, what replaces them is started before"
     if to > present:
         leaving = any(situation.wanted[v.key] < v.replicas for v in others)
         partly = "" if to == wanted else f" (of {wanted} wanted: as many as the policy allows at once)"
@@ -130,7 +141,9 @@ def _waits_up(situation: Situation, variant: Variant) -> Told:
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} more at once"
 
 
-def _waits_down(situation: Situation, variant: Variant, counts: Mapping[VariantKey, int]) -> Told:
+def _waits_down(
+    situation: Situation, variant: Variant, counts: Mapping[VariantKey, int], disruption: Disruption
+) -> Told:
     wanted, policy = situation.wanted[variant.key], situation.deployment.policy
     if situation.forecast.basis is not ForecastBasis.KNOWN:
         return Reason.HELD, f"stays at {variant.replicas} replicas: demand is not known ({situation.forecast.message})"
@@ -148,6 +161,11 @@ def _waits_down(situation: Situation, variant: Variant, counts: Mapping[VariantK
         return Reason.WAITS_FOR_STABILISATION, (
             f"waits: {limits.highest} replicas were wanted within the last {window_s:.0f} s; "
             f"goes down to {wanted} when that is over"
+        )
+    if disruption.allowed(variant) == 0 and ready_gone(variant, variant.replicas - 1) > 0:
+        return Reason.WAITS_FOR_DISRUPTION_BUDGET, (
+            f"waits: {wanted} replicas are wanted, but PodDisruptionBudget {disruption.tightest(variant)} lets no "
+            f"ready pod go now; if {variant.name} is to leave, the budget has to allow it"
         )
     limit = policy.max_scale_down_replicas_per_tick
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} fewer at once"

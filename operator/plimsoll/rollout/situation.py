@@ -70,7 +70,7 @@ class Situation:
     def _counted(self, variant: Variant) -> int:
         """Replicas without those that wait in vain, and without a bridge: that is to be replaced, not leant on."""
         waiting = len(stuck_pods(variant)) if self.is_sold_out(variant) else 0
-        return min(variant.replicas - waiting, self.planned_lately(variant))
+        return min(variant.replicas - variant.leaving_replicas - waiting, self.planned_lately(variant))
 
     def planned_lately(self, variant: Variant) -> int:
         """The most that the plan wanted within the window for going down; all there are until that has been watched."""
@@ -85,8 +85,11 @@ class Situation:
 
 
 def ready_after(variant: Variant, replicas: int) -> int:
-    """Ready replicas that are certain to be left when the target stands at `replicas`."""
-    ready = min(variant.ready_replicas, variant.replicas)
+    """Ready replicas that are certain to be left when the target stands at `replicas`.
+
+    Those whose node is about to go count for nothing; they are the first to be taken.
+    """
+    ready = min(variant.staying_ready_replicas, variant.replicas)
     if takes_unready_first(variant):
         return min(ready, replicas)
     return max(0, ready - max(0, variant.replicas - replicas))

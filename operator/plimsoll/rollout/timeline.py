@@ -87,11 +87,12 @@ def gap_until_ready(situation: Situation, counts: Mapping[VariantKey, int]) -> G
 def _arrivals(situation: Situation, variant: Variant, count: int) -> Iterable[float]:
     """When each replica beyond the ready ones is ready, in seconds from now."""
     stuck = {pod.name for pod in stuck_pods(variant)} if situation.is_sold_out(variant) else set()
-    coming = [pod for pod in variant.pods if not pod.ready and not pod.terminating]
-    for pod in coming[: max(0, count - variant.ready_replicas)]:
+    stays = count - variant.leaving_replicas - variant.staying_ready_replicas
+    coming = [pod for pod in variant.pods if not pod.ready and not pod.terminating and not pod.leaving]
+    for pod in coming[: max(0, stays)]:
         if pod.name not in stuck:
             yield max(LATE_RATIO * variant.lead_s, variant.lead_s - (situation.now_s - pod.created_s))
-    for _ in range(count - variant.ready_replicas - len(coming)):
+    for _ in range(stays - len(coming)):
         yield variant.lead_s
 
 
@@ -103,7 +104,7 @@ def _missing_rps(
     demand_rps = _demand_rps(situation, middle_s) * (1.0 - ROUNDING)
     ready_rps = sum(
         situation.options[v.key].capacity.total_rps(
-            v.ready_replicas + sum(at_s <= begins_s for at_s in arrivals[v.key])
+            v.staying_ready_replicas + sum(at_s <= begins_s for at_s in arrivals[v.key])
         )
         for v in situation.deployment.variants
     )
