@@ -93,10 +93,12 @@ def _judge(
             Reason.POOL_FULL, f"{count} replicas do not fit into pool {choice.pool} (at most {nodes} nodes)", count
         )
     usd_per_hour = max(0.0, plan.attributed[need.key] + difference)
-    return lost(*_verdict(need, choice, room, usd_per_hour, difference), count, usd_per_hour)
+    return lost(*_verdict(need, choice, room, count, usd_per_hour, difference), count, usd_per_hour)
 
 
-def _verdict(need: Need, choice: Choice, room: Room, usd_per_hour: float, difference: float) -> tuple[Reason, str]:
+def _verdict(
+    need: Need, choice: Choice, room: Room, count: int, usd_per_hour: float, difference: float
+) -> tuple[Reason, str]:
     if room.spot and need.protected_rps > 0:
         return Reason.SPOT_RISK, f"{need.protected_rps:.1f} req/s must survive the loss of spot pool {room.name}"
     if need.budget_usd_per_hour is not None and usd_per_hour > budget_floor(need):
@@ -107,8 +109,18 @@ def _verdict(need: Need, choice: Choice, room: Room, usd_per_hour: float, differ
         return choice.stays, f"saves {-difference:.2f} USD/h, but the replicas stay as they are ({choice.stays.value})"
     if difference >= -CENT:
         return Reason.CHANGE_DOES_NOT_PAY, "costs the same"
-    return Reason.CHANGE_DOES_NOT_PAY, (
-        f"saves {-difference:.2f} USD/h, less than the overlap of the move and {CHANGE_RATIO:.0%} of the cost so far"
+    return Reason.CHANGE_DOES_NOT_PAY, _does_not_pay_back(need, choice, count, -difference)
+
+
+def _does_not_pay_back(need: Need, choice: Choice, count: int, saved_usd_per_hour: float) -> str:
+    hours, started = need.dwell_s / 3600.0, max(0, count - choice.current)
+    move_usd = started * choice.move_usd_per_hour * hours
+    change_usd = max(0, count - choice.planned) * choice.change_usd_per_hour * hours
+    saved_usd = saved_usd_per_hour * hours
+    return (
+        f"saves {saved_usd_per_hour:.2f} USD/h, {saved_usd:.3f} USD in the {need.dwell_s / 60.0:.0f} min "
+        f"that the plan is expected to stand; starting {started} replicas costs {move_usd:.3f} USD of overlap and "
+        f"start-up risk, and {change_usd:.3f} USD ({CHANGE_RATIO:.0%} of the cost so far) must be gained besides"
     )
 
 

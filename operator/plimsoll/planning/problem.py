@@ -26,7 +26,7 @@ from plimsoll.domain import (
     VariantKey,
 )
 from plimsoll.planning.room import Bin, Room, Shape, classes_of, dominant_share, fits
-from plimsoll.readiness import with_lead_times
+from plimsoll.readiness import start_usd, with_lead_times
 
 PAID_MOVE_RATIO = 1e-3
 """Share of the amortised price that a move into a paid pool counts with. Guess: enough to break ties, never more."""
@@ -60,7 +60,8 @@ class Choice:
     """The same at the pool's listed or amortised price."""
     lead_s: float
     move_usd_per_hour: float
-    """The overlap that one more replica costs, spread over the dwell in which a plan is expected to stand."""
+    """The overlap and start-up risk that one more replica costs, spread over the dwell in which a plan is expected to
+    stand."""
     planned: int
     """Replicas in the last plan; what runs where there was none."""
     change_usd_per_hour: float
@@ -89,6 +90,8 @@ class Need:
     """What must be left when any one spot pool is lost; 0 where the policy tolerates the loss."""
     budget_usd_per_hour: float | None
     keeps_one: bool
+    dwell_s: float
+    """For how long its plan is expected to stand."""
     choices: tuple[Choice, ...]
 
 
@@ -220,6 +223,7 @@ def _need(
         protected_rps=min(target_rps, required_rps) * survivors_ratio,
         budget_usd_per_hour=deployment.budget_usd_per_hour,
         keeps_one=keeps_one,
+        dwell_s=_dwell_s(deployment),
         choices=choices,
     )
 
@@ -273,10 +277,14 @@ def _choice(
         slot_usd_per_hour=slot_usd_per_hour,
         list_usd_per_hour=list_usd_per_hour,
         lead_s=variant.lead_s,
-        move_usd_per_hour=overlap_usd_per_hour * variant.lead_s / max(1.0, deployment.policy.expected_dwell_s),
+        move_usd_per_hour=start_usd(overlap_usd_per_hour, variant.lead_s) * 3600.0 / _dwell_s(deployment),
         planned=variant.replicas,
         change_usd_per_hour=0.0,
     )
+
+
+def _dwell_s(deployment: Deployment) -> float:
+    return max(1.0, deployment.policy.expected_dwell_s)
 
 
 def _bounds(
