@@ -41,7 +41,7 @@ from plimsoll.domain import (
 )
 from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
-from plimsoll.readiness import remember_start_ups, with_lead_times
+from plimsoll.readiness import remember_dwells, remember_start_ups, with_expected_dwells, with_lead_times
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, learn, predict, size
 
@@ -67,7 +67,7 @@ def decide(
         The plan, and the memory to hand to the next call.
     """
     start_ups = remember_start_ups(snapshot, memory.start_ups)
-    snapshot = with_lead_times(snapshot, start_ups)
+    snapshot = with_expected_dwells(with_lead_times(snapshot, start_ups), memory.dwells)
     remembered = remember_demand(snapshot, memory)
     forecasts = forecast(snapshot, remembered)
     truth = learn(snapshot, forecasts, memory, simulated)
@@ -113,6 +113,7 @@ def decide(
             ready=truth.ready,
             gains=gains,
             start_ups=start_ups,
+            dwells=remember_dwells(snapshot, allocation.replicas, memory.dwells),
         ),
     )
 

@@ -18,7 +18,9 @@ from plimsoll.observe import ClusterCache
 Raw = Mapping[str, Any]
 _CLUSTER_SCOPED = frozenset({"ComputePool", "ServingProfile", "ScalingPolicy", "Node"})
 STANDARD_INPUT = "-"
-_READ = frozenset({*KINDS, "Deployment", "StatefulSet", "HorizontalPodAutoscaler", "ScaledObject"})
+_READ = frozenset(
+    {*KINDS, "Deployment", "StatefulSet", "HorizontalPodAutoscaler", "ScaledObject", "PodDisruptionBudget"}
+)
 
 
 def load(paths: Sequence[Path], namespace: str) -> ClusterCache:

@@ -37,6 +37,8 @@ class Node:
     foreign_requests: Resources
     """Requested by pods that belong to no variant (daemonsets, other workloads)."""
     created_s: float
+    leaving: bool = False
+    """It is being deleted, or a taint says that it soon will be: spot interruption, consolidation, scale-down."""
 
 
 PATIENCE_RATIO = 1.5
@@ -146,6 +148,8 @@ class Pod:
     ready_since_s: float | None = None
     unschedulable_since_s: float | None = None
     deletion_cost: int | None = None
+    leaving: bool = False
+    """Its node is about to go. It still serves, but nothing may be built on it."""
 
 
 class LatencyObservation(NamedTuple):
@@ -181,6 +185,8 @@ class LeadTime:
     seconds: float
     observed: int = 0
     """Start-ups of its own pods that it was learned from; 0: what the profile and the pool say."""
+    boots: bool = False
+    """Whether a node's boot is counted, because no present node has room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,15 @@ class Variant:
     @property
     def ready_replicas(self) -> int:
         return sum(pod.ready and not pod.terminating for pod in self.pods)
+
+    @property
+    def leaving_replicas(self) -> int:
+        """Replicas whose node is about to go; what comes in their place is asked for before."""
+        return sum(pod.leaving and not pod.terminating for pod in self.pods)
+
+    @property
+    def staying_ready_replicas(self) -> int:
+        return sum(pod.ready and not pod.terminating and not pod.leaving for pod in self.pods)
 
 
 class DemandState(StrEnum):
@@ -306,6 +321,16 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class DisruptionBudget:
+    """A PodDisruptionBudget: how many of the ready pods it selects may go at the moment."""
+
+    key: ObjectKey
+    allowed: int
+    pods: frozenset[str]
+    """Names of the variants' pods that it selects, in its namespace."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that one tick knows, taken at one moment; deployments and pools are sorted by key."""
 
@@ -314,3 +339,4 @@ class Snapshot:
     pools: tuple[Pool, ...]
     findings: tuple[Finding, ...] = ()
     """Objects and variants that were left out or pinned, and why."""
+    disruption_budgets: tuple[DisruptionBudget, ...] = ()

@@ -117,6 +117,16 @@ NO_START_UPS = StartUps()
 
 
 @dataclass(frozen=True, slots=True)
+class Dwell:
+    """For how long a deployment's plans stand, by the variants they use."""
+
+    places: frozenset[str]
+    since_s: float
+    lasted_s: tuple[float, ...] = ()
+    """Of the plans before this one, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """All that one tick hands to the next; an empty one is a fresh start and is always safe."""
 
@@ -134,6 +144,7 @@ class Memory:
     ready: Mapping[VariantKey, ReadyCount] = field(default_factory=dict)
     gains: Mapping[VariantKey, Gain] = field(default_factory=dict)
     start_ups: StartUps = NO_START_UPS
+    dwells: Mapping[ObjectKey, Dwell] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

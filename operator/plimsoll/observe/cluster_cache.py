@@ -13,6 +13,7 @@ from plimsoll.api import ComputePool, InferenceDeployment, Kind, ScalingPolicy, 
 from plimsoll.domain import ObjectKey
 from plimsoll.errors import InvalidObject
 from plimsoll.observe.views import (
+    BudgetView,
     NodeView,
     PodView,
     Raw,
@@ -20,6 +21,7 @@ from plimsoll.observe.views import (
     RouteView,
     WorkloadView,
     autoscaler_view,
+    budget_view,
     node_view,
     pod_view,
     route_view,
@@ -117,6 +119,7 @@ class Contents:
     rivals: tuple[RivalView, ...] = ()
     routes: Mapping[ObjectKey, RouteView] = field(default_factory=dict)
     """HTTPRoutes; none where the API server does not serve the kind."""
+    budgets: tuple[BudgetView, ...] = ()
 
 
 class ClusterCache:
@@ -136,6 +139,7 @@ class ClusterCache:
         self.autoscalers: Shelf[RivalView] = Shelf(autoscaler_view)
         self.scaled_objects: Shelf[RivalView] = Shelf(scaled_object_view)
         self.routes: Shelf[RouteView] = Shelf(route_view)
+        self.budgets: Shelf[BudgetView] = Shelf(budget_view)
         self._shelves: Mapping[str, Shelf[Any] | OwnShelf[Any]] = {
             "InferenceDeployment": self.deployments,
             "ComputePool": self.pools,
@@ -147,6 +151,7 @@ class ClusterCache:
             "HorizontalPodAutoscaler": self.autoscalers,
             "ScaledObject": self.scaled_objects,
             "HTTPRoute": self.routes,
+            "PodDisruptionBudget": self.budgets,
         }
 
     def apply(self, kind: str, event_type: str | None, raw: Raw) -> None:
@@ -180,6 +185,7 @@ class ClusterCache:
             workloads={
                 (kind, key): view for kind, shelf in self.workloads.items() for key, view in shelf.objects.items()
             },
+            budgets=tuple(self.budgets.objects.values()),
             rivals=(*self.autoscalers.objects.values(), *self.scaled_objects.objects.values()),
             routes=dict(self.routes.objects),
         )

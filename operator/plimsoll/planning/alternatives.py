@@ -162,15 +162,26 @@ class _Judge:
             return stays, f"saves {-difference:.2f} USD/h, but the replicas stay as they are ({stays.value})"
         if difference >= -CENT:
             return Reason.CHANGE_DOES_NOT_PAY, "costs the same"
-        return _saves(-difference, need.changes_usd_per_hour(counts) - need.changes_usd_per_hour(self.plan.replicas))
+        change = need.changes_usd_per_hour(counts) - need.changes_usd_per_hour(self.plan.replicas)
+        if -difference <= change + CENT:
+            return Reason.CHANGE_DOES_NOT_PAY, _does_not_pay_back(need, counts, -difference)
+        return _saves(-difference)
 
 
-def _saves(saved_usd_per_hour: float, change_usd_per_hour: float) -> tuple[Reason, str]:
-    if saved_usd_per_hour <= change_usd_per_hour + CENT:
-        return Reason.CHANGE_DOES_NOT_PAY, (
-            f"saves {saved_usd_per_hour:.2f} USD/h, and the change counts with {change_usd_per_hour:.2f} USD/h: the "
-            f"overlap of the move, and {CHANGE_RATIO:.0%} of the cost so far"
-        )
+def _does_not_pay_back(need: Need, counts: Counts, saved_usd_per_hour: float) -> str:
+    hours = need.dwell_s / 3600.0
+    more = [(choice, counts.get(choice.key, 0)) for choice in need.choices]
+    started = sum(max(0, count - choice.current) for choice, count in more)
+    move_usd = sum(max(0, count - choice.current) * choice.move_usd_per_hour for choice, count in more) * hours
+    change_usd = sum(max(0, count - choice.planned) * choice.change_usd_per_hour for choice, count in more) * hours
+    return (
+        f"saves {saved_usd_per_hour:.2f} USD/h, {saved_usd_per_hour * hours:.3f} USD in the {need.dwell_s / 60.0:.0f} "
+        f"min that the plan is expected to stand; starting {started} replicas costs {move_usd:.3f} USD of overlap and "
+        f"start-up risk, and {change_usd:.3f} USD ({CHANGE_RATIO:.0%} of the cost so far) must be gained besides"
+    )
+
+
+def _saves(saved_usd_per_hour: float) -> tuple[Reason, str]:
     return Reason.WITHIN_GAP, (
         f"might save {saved_usd_per_hour:.2f} USD/h: within the gap at which the search for the cheapest plan of all "
         "deployments together ended"

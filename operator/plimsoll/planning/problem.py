@@ -51,7 +51,8 @@ class Choice:
     """The same at the pool's listed or amortised price."""
     lead_s: float
     move_usd_per_hour: float
-    """The overlap that one more replica costs, spread over the dwell in which a plan is expected to stand."""
+    """The overlap and start-up risk that one more replica costs, spread over the dwell in which a plan is expected to
+    stand."""
     planned: int
     """Replicas in the last plan; what runs where there was none."""
     change_usd_per_hour: float
@@ -87,6 +88,8 @@ class Need:
     """What must be left when any one spot pool is lost; 0 where the policy tolerates the loss."""
     budget_usd_per_hour: float | None
     keeps_one: bool
+    dwell_s: float
+    """For how long its plan is expected to stand."""
     choices: tuple[Choice, ...]
     routing: Routing
     api_usd_per_hour_per_rps: float | None

@@ -29,7 +29,7 @@ from plimsoll.domain import (
 )
 from plimsoll.planning.problem import CHANGE_RATIO, PAID_MOVE_RATIO, Choice, Need, Problem
 from plimsoll.planning.room import Bin, Room, classes_of, fits
-from plimsoll.readiness import with_lead_times
+from plimsoll.readiness import start_usd, with_lead_times
 
 NO_ROOM = Room(
     name="",
@@ -158,6 +158,7 @@ def _need(
         protected_rps=0.0 if overflows else min(target_rps, required_rps) * survivors_ratio,
         budget_usd_per_hour=deployment.budget_usd_per_hour,
         keeps_one=keeps_one,
+        dwell_s=_dwell_s(deployment),
         choices=choices,
         routing=deployment.routing,
         api_usd_per_hour_per_rps=api_usd_per_hour_per_rps,
@@ -232,7 +233,7 @@ def _choice(
         slot_usd_per_hour=slot_usd_per_hour,
         list_usd_per_hour=list_usd_per_hour,
         lead_s=variant.lead_s,
-        move_usd_per_hour=overlap_usd_per_hour * variant.lead_s / max(1.0, deployment.policy.expected_dwell_s),
+        move_usd_per_hour=start_usd(overlap_usd_per_hour, variant.lead_s) * 3600.0 / _dwell_s(deployment),
         planned=variant.replicas,
         change_usd_per_hour=0.0,
     )
@@ -244,6 +245,10 @@ def _capacity(deployment: Deployment, variant: Variant, options: Mapping[Variant
 
 def _is_usable(deployment: Deployment, variant: Variant, options: Mapping[VariantKey, Option]) -> bool:
     return _capacity(deployment, variant, options).per_replica_rps > 0.0
+
+
+def _dwell_s(deployment: Deployment) -> float:
+    return max(1.0, deployment.policy.expected_dwell_s)
 
 
 def _bounds(

@@ -57,12 +57,12 @@ class FreeRoom:
                 seated += 1
         return seated, opened
 
-    def copy(self) -> "FreeRoom":
-        """The same room, to try something in."""
+    def copy(self, pool: str) -> "FreeRoom":
+        """The room of one pool, to try something in."""
         other = FreeRoom.__new__(FreeRoom)
         other._pools = self._pools
-        other._fresh = dict(self._fresh)
-        other._free = {name: [dict(free) for free in nodes] for name, nodes in self._free.items()}
+        other._fresh = {pool: self._fresh.get(pool, 0)}
+        other._free = {pool: [dict(free) for free in self._free.get(pool, ())]}
         return other
 
 

@@ -61,7 +61,7 @@ def _lead_time(variant: Variant, pools: Mapping[str, Pool], rooms: _Rooms, seen:
     assert pool is not None, "only a pool that is there boots nodes"
     start = _of(on_present, LeadTime(variant.profile.startup_s))
     otherwise = replace(start, seconds=start.seconds + pool.provisioning_s)
-    return _of([start.seconds for start in done if start.waited_for_node], otherwise)
+    return replace(_of([start.seconds for start in done if start.waited_for_node], otherwise), boots=True)
 
 
 def _of(seconds: Sequence[float], otherwise: LeadTime) -> LeadTime:

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 from plimsoll.domain import Deployment, Forecast, Option, Pool, StockOut, Variant, VariantKey, carried_rps
 from plimsoll.rollout.deletion_order import takes_unready_first
-from plimsoll.rollout.stabilization import History
+from plimsoll.rollout.stabilization import History, highest, known_for_s
 from plimsoll.rollout.stock_outs import stuck_pods
 
 ROUNDING = 1e-6
 """Share of the demand that may be missing by rounding: what the planner tolerates, too."""
+
+
+PASSING_S = 20.0
+"""A plan that stood for less may be one between two samples of the forecast's recent past, which are 10 s apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Situation:
     pools: Mapping[str, Pool]
     overflow_rps: float = 0.0
     """What the plan leaves to an external API."""
+    planned_usd_per_hour: float = 0.0
+    """The deployment's share of the plan's price."""
 
     @property
     def need_rps(self) -> float:
@@ -65,14 +71,23 @@ class Situation:
         return carried_rps(
             self.deployment.routing,
             (
-                (
-                    self.options[variant.key].capacity,
-                    variant.replicas - (len(stuck_pods(variant)) if self.is_sold_out(variant) else 0),
-                )
+                (self.options[variant.key].capacity, self._counted(variant))
                 for variant in self.deployment.variants
                 if variant.pool != pool
             ),
         )
+
+    def _counted(self, variant: Variant) -> int:
+        """Replicas without those that wait in vain, and without a bridge: that is to be replaced, not leant on."""
+        waiting = len(stuck_pods(variant)) if self.is_sold_out(variant) else 0
+        return min(variant.replicas - variant.leaving_replicas - waiting, self.planned_lately(variant))
+
+    def planned_lately(self, variant: Variant) -> int:
+        """The most that the plan wanted within the window for going down; all there are until that has been watched."""
+        window_s = max(PASSING_S, self.deployment.policy.scale_down_stabilization_s)
+        history = self.histories[variant.key]
+        watched = known_for_s(history, self.now_s) >= window_s
+        return min(variant.replicas, highest(history, self.now_s, window_s)) if watched else variant.replicas
 
     def is_sold_out(self, variant: Variant) -> bool:
         mark = self.stock_outs.get(variant.pool)
@@ -80,8 +95,11 @@ class Situation:
 
 
 def ready_after(variant: Variant, replicas: int) -> int:
-    """Ready replicas that are certain to be left when the target stands at `replicas`."""
-    ready = min(variant.ready_replicas, variant.replicas)
+    """Ready replicas that are certain to be left when the target stands at `replicas`.
+
+    Those whose node is about to go count for nothing; they are the first to be taken.
+    """
+    ready = min(variant.staying_ready_replicas, variant.replicas)
     if takes_unready_first(variant):
         return min(ready, replicas)
     return max(0, ready - max(0, variant.replicas - replicas))

@@ -9,10 +9,14 @@ or, for a deployment that gives way, the part of it that the plan covers. Replic
 and the last ready one stays as long as any is wanted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from plimsoll.domain import ForecastBasis, Mode, Variant, VariantKey
+from plimsoll.readiness import FreeRoom
+from plimsoll.rollout.bridges import NO_BRIDGE, Bridge, plan_bridge
+from plimsoll.rollout.deletion_order import takes_unready_first
+from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.situation import Situation, current_counts, movable, ready_after
 from plimsoll.rollout.stabilization import highest, known_for_s, lowest
 from plimsoll.rollout.stock_outs import stuck_pods
@@ -28,16 +32,27 @@ class Limits:
     """The highest count wanted within the window."""
 
 
-def next_counts(situation: Situation) -> dict[VariantKey, int]:
-    """By variant the count to write now; the present one where nothing is to be written."""
-    counts = current_counts(situation.deployment)
+def next_counts(
+    situation: Situation, room: Callable[[], FreeRoom], disruption: Disruption
+) -> tuple[dict[VariantKey, int], Bridge]:
+    """By variant the count to write now, the present one where nothing is to be written; and what bridges.
+
+    Args:
+        situation: of one deployment.
+        room: what the plan leaves free; asked only where something is missing.
+        disruption: what PodDisruptionBudgets allow; steps down spend it.
+    """
+    present = current_counts(situation.deployment)
     if situation.deployment.mode is Mode.PAUSED:
-        return counts
-    counts = _ups(situation, counts)
+        return present, NO_BRIDGE
+    counts = _ups(situation, present)
     if situation.forecast.basis is not ForecastBasis.KNOWN:
-        return counts
+        return counts, NO_BRIDGE
+    most = situation.deployment.policy.max_scale_up_replicas_per_tick
+    bridge = plan_bridge(situation, counts, room, most - sum(counts.values()) + sum(present.values()))
+    counts = {key: count + (bridge.built[key].replicas if key in bridge.built else 0) for key, count in counts.items()}
     counts = _withdrawn(situation, counts)
-    return _downs(situation, counts)
+    return _downs(situation, counts, disruption), bridge
 
 
 def limits_down(situation: Situation, variant: Variant) -> Limits:
@@ -59,6 +74,11 @@ def allowed_up(situation: Situation, variant: Variant) -> int:
     return max(variant.min_replicas, min(situation.wanted[variant.key], stable))
 
 
+def with_replacements(variant: Variant, wanted: int) -> int:
+    """The count at which so many are left once the pods on nodes that are about to go are gone."""
+    return min(wanted + variant.leaving_replicas, max(wanted, variant.max_replicas))
+
+
 def up_window_s(situation: Situation, variant: Variant) -> float:
     """For how long more replicas of a variant must have been wanted before they are asked for, in seconds."""
     window_s = situation.deployment.policy.scale_up_stabilization_s
@@ -69,7 +89,8 @@ def _ups(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey
     left = situation.deployment.policy.max_scale_up_replicas_per_tick
     counts = dict(counts)
     for variant in sorted(movable(situation), key=lambda v: (v.lead_s, v.key)):
-        more = min(left, max(0, allowed_up(situation, variant) - variant.replicas))
+        to = with_replacements(variant, allowed_up(situation, variant))
+        more = min(left, max(0, to - variant.replicas))
         counts[variant.key] += more
         left -= more
     return counts
@@ -91,7 +112,7 @@ def _withdrawn(situation: Situation, counts: dict[VariantKey, int]) -> dict[Vari
     return counts
 
 
-def _downs(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey, int]:
+def _downs(situation: Situation, counts: dict[VariantKey, int], disruption: Disruption) -> dict[VariantKey, int]:
     left = situation.deployment.policy.max_scale_down_replicas_per_tick
     left -= sum(max(0, variant.replicas - counts[variant.key]) for variant in situation.deployment.variants)
     for variant in sorted(movable(situation), key=lambda v: _leaving_order(situation, v)):
@@ -99,17 +120,29 @@ def _downs(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantK
         if not limits.window_full or situation.wanted[variant.key] >= variant.replicas:
             continue
         low = max(situation.wanted[variant.key], limits.highest, variant.min_replicas, counts[variant.key] - left)
-        to = _lowest_safe(situation, counts, variant.key, low)
+        to = _lowest_safe(situation, counts, variant, low, disruption.allowed(variant))
+        if situation.deployment.mode is Mode.AUTO:
+            disruption.spend(variant, ready_gone(variant, to))
         left -= counts[variant.key] - to
         counts = {**counts, variant.key: to}
     return counts
 
 
-def _lowest_safe(situation: Situation, counts: Mapping[VariantKey, int], key: VariantKey, low: int) -> int:
-    for to in range(low, counts[key]):
-        if is_safe(situation, {**counts, key: to}):
+def _lowest_safe(
+    situation: Situation, counts: Mapping[VariantKey, int], variant: Variant, low: int, allowed: int | None
+) -> int:
+    for to in range(low, counts[variant.key]):
+        spared = allowed is None or ready_gone(variant, to) <= allowed
+        if spared and is_safe(situation, {**counts, variant.key: to}):
             return to
-    return counts[key]
+    return counts[variant.key]
+
+
+def ready_gone(variant: Variant, to: int) -> int:
+    """How many ready pods go at most when the target is set to `to`."""
+    ready = min(variant.ready_replicas, variant.replicas)
+    kept = min(ready, to) if takes_unready_first(variant) else max(0, ready - max(0, variant.replicas - to))
+    return ready - kept
 
 
 def is_safe(situation: Situation, counts: Mapping[VariantKey, int]) -> bool:

@@ -6,10 +6,7 @@ cheaper is not started for a moment. Design section 6.
 """
 
 from plimsoll.domain import PriceKind, Variant
-from plimsoll.rollout.situation import Situation, current_counts
-
-PASSING_S = 20.0
-"""A plan that stood for less may be one between two samples of the forecast's recent past, which are 10 s apart."""
+from plimsoll.rollout.situation import PASSING_S, Situation, current_counts
 
 
 def only_cheaper(situation: Situation) -> bool:

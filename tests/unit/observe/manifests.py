@@ -187,6 +187,15 @@ def an_autoscaler(name: str, target: str, *, kind: str = "Deployment") -> Manife
     return {"metadata": {"name": name, "namespace": NAMESPACE}, "spec": {"scaleTargetRef": reference}}
 
 
+def a_budget_manifest(*, allowed: int, observed: int = 2, **spec: Any) -> Manifest:
+    """A PodDisruptionBudget of generation 2, as the disruption controller last saw it."""
+    return {
+        "metadata": {"name": "keep", "namespace": NAMESPACE, "generation": 2},
+        "spec": spec,
+        "status": {"observedGeneration": observed, "disruptionsAllowed": allowed},
+    }
+
+
 def a_cache(*objects: tuple[str, Manifest]) -> ClusterCache:
     """A cache that has been told of these objects, of the usual pool and profile, and of no more."""
     cache = ClusterCache()

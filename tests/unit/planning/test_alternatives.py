@@ -89,12 +89,14 @@ def test_a_saving_too_small_for_its_move_says_so() -> None:
     chat = a_deployment(variants=[replace(H100, replicas=1), L4], rps=6.0)
     pools = [H100_POOL, replace(L4_POOL, price_usd_per_hour=0.49)]
     allocation = plan([chat], pools, RPS)
-    # 6 x 0.49 = 2.94: saves 0.06 USD/h; the overlap is 2.94 x 240 / 1800 = 0.39 USD/h.
+    # 6 x 0.49 = 2.94: saves 0.06 USD/h, 0.03 in half an hour; 240 s of overlap cost 0.196 and a tenth more for starts
+    # that fail; 2% of 3 USD/h for half an hour are another 0.03.
     assert counts(allocation) == {"chat/h100": 1}
     lost = only(allocation.alternatives[chat.key])
     assert (lost.reason, lost.detail) == (
         Reason.CHANGE_DOES_NOT_PAY,
-        "saves 0.06 USD/h, and the change counts with 0.45 USD/h: the overlap of the move, and 2% of the cost so far",
+        "saves 0.06 USD/h, 0.030 USD in the 30 min that the plan is expected to stand; starting 6 replicas costs 0.216 "
+        "USD of overlap and start-up risk, and 0.030 USD (2% of the cost so far) must be gained besides",
     )
 
 

@@ -23,7 +23,7 @@ def test_no_more_is_seated_than_the_pool_may_grow_to() -> None:
 
 def test_what_was_taken_is_gone_but_not_from_the_room_it_was_copied_from() -> None:
     first = room(1)
-    second = first.copy()
+    second = first.copy("cpu-amx")
     assert second.take("cpu-amx", XEON.per_replica, 3, fresh=False) == (3, 0)
     assert not second.has_room("cpu-amx", XEON.per_replica)
     assert first.has_room("cpu-amx", XEON.per_replica)

@@ -34,7 +34,7 @@ def a_start(name: str, took_s: float, node: str = "gpu-h100-0") -> tuple[Snapsho
 def test_until_a_start_was_seen_profile_and_pool_say() -> None:
     full = a_pool(nodes=(a_node(foreign_requests=FULL),))
     assert lead(a_look()) == LeadTime(60.0)
-    assert lead(a_look(pool=full)) == LeadTime(60.0 + 180.0)
+    assert lead(a_look(pool=full)) == LeadTime(60.0 + 180.0, boots=True)
 
 
 def test_a_start_that_was_watched_is_believed_more_than_the_profile() -> None:
@@ -75,13 +75,13 @@ def test_a_start_that_waited_for_its_node_says_how_long_a_boot_takes_not_how_lon
     new = a_pod("a", ready=False, ready_since_s=None, created_s=NOW_S)
     ready = a_pod("a", node="late", created_s=NOW_S, ready_since_s=NOW_S + 290.0)
     learned = seen(a_look(new), a_look(ready, pool=booted, now_s=NOW_S + 290.0))
-    assert lead(a_look(pool=booted), learned) == LeadTime(290.0, observed=1)
+    assert lead(a_look(pool=booted), learned) == LeadTime(290.0, observed=1, boots=True)
     assert lead(a_look(), learned) == LeadTime(60.0)
 
 
 def test_what_a_start_takes_is_known_and_a_boot_is_not_yet() -> None:
     full = a_pool(nodes=(a_node(foreign_requests=FULL),))
-    assert lead(a_look(pool=full), seen(*a_start("a", 95.0))) == LeadTime(95.0 + 180.0, observed=1)
+    assert lead(a_look(pool=full), seen(*a_start("a", 95.0))) == LeadTime(95.0 + 180.0, observed=1, boots=True)
 
 
 def test_waiting_for_a_pool_that_is_sold_out_is_no_start() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from plimsoll.domain import Deployment, Memory, PriceKind, Reason, TargetSample
 from plimsoll.forecast import SAMPLE_S
-from plimsoll.rollout.voluntary import PASSING_S
+from plimsoll.rollout.situation import PASSING_S
 from unit.builders import NOW_S, a_deployment, a_policy, a_pool, a_variant
 from unit.rollout.case import POOLS, changes, message, reason, rolled_out
 
@@ -52,7 +52,7 @@ def test_a_plan_between_two_samples_of_demand_starts_nothing_however_short_the_w
 
 def test_only_as_much_is_started_as_was_wanted_throughout() -> None:
     chat = on_h100(scale_down_stabilization_s=30.0)
-    xeon, memory = chat.variants[1].key, wished_for(chat, 60.0, xeon=5)
+    xeon, memory = chat.variants[1].key, wished_for(chat, 25.0, xeon=5)
     shrinking = Memory(targets={**memory.targets, xeon: (*memory.targets[xeon], TargetSample(NOW_S - 5.0, 3))})
     assert changes(rolled_out(chat, {"xeon": 3}, rps=5.0, memory=shrinking))["xeon"] == (0, 3)
     growing = Memory(targets={**memory.targets, xeon: (*memory.targets[xeon], TargetSample(NOW_S - 5.0, 6))})
