@@ -1,0 +1,334 @@
+"""All the ways in which one deployment can be served that are worth a look: the columns of the decomposition.
+
+In: a ``Ledger``. Out: ``Columns``: every smallest set of replicas of at most two variants that covers a deployment
+within its bounds, its budget and what must survive a spot loss; and one that leaves it uncovered, at a penalty.
+Letters: D needs, N choices, K columns.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from plimsoll.planning.ledger import Ledger, Bools
+from plimsoll.planning.programme import SPOT_WEIGHT
+from plimsoll.planning.room import SLACK_RATIO
+from plimsoll.planning.tables import NEVER, Floats, Ints
+
+MOST_SPLITS = 24
+"""Ways to split one deployment between two variants; of more, so many are taken at even distances. Guess: beyond it the
+best split is hit within 4% of the deployment, and few are that large."""
+NONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Ways to serve needs, in order of need; counts are of replicas, those that run in any case included."""
+
+    need_k: Ints
+    choice_k2: Ints
+    """The one or two choices whose counts differ from their lower bounds; `NONE` for none."""
+    count_k2: Ints
+    cost_k: Floats
+    """US dollars per hour beside nodes: trace, moves and changes beyond those of the lower bounds, external API."""
+    missed_k: Floats
+    """Share of the demand that stays uncovered, as `Assessment.missed` counts it."""
+    coarse_d: Bools
+    """Needs that have more ways to be served by two variants than are listed."""
+    alone_n: Ints
+    """Of every choice the count that covers its need alone, beside the others' lower bounds; 0 for what carries nothing
+    or need not. Bounds and budgets left out."""
+    base_usd_per_hour: float
+    """What all lower bounds cost beside nodes."""
+
+    @property
+    def first_d(self) -> Ints:
+        return np.flatnonzero(np.diff(self.need_k, prepend=-1)).astype(np.int64)
+
+    def extra_k2(self, ledger: Ledger) -> Ints:
+        """Replicas beyond the lower bounds."""
+        return np.where(self.choice_k2 == NONE, 0, self.count_k2 - ledger.lower_n[self.choice_k2])
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What the lower bounds carry, and what is asked for beyond."""
+
+    total_n: Floats
+    """By choice: what its lower bound carries."""
+    total_d: Floats
+    count_d: Ints
+    """Replicas that take their share where shares are even."""
+    even_each_d: Floats
+    """There, the rate of the slowest that runs in any case; infinite where none does."""
+    left_base_n: Floats
+    """By choice of a spot pool: what the lower bounds of other pools' choices carry."""
+
+
+def list_columns(ledger: Ledger) -> Columns:
+    """The columns of all needs; each need has at least the one that leaves it as its lower bounds do."""
+    base = _base(ledger)
+    nothing = _nothing(ledger, base)
+    met = nothing.missed_k <= SLACK_RATIO
+    parts = [nothing]
+    singles = _singles(ledger, base, ~met)
+    pairs, coarse_d = _pairs(ledger, base, singles)
+    full = [_within(ledger, base, part, protect=True) for part in (singles, pairs)]
+    parts += full
+    without = ~met
+    for part in full:
+        without[part.need_k] = False
+    if without.any():
+        parts += [_within(ledger, base, _of(part, without), protect=False) for part in (singles, pairs)]
+        parts.append(_partial(ledger, base, without))
+    overflow = _overflowing(ledger, base, singles)
+    parts.append(overflow)
+    coarse_d[overflow.need_k] = True
+    alone_n = np.zeros(len(ledger.choices), dtype=np.int64)
+    alone_n[singles.choice_k2[:, 0]] = singles.count_k2[:, 0]
+    return replace(_joined(parts), coarse_d=coarse_d, alone_n=alone_n, base_usd_per_hour=_base_usd(ledger))
+
+
+def _base_usd(ledger: Ledger) -> float:
+    return float(ledger.charges(np.arange(len(ledger.choices)), ledger.lower_n).sum())
+
+
+def _base(ledger: Ledger) -> _Base:
+    size, every = len(ledger.target_d), np.arange(len(ledger.choices))
+    total_n = ledger.tables.total_rps(every, ledger.lower_n)
+    carries = (ledger.rate_n > 0) & (ledger.lower_n > 0)
+    even_each_d = np.full(size, np.inf)
+    np.minimum.at(even_each_d, ledger.need_n[carries], ledger.tables.each_n[carries])
+    count_d = np.bincount(ledger.need_n, np.where(carries, ledger.lower_n, 0), size).astype(np.int64)
+    sum_d = np.bincount(ledger.need_n, total_n, size)
+    total_d = np.where(ledger.even_d, np.where(count_d > 0, even_each_d, 0.0) * count_d, sum_d)
+    return _Base(total_n, total_d, count_d, even_each_d, _left_base(ledger, total_n))
+
+
+def _left_base(ledger: Ledger, total_n: Floats) -> Floats:
+    """By choice of a spot pool, what the lower bounds of other pools' choices carry."""
+    left_base_n = np.zeros(len(total_n))
+    for pool in ledger.spot_pools:
+        in_pool = ledger.pool_n == pool
+        others_d = np.bincount(ledger.need_n[~in_pool], total_n[~in_pool], len(ledger.target_d))
+        left_base_n[in_pool] = others_d[ledger.need_n[in_pool]]
+    return left_base_n
+
+
+def _columns(
+    ledger: Ledger, choice_k2: Ints, count_k2: Ints, need_k: Ints, cost_k: Floats | None = None
+) -> Columns:
+    """Columns that miss nothing, with what their counts are charged beyond the lower bounds."""
+    charges = np.zeros(len(need_k)) if cost_k is None else cost_k
+    for side in (0, 1):
+        there = choice_k2[:, side] != NONE
+        choice = choice_k2[there, side]
+        charges[there] += ledger.charges(choice, count_k2[there, side])
+        charges[there] -= ledger.charges(choice, ledger.lower_n[choice])
+    return Columns(
+        need_k=need_k,
+        choice_k2=choice_k2,
+        count_k2=count_k2,
+        cost_k=charges,
+        missed_k=np.zeros(len(need_k)),
+        coarse_d=np.zeros(len(ledger.target_d), dtype=bool),
+        alone_n=np.zeros(0, dtype=np.int64),
+        base_usd_per_hour=0.0,
+    )
+
+
+def _nothing(ledger: Ledger, base: _Base) -> Columns:
+    size = len(ledger.target_d)
+    none = np.full((size, 2), NONE, dtype=np.int64)
+    found = _columns(ledger, none, np.zeros((size, 2), dtype=np.int64), np.arange(size))
+    missed = np.maximum(0.0, 1.0 - base.total_d / np.where(ledger.target_d > 0, ledger.target_d, 1.0))
+    missed = np.where(ledger.target_d > 0, missed, 0.0)
+    # An external API takes what own replicas do not, but for what they must.
+    api = ~np.isnan(ledger.api_d)
+    own = np.where(
+        ledger.least_own_d > 0, 1.0 - base.total_d / np.where(ledger.least_own_d > 0, ledger.least_own_d, 1.0), 0.0
+    )
+    missed = np.where(api, np.maximum(0.0, own), missed)
+    # What the lower bounds leave unprotected counts as well, if little.
+    unprotected = np.zeros(size)
+    ratio_n = (ledger.left_n - base.left_base_n) / np.where(ledger.left_n > 0, ledger.protected_d[ledger.need_n], 1.0)
+    np.maximum.at(unprotected, ledger.need_n, np.where(ledger.left_n > 0, ratio_n, 0.0))
+    cost = np.where(api, _overflow_usd(ledger, np.arange(size), base.total_d), 0.0)
+    return replace(found, missed_k=missed + SPOT_WEIGHT * unprotected, cost_k=cost)
+
+
+def _overflow_usd(ledger: Ledger, need_k: Ints, own_rps_k: Floats) -> Floats:
+    return np.nan_to_num(ledger.api_d[need_k]) * np.maximum(0.0, ledger.required_d[need_k] - own_rps_k)
+
+
+def _singles(ledger: Ledger, base: _Base, wanted_d: Bools) -> Columns:
+    """Of every choice the count that covers its need together with the others' lower bounds, whatever the bounds."""
+    choice = np.flatnonzero(wanted_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n) & (ledger.rate_n > 0))
+    need = ledger.need_n[choice]
+    count = ledger.tables.replicas_for(choice, ledger.target_d[need] - (base.total_d[need] - base.total_n[choice]))
+    each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
+    even = _even_count(ledger, need, each) - (base.count_d[need] - ledger.lower_n[choice])
+    count = np.maximum(np.where(ledger.even_d[need], even, count), ledger.lower_n[choice] + 1)
+    choice_k2 = np.column_stack([choice, np.full(len(choice), NONE)])
+    return _columns(ledger, choice_k2, np.column_stack([count, np.zeros_like(count)]), need)
+
+
+def _even_count(ledger: Ledger, need_k: Ints, each_k: Floats) -> Ints:
+    needed = np.divide(ledger.target_d[need_k], each_k, out=np.full(len(each_k), float(NEVER)), where=each_k > 0)
+    return np.minimum(np.ceil(needed * (1.0 - SLACK_RATIO)), NEVER).astype(np.int64)
+
+
+def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bools]:
+    """Two choices of one need, neither of which covers it alone: every split, or some of them."""
+    left, right = couples(singles.need_k)
+    one, other = singles.choice_k2[left, 0], singles.choice_k2[right, 0]
+    alone = singles.count_k2[:, 0]
+    need = singles.need_k[left]
+    # The choice that takes fewer replicas is the one that is counted through.
+    swap = alone[right] < alone[left]
+    one, other = np.where(swap, other, one), np.where(swap, one, other)
+    fewest = np.minimum(alone[left], alone[right])
+    start = ledger.lower_n[one]
+    steps = np.maximum(0, np.minimum(fewest - 1, ledger.upper_n[one]) - start)
+    taken = np.minimum(steps, MOST_SPLITS)
+    coarse_d = np.zeros(len(ledger.target_d), dtype=bool)
+    coarse_d[need[steps > taken]] = True
+    row = np.repeat(np.arange(len(one)), taken)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(taken) - taken, taken) + 1
+    one, other, need = one[row], other[row], need[row]
+    count = start[row] + -(-within * steps[row] // np.maximum(1, taken[row]))
+    beside = base.total_d[need] - base.total_n[one] - base.total_n[other]
+    rest = ledger.target_d[need] - beside - ledger.tables.total_rps(one, count)
+    needed = ledger.tables.replicas_for(other, rest)
+    needed = np.maximum(needed, ledger.tables.replicas_for(other, ledger.left_n[one] - base.left_base_n[one]))
+    each = np.minimum(np.minimum(ledger.tables.each_n[one], ledger.tables.each_n[other]), base.even_each_d[need])
+    beside_even = base.count_d[need] - ledger.lower_n[one] - ledger.lower_n[other]
+    needed = np.where(ledger.even_d[need], _even_count(ledger, need, each) - beside_even - count, needed)
+    keep = needed > ledger.lower_n[other]
+    choice_k2 = np.column_stack([one, other])[keep]
+    return _columns(ledger, choice_k2, np.column_stack([count, needed])[keep], need[keep]), coarse_d
+
+
+def couples(need_k: Ints) -> tuple[Ints, Ints]:
+    """All pairs of rows that belong to one need; the rows are in order of need."""
+    left, right = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    rows = np.arange(len(need_k))
+    for distance in range(1, len(need_k)):
+        alike = need_k[distance:] == need_k[:-distance]
+        if not alike.any():
+            break
+        left.append(rows[:-distance][alike])
+        right.append(rows[distance:][alike])
+    return np.concatenate(left), np.concatenate(right)
+
+
+def _within(ledger: Ledger, base: _Base, columns: Columns, *, protect: bool) -> Columns:
+    """The columns that keep bounds and budget; of those that leave too little after a spot loss, none or at a price."""
+    fine = np.ones(len(columns.need_k), dtype=bool)
+    spent = np.bincount(ledger.need_n, ledger.slot_n * ledger.lower_n, len(ledger.target_d))[columns.need_k]
+    for side in (0, 1):
+        there = columns.choice_k2[:, side] != NONE
+        choice = columns.choice_k2[:, side]
+        fine &= ~there | (columns.count_k2[:, side] <= ledger.upper_n[choice])
+        extra = np.where(there, columns.count_k2[:, side] - ledger.lower_n[choice], 0)
+        spent += np.where(there, ledger.slot_n[choice] * extra, 0.0)
+    fine &= spent <= ledger.budget_d[columns.need_k] * (1.0 + SLACK_RATIO)
+    kept = _of_rows(columns, fine)
+    share = _unprotected_share(ledger, base, kept)
+    if protect:
+        return _of_rows(kept, share <= SLACK_RATIO)
+    return replace(kept, missed_k=SPOT_WEIGHT * share)
+
+
+def _unprotected_share(ledger: Ledger, base: _Base, columns: Columns) -> Floats:
+    """Of what must be left when the worse of the used spot pools is lost, the share that would not be."""
+    worst = np.zeros(len(columns.need_k))
+    # Whoever runs in a spot pool at its lower bound needs as much left; it is not among the two choices at all times.
+    if not ledger.left_n.any():
+        return worst
+    protected = np.where(ledger.protected_d > 0, ledger.protected_d, 1.0)[columns.need_k]
+    for side in (0, 1):
+        choice, other = columns.choice_k2[:, side], columns.choice_k2[:, 1 - side]
+        there, beside = choice != NONE, other != NONE
+        left = np.where(there, ledger.left_n[choice] - base.left_base_n[choice], 0.0)
+        apart = beside & there & (ledger.pool_n[choice] != ledger.pool_n[other])
+        counts = np.where(apart, columns.count_k2[:, 1 - side], 0)
+        more = ledger.tables.total_rps(np.where(beside, other, 0), counts) - np.where(apart, base.total_n[other], 0.0)
+        worst = np.maximum(worst, np.where(there & (left > 0), (left - np.where(apart, more, 0.0)) / protected, 0.0))
+    return worst
+
+
+def _partial(ledger: Ledger, base: _Base, wanted_d: Bools) -> Columns:
+    """As much of one choice as bounds and budget allow, for needs that nothing covers in full."""
+    choice = np.flatnonzero(wanted_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n) & (ledger.rate_n > 0))
+    need = ledger.need_n[choice]
+    spent = np.bincount(ledger.need_n, ledger.slot_n * ledger.lower_n, len(ledger.target_d))[need]
+    slot = np.where(ledger.slot_n[choice] > 0, ledger.slot_n[choice], 1.0)
+    affordable = np.floor((ledger.budget_d[need] - spent) / slot + SLACK_RATIO)
+    affordable = np.where(ledger.slot_n[choice] > 0, np.clip(affordable, 0, NEVER), NEVER).astype(np.int64)
+    count = np.minimum(ledger.upper_n[choice], ledger.lower_n[choice] + affordable)
+    total = base.total_d[need] - base.total_n[choice] + ledger.tables.total_rps(choice, count)
+    each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
+    even = each * (base.count_d[need] - ledger.lower_n[choice] + count)
+    total = np.where(ledger.even_d[need], even, total)
+    found = _columns(
+        ledger,
+        np.column_stack([choice, np.full(len(choice), NONE)]),
+        np.column_stack([count, np.zeros_like(count)]),
+        need,
+    )
+    missed = np.clip(1.0 - total / np.where(ledger.target_d[need] > 0, ledger.target_d[need], 1.0), 0.0, 1.0)
+    kept = _of_rows(replace(found, missed_k=missed), count > ledger.lower_n[choice])
+    return replace(kept, missed_k=kept.missed_k + SPOT_WEIGHT * _unprotected_share(ledger, base, kept))
+
+
+def _overflowing(ledger: Ledger, base: _Base, singles: Columns) -> Columns:
+    """Fewer replicas of one choice than cover the need, with the external API for the rest."""
+    api = np.flatnonzero(~np.isnan(ledger.api_d[singles.need_k]))
+    choice, need = singles.choice_k2[api, 0], singles.need_k[api]
+    start = ledger.lower_n[choice]
+    steps = np.maximum(0, np.minimum(singles.count_k2[api, 0] - 1, ledger.upper_n[choice]) - start)
+    taken = np.minimum(steps, MOST_SPLITS)
+    row = np.repeat(np.arange(len(api)), taken)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(taken) - taken, taken) + 1
+    choice, need = choice[row], need[row]
+    count = start[row] + -(-within * steps[row] // np.maximum(1, taken[row]))
+    own = base.total_d[need] - base.total_n[choice] + ledger.tables.total_rps(choice, count)
+    each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
+    own = np.where(ledger.even_d[need], each * (base.count_d[need] - ledger.lower_n[choice] + count), own)
+    found = _columns(
+        ledger,
+        np.column_stack([choice, np.full(len(choice), NONE)]),
+        np.column_stack([count, np.zeros_like(count)]),
+        need,
+        _overflow_usd(ledger, need, own),
+    )
+    enough = own >= ledger.least_own_d[need] * (1.0 - SLACK_RATIO)
+    return _within(ledger, base, _of_rows(found, enough), protect=False)
+
+
+def _of(columns: Columns, wanted_d: Bools) -> Columns:
+    return _of_rows(columns, wanted_d[columns.need_k])
+
+
+def _of_rows(columns: Columns, kept: Bools) -> Columns:
+    return replace(
+        columns,
+        need_k=columns.need_k[kept],
+        choice_k2=columns.choice_k2[kept],
+        count_k2=columns.count_k2[kept],
+        cost_k=columns.cost_k[kept],
+        missed_k=columns.missed_k[kept],
+    )
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    need_k = np.concatenate([part.need_k for part in parts])
+    order = np.argsort(need_k, kind="stable")
+    return replace(
+        parts[0],
+        need_k=need_k[order],
+        choice_k2=np.concatenate([part.choice_k2 for part in parts])[order],
+        count_k2=np.concatenate([part.count_k2 for part in parts])[order],
+        cost_k=np.concatenate([part.cost_k for part in parts])[order],
+        missed_k=np.concatenate([part.missed_k for part in parts])[order],
+    )

@@ -1,0 +1,171 @@
+"""A plan for a large fleet: prices on room first, then every deployment by itself, then whole nodes.
+
+In: a ``Problem``. Out: a ``Decomposed``: the best plan found, judged by packing, and a lower bound on what any plan
+costs that covers as much. No clock and no randomness: the same problem gives the same plan. Design section 5.
+
+The way through: ``ledger`` (arrays) -> ``columns`` (ways to serve a deployment) and ``weights`` (what a replica takes of
+a node) -> ``prices`` (the dual) -> ``rounding`` (a column a need, whole nodes) -> ``assessment`` -> ``bound``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from plimsoll.domain import VariantKey
+from plimsoll.planning.assessment import Assessment, assess
+from plimsoll.planning.bound import lower_bound
+from plimsoll.planning.columns import NONE, Columns, list_columns
+from plimsoll.planning.fallback import fill_up
+from plimsoll.planning.ledger import Ledger, open_ledger
+from plimsoll.planning.prices import Dual, Prices, find_prices
+from plimsoll.planning.problem import Problem
+from plimsoll.planning.rounding import Fleet, Rounding
+from plimsoll.planning.tables import Floats
+from plimsoll.planning.weights import Weights, weigh
+
+REPACKS = 3
+"""How often what does not pack is moved elsewhere. Guess: each judges a plan; later ones rarely gain."""
+PENALTY = 20.0
+"""What leaving a need uncovered counts, in the dearest need's cost: far more than room is ever worth."""
+TIER_RATIO = 4.0
+"""By how much a priority counts more than the next lower one, up to `MOST_TIERS` of them."""
+MOST_TIERS = 8
+TREMBLES = (0.0, 0.03, -0.03, 0.08, -0.08, 0.15, -0.15)
+"""By how much the worth of nodes is changed, in turn for every pool, where an attempt is repeated."""
+NEEDS_TRIED = 3000
+"""Attempts times needs. Measured: more attempts than one gain 1% of a few dozen deployments, nothing of thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposed:
+    """The best plan and the bound on `Assessment.priced_usd_per_hour`; 0 where nothing is proven."""
+
+    plan: Assessment
+    bound_usd_per_hour: float
+
+
+def decompose(problem: Problem) -> Decomposed:
+    """The best plan found for a problem, and what no plan costs less than."""
+    ledger = open_ledger(problem)
+    if not problem.needs:
+        return Decomposed(assess(problem, {}), 0.0)
+    columns, weights = list_columns(ledger), weigh(ledger)
+    dual = Dual(ledger, columns, weights, _penalties(ledger, columns))
+    point, _ = find_prices(dual)
+    prices = dual.prices(point)
+    fleet = _fleet(ledger, columns, weights, dual)
+    plan = _best(problem, fleet, prices)
+    if any(plan.missed):
+        mended = assess(problem, fill_up(problem, plan.replicas))
+        plan = min(plan, mended, key=lambda one: one.rank)
+    return Decomposed(plan, _bound(ledger, columns, dual, prices, plan))
+
+
+def _penalties(ledger: Ledger, columns: Columns) -> Floats:
+    rooms = ledger.problem.rooms.values()
+    usd_n = ledger.slot_n + ledger.trace_n
+    whole_k = (np.where(columns.choice_k2 == NONE, 0.0, usd_n[columns.choice_k2]) * columns.count_k2).sum(axis=1)
+    dearest = max(
+        float((whole_k + columns.cost_k).max(initial=0.0)), max((room.list_usd_per_hour for room in rooms), default=0.0)
+    )
+    rank_d = np.minimum(ledger.tier_d, MOST_TIERS)
+    return PENALTY * (dearest or 1.0) * TIER_RATIO ** (rank_d.max(initial=0) - rank_d).astype(np.float64)
+
+
+def _fleet(ledger: Ledger, columns: Columns, weights: Weights, dual: Dual) -> Fleet:
+    rooms = tuple(ledger.problem.rooms.values())
+    return Fleet(
+        ledger,
+        columns,
+        weights,
+        dual,
+        usd_p=np.array([room.usd_per_hour for room in rooms]),
+        min_p=np.array([min(room.min_nodes, max(0, room.max_nodes)) for room in rooms], dtype=np.int64),
+    )
+
+
+def _best(problem: Problem, fleet: Fleet, prices: Prices) -> Assessment:
+    attempts = max(1, min(len(TREMBLES) * max(1, len(fleet.usd_p)), NEEDS_TRIED // len(problem.needs)))
+    tried = [_settled(fleet, changed) for changed in _trembling(fleet, prices, attempts)]
+    tried.sort(key=lambda one: one.usd_per_hour)
+    distinct = {one.column_d.tobytes(): one for one in reversed(tried[:MOST_JUDGED])}
+    return min((_packed(problem, fleet, one) for one in distinct.values()), key=lambda one: one.rank)
+
+
+MOST_JUDGED = 4
+"""Attempts that are packed node by node, the cheapest by their rows."""
+
+
+def _trembling(fleet: Fleet, prices: Prices, attempts: int) -> Iterable[Prices]:
+    """The prices as they are, then with one pool's nodes worth a little more or less."""
+    pools = len(fleet.usd_p)
+    for attempt in range(attempts):
+        value_p = prices.value_p.copy()
+        if pools:
+            value_p[attempt % pools] *= 1.0 + TREMBLES[-(-attempt // pools) % len(TREMBLES)]
+        price_s = fleet.weights.weight_sj @ (prices.share_j * value_p[fleet.weights.pool_j])
+        yield Prices(price_s, value_p, prices.share_j)
+
+
+def _settled(fleet: Fleet, prices: Prices) -> Rounding:
+    rounding = Rounding(fleet, prices, fleet.weights.offered_j)
+    for pool in np.argsort(-fleet.usd_p, kind="stable"):
+        if fleet.usd_p[pool] > 0:
+            rounding.settle(int(pool))
+    return rounding
+
+
+def _packed(problem: Problem, fleet: Fleet, rounding: Rounding) -> Assessment:
+    """The plan judged; where rows promised more than fits into nodes, what is on the last ones moves elsewhere."""
+    best = assess(problem, _counts(fleet, rounding))
+    for _ in range(REPACKS):
+        moved = False
+        for pool, name in enumerate(problem.rooms):
+            rows = rounding.nodes_of(pool)
+            over = best.nodes[name] - max(rows, fleet.min_p[pool])
+            unseated = sum(best.packed[name].seated) < _asked(fleet, rounding, pool)
+            if fleet.usd_p[pool] > 0 and (over >= 1.0 or unseated):
+                moved |= rounding.empty_to(pool, max(0.0, np.ceil(rows) - max(1.0, np.floor(over))))
+            elif unseated:
+                moved |= rounding.empty_to(pool, rows * UNSEATED)
+        if not moved:
+            return best
+        again = assess(problem, _counts(fleet, rounding))
+        if again.rank >= best.rank:
+            return best
+        best = again
+    return best
+
+
+UNSEATED = 0.98
+"""Share of its rows that a pool is counted on for next where not all found a seat."""
+
+
+def _asked(fleet: Fleet, rounding: Rounding, pool: int) -> int:
+    counts = _count_n(fleet, rounding)
+    return int(counts[fleet.ledger.pool_n == pool].sum())
+
+
+def _count_n(fleet: Fleet, rounding: Rounding) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    count_n = fleet.ledger.lower_n.copy()
+    for side in (0, 1):
+        choice_d = fleet.columns.choice_k2[rounding.column_d, side]
+        taken = choice_d != NONE
+        count_n[choice_d[taken]] = fleet.columns.count_k2[rounding.column_d[taken], side]
+    return count_n
+
+
+def _counts(fleet: Fleet, rounding: Rounding) -> dict[VariantKey, int]:
+    counted = zip(fleet.ledger.choices, _count_n(fleet, rounding).tolist(), strict=True)
+    return {choice.key: count for choice, count in counted}
+
+
+def _bound(ledger: Ledger, columns: Columns, dual: Dual, prices: Prices, plan: Assessment) -> float:
+    if any(plan.placed[c.key] < c.lower for c in ledger.choices):
+        # The bound counts on the price of all that must run.
+        return 0.0
+    missed_d = np.zeros(len(ledger.target_d))
+    if any(plan.missed):
+        missed_d = np.array([need.missed_share(plan.placed) for need in ledger.problem.needs])
+    return max(0.0, lower_bound(ledger, columns, dual, prices, missed_d))
