@@ -111,11 +111,27 @@ def _protected(ledger: Ledger, each: _Each, ratio_d: Floats, asked_d: Floats) ->
 
 
 def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
-    """What the variant costs alone that does so for least, for needs whose replicas get equal shares."""
+    """What the cheapest listed column costs, for needs whose replicas get equal shares.
+
+    With linear costs a mix is no better than one in which the dearest of its variants are exchanged, one for one, for
+    others of the same mix: every replica's share is the slowest's. Only upper bounds, and two spot pools of which
+    either may be lost, may forbid that; there the cheapest variant alone is the bound, without what must survive.
+    """
+    size = len(ledger.target_d)
     extra_n = np.maximum(0, columns.alone_n - ledger.lower_n)
-    usd_n = np.where(columns.alone_n > 0, extra_n * each.usd_n, np.inf)
-    least_d = np.full(len(ledger.target_d), np.inf)
-    np.minimum.at(least_d, ledger.need_n, usd_n)
+    alone_d = np.full(size, np.inf)
+    np.minimum.at(alone_d, ledger.need_n, np.where(columns.alone_n > 0, extra_n * each.usd_n, np.inf))
+    usd = np.append(each.usd_n, 0.0)
+    listed_k = (usd[columns.choice_k2] * columns.extra_k2(ledger)).sum(axis=1)
+    listed_k = np.where(columns.missed_k > SLACK_RATIO, np.inf, listed_k)
+    listed_d = np.minimum.reduceat(listed_k, columns.first_d)
+    spot_d = sum(
+        (np.bincount(ledger.need_n, (ledger.pool_n == pool) & (ledger.left_n > 0), size) > 0 for pool in ledger.spot_pools),
+        start=np.zeros(size),
+    )
+    bound_d = np.bincount(ledger.need_n, columns.alone_n > ledger.upper_n, size) > 0
+    free_d = ~bound_d & (spot_d < _TWO) & ~columns.coarse_d & np.isinf(ledger.budget_d)
+    least_d = np.where(free_d, listed_d, alone_d)
     return np.where(np.isfinite(least_d), least_d, 0.0)
 
 

@@ -17,6 +17,8 @@ from plimsoll.planning.tables import NEVER, Floats, Ints
 MOST_SPLITS = 24
 """Ways to split one deployment between two variants; of more, so many are taken at even distances. Guess: beyond it the
 best split is hit within 4% of the deployment, and few are that large."""
+MOST_EVEN_SPLITS = 400
+"""The same where all replicas get equal shares; there are few, and no relaxation is as close."""
 NONE = -1
 
 
@@ -189,7 +191,8 @@ def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bool
     fewest = np.minimum(alone[left], alone[right])
     start = ledger.lower_n[one]
     steps = np.maximum(0, np.minimum(fewest - 1, ledger.upper_n[one]) - start)
-    taken = np.minimum(steps, MOST_SPLITS)
+    # Where shares are even the cost is linear and all that counts is where a spot loss ends the line.
+    taken = np.minimum(steps, np.where(ledger.even_d[need], MOST_EVEN_SPLITS, MOST_SPLITS))
     coarse_d = np.zeros(len(ledger.target_d), dtype=bool)
     coarse_d[need[steps > taken]] = True
     row = np.repeat(np.arange(len(one)), taken)

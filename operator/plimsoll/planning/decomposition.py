@@ -7,8 +7,9 @@ The way through: ``ledger`` (arrays) -> ``columns`` (ways to serve a deployment)
 a node) -> ``prices`` (the dual) -> ``rounding`` (a column a need, whole nodes) -> ``assessment`` -> ``bound``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -35,6 +36,9 @@ TREMBLES = (0.0, 0.03, -0.03, 0.08, -0.08, 0.15, -0.15)
 """By how much the worth of nodes is changed, in turn for every pool, where an attempt is repeated."""
 NEEDS_TRIED = 3000
 """Attempts times needs. Measured: more attempts than one gain 1% of a few dozen deployments, nothing of thousands."""
+MOST_ATTEMPTS = 60
+MOST_JUDGED = 4
+"""Attempts that are packed node by node, the cheapest by their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,33 +90,36 @@ def _fleet(ledger: Ledger, columns: Columns, weights: Weights, dual: Dual) -> Fl
 
 
 def _best(problem: Problem, fleet: Fleet, prices: Prices) -> Assessment:
-    attempts = max(1, min(len(TREMBLES) * max(1, len(fleet.usd_p)), NEEDS_TRIED // len(problem.needs)))
-    tried = [_settled(fleet, changed) for changed in _trembling(fleet, prices, attempts)]
+    attempts = max(1, min(MOST_ATTEMPTS, NEEDS_TRIED // len(problem.needs)))
+    tried = [_settled(fleet, changed, turned) for changed, turned in islice(_attempts(fleet, prices), attempts)]
     tried.sort(key=lambda one: one.usd_per_hour)
-    distinct = {one.column_d.tobytes(): one for one in reversed(tried[:MOST_JUDGED])}
-    return min((_packed(problem, fleet, one) for one in distinct.values()), key=lambda one: one.rank)
+    distinct = {one.column_d.tobytes(): one for one in tried}
+    judged = (_packed(problem, fleet, one) for one in islice(distinct.values(), MOST_JUDGED))
+    return min(judged, key=lambda one: one.rank)
 
 
-MOST_JUDGED = 4
-"""Attempts that are packed node by node, the cheapest by their rows."""
+def _attempts(fleet: Fleet, prices: Prices) -> Iterator[tuple[Prices, int | None]]:
+    """Prices, and a pool whose nodes are made whole the way that seems dearer; the likeliest to be best comes first."""
+    dearest = [int(pool) for pool in np.argsort(-fleet.usd_p, kind="stable") if fleet.usd_p[pool] > 0]
+    yield prices, None
+    for tremble in TREMBLES:
+        for pool in dearest:
+            if tremble == 0.0:
+                yield prices, pool
+                continue
+            value_p = prices.value_p.copy()
+            value_p[pool] *= 1.0 + tremble
+            price_s = fleet.weights.weight_sj @ (prices.share_j * value_p[fleet.weights.pool_j])
+            for turned in (None, dearest[0]):
+                yield Prices(price_s, value_p, prices.share_j), turned
 
 
-def _trembling(fleet: Fleet, prices: Prices, attempts: int) -> Iterable[Prices]:
-    """The prices as they are, then with one pool's nodes worth a little more or less."""
-    pools = len(fleet.usd_p)
-    for attempt in range(attempts):
-        value_p = prices.value_p.copy()
-        if pools:
-            value_p[attempt % pools] *= 1.0 + TREMBLES[-(-attempt // pools) % len(TREMBLES)]
-        price_s = fleet.weights.weight_sj @ (prices.share_j * value_p[fleet.weights.pool_j])
-        yield Prices(price_s, value_p, prices.share_j)
-
-
-def _settled(fleet: Fleet, prices: Prices) -> Rounding:
+def _settled(fleet: Fleet, prices: Prices, turned: int | None) -> Rounding:
     rounding = Rounding(fleet, prices, fleet.weights.offered_j)
+    rounding.refill()
     for pool in np.argsort(-fleet.usd_p, kind="stable"):
         if fleet.usd_p[pool] > 0:
-            rounding.settle(int(pool))
+            rounding.settle(int(pool), other_way=pool == turned)
     return rounding
 
 

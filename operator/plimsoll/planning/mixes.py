@@ -1,13 +1,14 @@
 """What do mixes of two and three variants cost at least, each of them looked at?
 
-In: a ``Ledger``, what one more replica costs, and needs to look at. Out: by need the cheapest mix, bounds and what must
-survive a spot loss left out. Used where a relaxation says too little. Letters: D needs, N choices, M mixes.
+In: a ``Ledger``, what one more replica costs, and needs to look at. Out: by need the cheapest mix that covers it and
+leaves enough when a spot pool is lost; upper bounds and budgets left out. Used where a relaxation says too little. Letters: D needs, N choices, M mixes.
 """
 
 import numpy as np
 
 from plimsoll.planning.columns import Columns, couples
 from plimsoll.planning.ledger import Bools, Ledger
+from plimsoll.planning.room import SLACK_RATIO
 from plimsoll.planning.tables import Floats, Ints
 
 MOST_MIXES = 10_000
@@ -57,14 +58,19 @@ def _costs(ledger: Ledger, mix_m: Ints, most_n: Ints, usd_n: Floats) -> tuple[In
     total = np.prod(sizes, axis=0)
     row = np.repeat(np.arange(len(mix_m)), total)
     place = np.arange(len(row)) - np.repeat(np.cumsum(total) - total, total)
-    need, base = ledger.need_n[last[row]], ledger.tables.total_rps(np.arange(len(most_n)), ledger.lower_n)
-    beside_d = np.bincount(ledger.need_n, base, len(ledger.target_d))
-    rest = ledger.target_d[need] - beside_d[need] + base[last[row]]
-    usd = np.zeros(len(row))
+    base_n = ledger.tables.total_rps(np.arange(len(most_n)), ledger.lower_n)
+    need, last = ledger.need_n[last[row]], last[row]
+    beside = np.bincount(ledger.need_n, base_n, len(ledger.target_d))[need]
+    usd, carried = np.zeros(len(row)), list[Floats]()
     for choice, size in zip(counted, sizes, strict=True):
         extra = place % size[row] + 1
         place = place // size[row]
-        rest += base[choice[row]] - ledger.tables.total_rps(choice[row], ledger.lower_n[choice[row]] + extra)
+        carried.append(ledger.tables.total_rps(choice[row], ledger.lower_n[choice[row]] + extra) - base_n[choice[row]])
         usd += extra * usd_n[choice[row]]
-    last = last[row]
-    return need, usd + usd_n[last] * np.maximum(0, ledger.tables.replicas_for(last, rest) - ledger.lower_n[last])
+    together = np.sum(carried, axis=0) + beside
+    rest = ledger.target_d[need] - together
+    for choice, own in zip(counted, carried, strict=True):
+        # When the pool of this one is lost, what is left must do; the lower bounds count as if they were left.
+        rest = np.maximum(rest, ledger.left_n[choice[row]] - (together - own))
+    usd += usd_n[last] * np.maximum(0, ledger.tables.replicas_for(last, rest + base_n[last]) - ledger.lower_n[last])
+    return need, np.where(together >= ledger.left_n[last] * (1.0 - SLACK_RATIO), usd, np.inf)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from plimsoll.planning.ascent import climb
 from plimsoll.planning.columns import NONE, Columns
 from plimsoll.planning.ledger import Ledger
 from plimsoll.planning.tables import Floats, Ints
@@ -26,7 +27,12 @@ SMOOTHING = (0.05, 0.01, 0.003)
 """Shares of what a need costs within which columns count as alike, stage by stage. Measured: less gains nothing."""
 MOST_STEPS = 25
 """Steps of each stage."""
-_MEMORY = 12
+LEAST_GAIN = 1e-6
+"""Share of the bound; smaller gains end a stage."""
+MOST_TILT = 12.0
+"""Beyond it a row of a pool counts for nothing beside another."""
+MOST_WORTH = 100.0
+"""Times its listed price that a node may be worth more: what is uncovered costs more than any room."""
 _LEAST = 1e-9
 
 
@@ -64,6 +70,7 @@ class Dual:
         self.cost_k = columns.cost_k + penalty_d[columns.need_k] * columns.missed_k
         self._shape_k2 = np.where(columns.choice_k2 == NONE, self._shapes, ledger.shape_n[columns.choice_k2])
         self._extra_k2 = columns.extra_k2(ledger).astype(np.float64)
+        self._weight_sj = np.vstack([weights.weight_sj, np.zeros(len(weights.pool_j))])
         self.starts_p = np.searchsorted(weights.pool_j, np.arange(self._pools + 1))
 
     @property
@@ -75,14 +82,12 @@ class Dual:
         """Every node is worth its price, paid ones a little, every row counts alike."""
         return np.zeros(self.size)
 
-    def limits(self) -> list[tuple[float, float]]:
-        """Bounds of every number of a point; in units of `_unit_p`."""
-        scale = [(0.0, 20.0)] * self._pools
-        below = [(0.0, 0.0 if paid or low <= 0 else 1.0) for paid, low in zip(self._paid_p, self._min_p, strict=True)]
-        return [(-12.0, 12.0)] * len(self._weights.pool_j) + scale + below
-
-    def _unit_p(self) -> Floats:
-        return self._list_p
+    def limits(self) -> tuple[Floats, Floats]:
+        """Bounds of every number of a point: mixes, then above and below its price in units of the listed price."""
+        rows, below = len(self._weights.pool_j), ~self._paid_p & (self._min_p > 0)
+        lower = np.concatenate([np.full(rows, -MOST_TILT), np.zeros(2 * self._pools)])
+        upper = np.concatenate([np.full(rows, MOST_TILT), np.full(self._pools, MOST_WORTH), below.astype(np.float64)])
+        return lower, upper
 
     def prices(self, point: Floats) -> Prices:
         """The prices that a point stands for."""
@@ -94,7 +99,7 @@ class Dual:
                 grown = np.exp(point[own] - point[own].max())
                 share_j[own] = grown / grown.sum()
         above, below = point[rows : rows + self._pools], point[rows + self._pools :]
-        value_p = self._usd_p + self._unit_p() * (above - below)
+        value_p = self._usd_p + self._list_p * (above - below)
         price_s = self._weights.weight_sj @ (share_j * value_p[self._weights.pool_j])
         return Prices(price_s, value_p, share_j)
 
@@ -105,13 +110,13 @@ class Dual:
             price[self._shape_k2[:, 1]] * self._extra_k2[:, 1]
         )
 
-    def used_ks(self, column_k: Ints) -> Floats:
-        """Replicas of every shape in some columns, beyond the lower bounds."""
-        used_ks = np.zeros((len(column_k), self._shapes + 1))
-        rows = np.arange(len(column_k))
-        for side in (0, 1):
-            used_ks[rows, self._shape_k2[column_k, side]] += self._extra_k2[column_k, side]
-        return used_ks[:, : self._shapes]
+    def used_kj(self, column_k: Ints) -> Floats:
+        """What columns take of every row, beyond the lower bounds."""
+        shape_k2, extra_k2 = self._shape_k2[column_k], self._extra_k2[column_k]
+        used: Floats = self._weight_sj[shape_k2[:, 0]] * extra_k2[:, :1]
+        two = np.flatnonzero(extra_k2[:, 1])
+        used[two] += self._weight_sj[shape_k2[two, 1]] * extra_k2[two, 1:]
+        return used
 
     def used_of(self, weight_s: Floats) -> Floats:
         """What every column takes of one row."""
@@ -158,35 +163,26 @@ class Dual:
         used_j = used_s @ self._weights.weight_sj - np.where(self._paid_p[pool_j], self._weights.offered_j, 0.0)
         mean_p = np.bincount(pool_j, share_j * used_j, self._pools)
         mix = value_p[pool_j] * share_j * (used_j - mean_p[pool_j])
-        above = self._unit_p() * (mean_p - np.where(self._paid_p, 0.0, self._max_p))
-        below = -self._unit_p() * (mean_p - np.where(self._paid_p, 0.0, self._min_p))
+        above = self._list_p * (mean_p - np.where(self._paid_p, 0.0, self._max_p))
+        below = -self._list_p * (mean_p - np.where(self._paid_p, 0.0, self._min_p))
         return np.concatenate([mix, above, below])
 
 
-def find_prices(dual: Dual, start: Floats | None = None) -> tuple[Floats, float]:
+def find_prices(dual: Dual) -> tuple[Floats, float]:
     """The point of the best bound found, and the bound over the columns as listed."""
-    from scipy.optimize import minimize
-
-    point = dual.start() if start is None or len(start) != dual.size else start
-    best, best_value = point, dual.value(point)
-    for smoothing in SMOOTHING if len(dual.first_d) else ():
+    best = point = dual.start()
+    best_value = dual.value(point)
+    lower, upper = dual.limits()
+    for smoothing in SMOOTHING:
         least_d = np.minimum.reduceat(dual.reduced_k(dual.prices(point).price_s), dual.first_d)
         scale_d = smoothing * np.maximum(least_d, _LEAST + 0.1 * float(least_d.mean()))
         unit = max(1.0, abs(best_value))
 
-        def down(x: Floats, scale_d: Floats = scale_d, unit: float = unit) -> tuple[float, Floats]:
-            total, slope = dual.smooth(x, scale_d)
-            return -total / unit, -slope / unit
+        def climbed(at: Floats, scale_d: Floats = scale_d, unit: float = unit) -> tuple[float, Floats]:
+            total, slope = dual.smooth(at, scale_d)
+            return total / unit, slope / unit
 
-        found = minimize(
-            down,
-            point,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=dual.limits(),
-            options={"maxiter": MOST_STEPS, "maxcor": _MEMORY, "ftol": 1e-6, "gtol": 1e-9},
-        )
-        point = np.asarray(found.x, dtype=np.float64)
+        point = climb(climbed, point, lower, upper, MOST_STEPS, LEAST_GAIN)
         value = dual.value(point)
         if value > best_value:
             best, best_value = point, value
