@@ -50,7 +50,7 @@ class Ticker:
         self._refiner = refiner
         self._now_s = now_s
         self._monotonic_s = monotonic_s
-        self._limits = SolveLimits(time_limit_s=interval_s / 2.0)
+        self._limits = SolveLimits(time_limit_s=interval_s / 2.0, stopwatch_s=monotonic_s)
         self._memory = Memory()
         self.last_end_s = monotonic_s()
         """When a tick last ended, well or not, by the monotonic clock."""

@@ -122,7 +122,7 @@ def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
     alone_d = np.full(size, np.inf)
     np.minimum.at(alone_d, ledger.need_n, np.where(columns.alone_n > 0, extra_n * each.usd_n, np.inf))
     usd = np.append(each.usd_n, 0.0)
-    listed_k = (usd[columns.choice_k2] * columns.extra_k2(ledger)).sum(axis=1)
+    listed_k = (usd[columns.choice_kc] * columns.extra_kc(ledger)).sum(axis=1)
     listed_k = np.where(columns.missed_k > SLACK_RATIO, np.inf, listed_k)
     listed_d = np.minimum.reduceat(listed_k, columns.first_d)
     spot_d = sum(

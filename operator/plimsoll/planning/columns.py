@@ -1,15 +1,18 @@
 """All the ways in which one deployment can be served that are worth a look: the columns of the decomposition.
 
 In: a ``Ledger``. Out: ``Columns``: every smallest set of replicas of at most two variants that covers a deployment
-within its bounds, its budget and what must survive a spot loss; and one that leaves it uncovered, at a penalty.
-Letters: D needs, N choices, K columns.
+within its bounds, its budget and what must survive a spot loss; where there is none, what a greedy plan would do; and
+one that leaves it uncovered, at a penalty. Letters: D needs, N choices, K columns, C choices of a column.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from plimsoll.planning.assessment import unprotected_rps
+from plimsoll.planning.fallback import fill_up
 from plimsoll.planning.ledger import Ledger, Bools
+from plimsoll.planning.problem import Problem
 from plimsoll.planning.programme import SPOT_WEIGHT
 from plimsoll.planning.room import SLACK_RATIO
 from plimsoll.planning.tables import NEVER, Floats, Ints
@@ -27,9 +30,9 @@ class Columns:
     """Ways to serve needs, in order of need; counts are of replicas, those that run in any case included."""
 
     need_k: Ints
-    choice_k2: Ints
-    """The one or two choices whose counts differ from their lower bounds; `NONE` for none."""
-    count_k2: Ints
+    choice_kc: Ints
+    """The choices whose counts differ from their lower bounds, two or few more; `NONE` for none."""
+    count_kc: Ints
     cost_k: Floats
     """US dollars per hour beside nodes: trace, moves and changes beyond those of the lower bounds, external API."""
     missed_k: Floats
@@ -46,9 +49,9 @@ class Columns:
     def first_d(self) -> Ints:
         return np.flatnonzero(np.diff(self.need_k, prepend=-1)).astype(np.int64)
 
-    def extra_k2(self, ledger: Ledger) -> Ints:
+    def extra_kc(self, ledger: Ledger) -> Ints:
         """Replicas beyond the lower bounds."""
-        return np.where(self.choice_k2 == NONE, 0, self.count_k2 - ledger.lower_n[self.choice_k2])
+        return np.where(self.choice_kc == NONE, 0, self.count_kc - ledger.lower_n[self.choice_kc])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,12 @@ def list_columns(ledger: Ledger) -> Columns:
         without[part.need_k] = False
     if without.any():
         parts += [_within(ledger, base, _of(part, without), protect=False) for part in (singles, pairs)]
-        parts.append(_partial(ledger, base, without))
+        parts += [_partial(ledger, base, without), _greedy(ledger, without)]
     overflow = _overflowing(ledger, base, singles)
     parts.append(overflow)
     coarse_d[overflow.need_k] = True
     alone_n = np.zeros(len(ledger.choices), dtype=np.int64)
-    alone_n[singles.choice_k2[:, 0]] = singles.count_k2[:, 0]
+    alone_n[singles.choice_kc[:, 0]] = singles.count_kc[:, 0]
     return replace(_joined(parts), coarse_d=coarse_d, alone_n=alone_n, base_usd_per_hour=_base_usd(ledger))
 
 
@@ -117,19 +120,19 @@ def _left_base(ledger: Ledger, total_n: Floats) -> Floats:
 
 
 def _columns(
-    ledger: Ledger, choice_k2: Ints, count_k2: Ints, need_k: Ints, cost_k: Floats | None = None
+    ledger: Ledger, choice_kc: Ints, count_kc: Ints, need_k: Ints, cost_k: Floats | None = None
 ) -> Columns:
     """Columns that miss nothing, with what their counts are charged beyond the lower bounds."""
     charges = np.zeros(len(need_k)) if cost_k is None else cost_k
-    for side in (0, 1):
-        there = choice_k2[:, side] != NONE
-        choice = choice_k2[there, side]
-        charges[there] += ledger.charges(choice, count_k2[there, side])
+    for side in range(choice_kc.shape[1]):
+        there = choice_kc[:, side] != NONE
+        choice = choice_kc[there, side]
+        charges[there] += ledger.charges(choice, count_kc[there, side])
         charges[there] -= ledger.charges(choice, ledger.lower_n[choice])
     return Columns(
         need_k=need_k,
-        choice_k2=choice_k2,
-        count_k2=count_k2,
+        choice_kc=choice_kc,
+        count_kc=count_kc,
         cost_k=charges,
         missed_k=np.zeros(len(need_k)),
         coarse_d=np.zeros(len(ledger.target_d), dtype=bool),
@@ -170,8 +173,8 @@ def _singles(ledger: Ledger, base: _Base, wanted_d: Bools) -> Columns:
     each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
     even = _even_count(ledger, need, each) - (base.count_d[need] - ledger.lower_n[choice])
     count = np.maximum(np.where(ledger.even_d[need], even, count), ledger.lower_n[choice] + 1)
-    choice_k2 = np.column_stack([choice, np.full(len(choice), NONE)])
-    return _columns(ledger, choice_k2, np.column_stack([count, np.zeros_like(count)]), need)
+    choice_kc = np.column_stack([choice, np.full(len(choice), NONE)])
+    return _columns(ledger, choice_kc, np.column_stack([count, np.zeros_like(count)]), need)
 
 
 def _even_count(ledger: Ledger, need_k: Ints, each_k: Floats) -> Ints:
@@ -182,8 +185,8 @@ def _even_count(ledger: Ledger, need_k: Ints, each_k: Floats) -> Ints:
 def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bools]:
     """Two choices of one need, neither of which covers it alone: every split, or some of them."""
     left, right = couples(singles.need_k)
-    one, other = singles.choice_k2[left, 0], singles.choice_k2[right, 0]
-    alone = singles.count_k2[:, 0]
+    one, other = singles.choice_kc[left, 0], singles.choice_kc[right, 0]
+    alone = singles.count_kc[:, 0]
     need = singles.need_k[left]
     # The choice that takes fewer replicas is the one that is counted through.
     swap = alone[right] < alone[left]
@@ -207,8 +210,8 @@ def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bool
     beside_even = base.count_d[need] - ledger.lower_n[one] - ledger.lower_n[other]
     needed = np.where(ledger.even_d[need], _even_count(ledger, need, each) - beside_even - count, needed)
     keep = needed > ledger.lower_n[other]
-    choice_k2 = np.column_stack([one, other])[keep]
-    return _columns(ledger, choice_k2, np.column_stack([count, needed])[keep], need[keep]), coarse_d
+    choice_kc = np.column_stack([one, other])[keep]
+    return _columns(ledger, choice_kc, np.column_stack([count, needed])[keep], need[keep]), coarse_d
 
 
 def couples(need_k: Ints) -> tuple[Ints, Ints]:
@@ -229,10 +232,10 @@ def _within(ledger: Ledger, base: _Base, columns: Columns, *, protect: bool) -> 
     fine = np.ones(len(columns.need_k), dtype=bool)
     spent = np.bincount(ledger.need_n, ledger.slot_n * ledger.lower_n, len(ledger.target_d))[columns.need_k]
     for side in (0, 1):
-        there = columns.choice_k2[:, side] != NONE
-        choice = columns.choice_k2[:, side]
-        fine &= ~there | (columns.count_k2[:, side] <= ledger.upper_n[choice])
-        extra = np.where(there, columns.count_k2[:, side] - ledger.lower_n[choice], 0)
+        there = columns.choice_kc[:, side] != NONE
+        choice = columns.choice_kc[:, side]
+        fine &= ~there | (columns.count_kc[:, side] <= ledger.upper_n[choice])
+        extra = np.where(there, columns.count_kc[:, side] - ledger.lower_n[choice], 0)
         spent += np.where(there, ledger.slot_n[choice] * extra, 0.0)
     fine &= spent <= ledger.budget_d[columns.need_k] * (1.0 + SLACK_RATIO)
     kept = _of_rows(columns, fine)
@@ -250,11 +253,11 @@ def _unprotected_share(ledger: Ledger, base: _Base, columns: Columns) -> Floats:
         return worst
     protected = np.where(ledger.protected_d > 0, ledger.protected_d, 1.0)[columns.need_k]
     for side in (0, 1):
-        choice, other = columns.choice_k2[:, side], columns.choice_k2[:, 1 - side]
+        choice, other = columns.choice_kc[:, side], columns.choice_kc[:, 1 - side]
         there, beside = choice != NONE, other != NONE
         left = np.where(there, ledger.left_n[choice] - base.left_base_n[choice], 0.0)
         apart = beside & there & (ledger.pool_n[choice] != ledger.pool_n[other])
-        counts = np.where(apart, columns.count_k2[:, 1 - side], 0)
+        counts = np.where(apart, columns.count_kc[:, 1 - side], 0)
         more = ledger.tables.total_rps(np.where(beside, other, 0), counts) - np.where(apart, base.total_n[other], 0.0)
         worst = np.maximum(worst, np.where(there & (left > 0), (left - np.where(apart, more, 0.0)) / protected, 0.0))
     return worst
@@ -284,12 +287,31 @@ def _partial(ledger: Ledger, base: _Base, wanted_d: Bools) -> Columns:
     return replace(kept, missed_k=kept.missed_k + SPOT_WEIGHT * _unprotected_share(ledger, base, kept))
 
 
+def _greedy(ledger: Ledger, wanted_d: Bools) -> Columns:
+    """What a greedy plan gives each need by itself, of any number of variants."""
+    needs, problem, ends = np.flatnonzero(wanted_d), ledger.problem, np.append(ledger.first_d, len(ledger.choices))
+    width = max((int(ends[d + 1] - ends[d]) for d in needs), default=1)
+    choice_kc = np.full((len(needs), width), NONE, dtype=np.int64)
+    count_kc, missed_k = np.zeros((len(needs), width), dtype=np.int64), np.zeros(len(needs))
+    for row, d in enumerate(needs.tolist()):
+        need = problem.needs[d]
+        counts = fill_up(Problem((need,), problem.rooms), {})
+        for place, choice in enumerate(need.choices):
+            if counts[choice.key] > choice.lower:
+                choice_kc[row, place], count_kc[row, place] = ends[d] + place, counts[choice.key]
+        missed_k[row] = need.missed_share(counts)
+        if need.protected_rps > 0:
+            missed_k[row] += SPOT_WEIGHT * unprotected_rps(need, problem.rooms, counts) / need.protected_rps
+    found = _columns(ledger, choice_kc, count_kc, needs.astype(np.int64))
+    return _of_rows(replace(found, missed_k=missed_k), (count_kc > 0).any(axis=1))
+
+
 def _overflowing(ledger: Ledger, base: _Base, singles: Columns) -> Columns:
     """Fewer replicas of one choice than cover the need, with the external API for the rest."""
     api = np.flatnonzero(~np.isnan(ledger.api_d[singles.need_k]))
-    choice, need = singles.choice_k2[api, 0], singles.need_k[api]
+    choice, need = singles.choice_kc[api, 0], singles.need_k[api]
     start = ledger.lower_n[choice]
-    steps = np.maximum(0, np.minimum(singles.count_k2[api, 0] - 1, ledger.upper_n[choice]) - start)
+    steps = np.maximum(0, np.minimum(singles.count_kc[api, 0] - 1, ledger.upper_n[choice]) - start)
     taken = np.minimum(steps, MOST_SPLITS)
     row = np.repeat(np.arange(len(api)), taken)
     within = np.arange(len(row)) - np.repeat(np.cumsum(taken) - taken, taken) + 1
@@ -317,8 +339,8 @@ def _of_rows(columns: Columns, kept: Bools) -> Columns:
     return replace(
         columns,
         need_k=columns.need_k[kept],
-        choice_k2=columns.choice_k2[kept],
-        count_k2=columns.count_k2[kept],
+        choice_kc=columns.choice_kc[kept],
+        count_kc=columns.count_kc[kept],
         cost_k=columns.cost_k[kept],
         missed_k=columns.missed_k[kept],
     )
@@ -327,11 +349,17 @@ def _of_rows(columns: Columns, kept: Bools) -> Columns:
 def _joined(parts: list[Columns]) -> Columns:
     need_k = np.concatenate([part.need_k for part in parts])
     order = np.argsort(need_k, kind="stable")
+    width = max(part.choice_kc.shape[1] for part in parts)
     return replace(
         parts[0],
         need_k=need_k[order],
-        choice_k2=np.concatenate([part.choice_k2 for part in parts])[order],
-        count_k2=np.concatenate([part.count_k2 for part in parts])[order],
+        choice_kc=np.concatenate([_widened(part.choice_kc, width, NONE) for part in parts])[order],
+        count_kc=np.concatenate([_widened(part.count_kc, width, 0) for part in parts])[order],
         cost_k=np.concatenate([part.cost_k for part in parts])[order],
         missed_k=np.concatenate([part.missed_k for part in parts])[order],
     )
+
+
+def _widened(array_kc: Ints, width: int, fill: int) -> Ints:
+    more = np.full((len(array_kc), width - array_kc.shape[1]), fill, dtype=np.int64)
+    return np.concatenate([array_kc, more], axis=1)

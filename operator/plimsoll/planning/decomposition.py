@@ -19,9 +19,12 @@ from plimsoll.planning.bound import lower_bound
 from plimsoll.planning.columns import NONE, Columns, list_columns
 from plimsoll.planning.fallback import fill_up
 from plimsoll.planning.ledger import Ledger, open_ledger
+from plimsoll.planning.master import improve
 from plimsoll.planning.prices import Dual, Prices, find_prices
 from plimsoll.planning.problem import Problem
+from plimsoll.planning.room import Room
 from plimsoll.planning.rounding import Fleet, Rounding
+from plimsoll.planning.solver import SolveLimits
 from plimsoll.planning.tables import Floats
 from plimsoll.planning.weights import Weights, weigh
 
@@ -47,29 +50,32 @@ class Decomposed:
 
     plan: Assessment
     bound_usd_per_hour: float
+    seconds: float
 
 
-def decompose(problem: Problem) -> Decomposed:
+def decompose(problem: Problem, limits: SolveLimits) -> Decomposed:
     """The best plan found for a problem, and what no plan costs less than."""
-    ledger = open_ledger(problem)
+    began_s = limits.stopwatch_s()
     if not problem.needs:
-        return Decomposed(assess(problem, {}), 0.0)
+        return Decomposed(assess(problem, {}), 0.0, 0.0)
+    ledger = open_ledger(problem)
     columns, weights = list_columns(ledger), weigh(ledger)
     dual = Dual(ledger, columns, weights, _penalties(ledger, columns))
-    point, _ = find_prices(dual)
+    point, listed_usd = find_prices(dual)
     prices = dual.prices(point)
     fleet = _fleet(ledger, columns, weights, dual)
-    plan = _best(problem, fleet, prices)
+    plan = _best(problem, fleet, prices, listed_usd - columns.base_usd_per_hour, limits)
     if any(plan.missed):
         mended = assess(problem, fill_up(problem, plan.replicas))
         plan = min(plan, mended, key=lambda one: one.rank)
-    return Decomposed(plan, _bound(ledger, columns, dual, prices, plan))
+    bound = _bound(ledger, columns, dual, prices, plan)
+    return Decomposed(plan, bound, limits.stopwatch_s() - began_s)
 
 
 def _penalties(ledger: Ledger, columns: Columns) -> Floats:
     rooms = ledger.problem.rooms.values()
     usd_n = ledger.slot_n + ledger.trace_n
-    whole_k = (np.where(columns.choice_k2 == NONE, 0.0, usd_n[columns.choice_k2]) * columns.count_k2).sum(axis=1)
+    whole_k = (np.where(columns.choice_kc == NONE, 0.0, usd_n[columns.choice_kc]) * columns.count_kc).sum(axis=1)
     dearest = max(
         float((whole_k + columns.cost_k).max(initial=0.0)), max((room.list_usd_per_hour for room in rooms), default=0.0)
     )
@@ -85,14 +91,25 @@ def _fleet(ledger: Ledger, columns: Columns, weights: Weights, dual: Dual) -> Fl
         weights,
         dual,
         usd_p=np.array([room.usd_per_hour for room in rooms]),
-        min_p=np.array([min(room.min_nodes, max(0, room.max_nodes)) for room in rooms], dtype=np.int64),
+        min_p=np.array([min(room.min_nodes, _most(room)) for room in rooms], dtype=np.int64),
+        max_p=np.array([_most(room) for room in rooms], dtype=np.int64),
     )
 
 
-def _best(problem: Problem, fleet: Fleet, prices: Prices) -> Assessment:
+def _most(room: Room) -> int:
+    return max(0, min(room.max_nodes, sum(count for _, count in room.classes)))
+
+
+def _best(problem: Problem, fleet: Fleet, prices: Prices, bound_usd: float, limits: SolveLimits) -> Assessment:
     attempts = max(1, min(MOST_ATTEMPTS, NEEDS_TRIED // len(problem.needs)))
     tried = [_settled(fleet, changed, turned) for changed, turned in islice(_attempts(fleet, prices), attempts)]
     tried.sort(key=lambda one: one.usd_per_hour)
+    better = improve(
+        fleet, fleet.dual.reduced_k(prices.price_s), tried[0].column_d, tried[0].usd_per_hour - bound_usd, limits
+    )
+    if better is not None:
+        tried.insert(0, _settled(fleet, prices, None))
+        tried[0].take(better)
     distinct = {one.column_d.tobytes(): one for one in tried}
     judged = (_packed(problem, fleet, one) for one in islice(distinct.values(), MOST_JUDGED))
     return min(judged, key=lambda one: one.rank)
@@ -156,10 +173,10 @@ def _asked(fleet: Fleet, rounding: Rounding, pool: int) -> int:
 
 def _count_n(fleet: Fleet, rounding: Rounding) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     count_n = fleet.ledger.lower_n.copy()
-    for side in (0, 1):
-        choice_d = fleet.columns.choice_k2[rounding.column_d, side]
+    for side in range(fleet.columns.choice_kc.shape[1]):
+        choice_d = fleet.columns.choice_kc[rounding.column_d, side]
         taken = choice_d != NONE
-        count_n[choice_d[taken]] = fleet.columns.count_k2[rounding.column_d[taken], side]
+        count_n[choice_d[taken]] = fleet.columns.count_kc[rounding.column_d[taken], side]
     return count_n
 
 

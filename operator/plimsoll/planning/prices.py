@@ -68,8 +68,8 @@ class Dual:
         self.first_d = columns.first_d
         self._need_k = columns.need_k
         self.cost_k = columns.cost_k + penalty_d[columns.need_k] * columns.missed_k
-        self._shape_k2 = np.where(columns.choice_k2 == NONE, self._shapes, ledger.shape_n[columns.choice_k2])
-        self._extra_k2 = columns.extra_k2(ledger).astype(np.float64)
+        self._shape_kc = np.where(columns.choice_kc == NONE, self._shapes, ledger.shape_n[columns.choice_kc])
+        self._extra_kc = columns.extra_kc(ledger).astype(np.float64)
         self._weight_sj = np.vstack([weights.weight_sj, np.zeros(len(weights.pool_j))])
         self.starts_p = np.searchsorted(weights.pool_j, np.arange(self._pools + 1))
 
@@ -106,22 +106,24 @@ class Dual:
     def reduced_k(self, price_s: Floats) -> Floats:
         """What every column costs at these prices."""
         price = np.append(price_s, 0.0)
-        return self.cost_k + price[self._shape_k2[:, 0]] * self._extra_k2[:, 0] + (
-            price[self._shape_k2[:, 1]] * self._extra_k2[:, 1]
-        )
+        reduced: Floats = self.cost_k + price[self._shape_kc[:, 0]] * self._extra_kc[:, 0]
+        for side in range(1, self._shape_kc.shape[1]):
+            reduced += price[self._shape_kc[:, side]] * self._extra_kc[:, side]
+        return reduced
 
     def used_kj(self, column_k: Ints) -> Floats:
         """What columns take of every row, beyond the lower bounds."""
-        shape_k2, extra_k2 = self._shape_k2[column_k], self._extra_k2[column_k]
-        used: Floats = self._weight_sj[shape_k2[:, 0]] * extra_k2[:, :1]
-        two = np.flatnonzero(extra_k2[:, 1])
-        used[two] += self._weight_sj[shape_k2[two, 1]] * extra_k2[two, 1:]
+        shape_kc, extra_kc = self._shape_kc[column_k], self._extra_kc[column_k]
+        used: Floats = self._weight_sj[shape_kc[:, 0]] * extra_kc[:, :1]
+        for side in range(1, shape_kc.shape[1]):
+            more = np.flatnonzero(extra_kc[:, side])
+            used[more] += self._weight_sj[shape_kc[more, side]] * extra_kc[more, side : side + 1]
         return used
 
     def used_of(self, weight_s: Floats) -> Floats:
         """What every column takes of one row."""
         weight = np.append(weight_s, 0.0)
-        used: Floats = (weight[self._shape_k2] * self._extra_k2).sum(axis=1)
+        used: Floats = (weight[self._shape_kc] * self._extra_kc).sum(axis=1)
         return used
 
     def room_usd(self, prices: Prices) -> float:
@@ -152,7 +154,7 @@ class Dual:
         sum_d = np.add.reduceat(grown, self.first_d)
         likely_k = grown / sum_d[self._need_k]
         used_s = np.bincount(
-            self._shape_k2.ravel(), (self._extra_k2 * likely_k[:, None]).ravel(), self._shapes + 1
+            self._shape_kc.ravel(), (self._extra_kc * likely_k[:, None]).ravel(), self._shapes + 1
         )[: self._shapes]
         used_s += self.base_s
         return self.total(prices, least_d - scale_d * np.log(sum_d)), self._slope(used_s, prices)

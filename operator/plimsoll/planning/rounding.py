@@ -37,6 +37,7 @@ class Fleet:
     dual: Dual
     usd_p: Floats
     min_p: Ints
+    max_p: Ints
 
     @property
     def base_j(self) -> Floats:
@@ -174,6 +175,11 @@ class Rounding:
             return None
         need = int(need_k[found])
         return need, found, float(reduced_k[found] - reduced_k[self.column_d[need]])
+
+    def take(self, column_d: Ints) -> None:
+        """Takes these columns, which the rows are known to have room for."""
+        self.column_d = column_d.copy()
+        self._used_j = self._fleet.base_j + self._fleet.dual.used_kj(column_d).sum(axis=0)
 
     def refill(self) -> None:
         """Fills pools that are worth more than their price as far as they go: what others left of them is cheap."""
