@@ -37,6 +37,7 @@ from plimsoll.domain import (
     VariantKey,
 )
 
+POOLS = 10
 GIB = float(2**30)
 ELASTIC = (0, 2, 6, 9)
 """Pools that can grow without end, so that every deployment has somewhere to go."""
@@ -97,14 +98,14 @@ def a_fleet(deployments: int, seed: int) -> tuple[Snapshot, dict[ObjectKey, Fore
     kinds = (PriceKind.ON_DEMAND, PriceKind.SPOT, PriceKind.ON_DEMAND, PriceKind.PAID, PriceKind.SPOT)
     pools = tuple(
         a_pool(index, HARDWARE[index % 5], kinds[index % 5 if index < 5 else (index + 1) % 5], deployments)
-        for index in range(10)
+        for index in range(POOLS)
     )
     fleet, forecasts, options = [], {}, {}
     for index in range(deployments):
         key = ObjectKey("fleet", f"model-{index:05d}")
         size = float(rng.lognormal(0.0, 0.8))
         variants = []
-        chosen = {int(rng.choice(ELASTIC)), *rng.choice(10, size=int(rng.integers(1, 4)), replace=False).tolist()}
+        chosen = {int(rng.choice(ELASTIC)), *rng.choice(POOLS, size=int(rng.integers(1, 4)), replace=False).tolist()}
         for pool_index in sorted(chosen):
             memory = float(rng.choice(MEMORY_SHARES))
             variant = a_variant(key, pools[pool_index], HARDWARE[pool_index % 5], size, memory)

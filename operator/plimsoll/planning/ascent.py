@@ -1,10 +1,11 @@
 """Climbing a smooth concave function within bounds, by limited-memory quasi-Newton steps.
 
-In: the function with its slope, a start, bounds. Out: the best point found. Plain NumPy on short vectors: the same steps
-on every machine, without a linear algebra library's threads, which cost more than they help at this size.
+In: the function with its slope, a start, bounds. Out: the best point found. Plain NumPy on short vectors: the same
+steps on every machine, without a linear algebra library's threads, which cost more than they help at this size.
 
-Source: Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.4 (two-loop recursion); Bertsekas, Projected Newton
-methods for optimization problems with simple constraints, 1982 (numbers at a bound that the slope pushes out stay).
+Source: Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.4 (two-loop recursion); Bertsekas, Projected
+Newton methods for optimization problems with simple constraints, 1982 (what the slope
+pushes out of its bounds stays).
 """
 
 from collections.abc import Callable

@@ -5,7 +5,7 @@ and charges together. Mixes that are not listed (three variants and more, and so
 a relaxation. Letters: D needs, N choices, K columns.
 
     least_mix = q T + the m smallest of (f_n - q r_n),   q = min_n f_n / r_n
-              and at least q' L + q (T - L),             q' = min_{n not in p} f_n / r_n, if L must survive the loss of p
+              and at least q' L + q (T - L), q' = min_{n not in p} f_n / r_n, if L must survive the loss of p
     f_n what one more replica costs at these prices, r_n the most it carries, T the rate that is asked for beyond the
     lower bounds, m how many variants such a mix has at least.
     Where all replicas get equal shares, a mix needs as many as its slowest variant does alone: it costs no less than
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plimsoll.planning.columns import NONE, Columns
+from plimsoll.planning.columns import Columns
 from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.mixes import least_of_mixes
 from plimsoll.planning.prices import Dual, Prices
@@ -126,7 +126,10 @@ def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
     listed_k = np.where(columns.missed_k > SLACK_RATIO, np.inf, listed_k)
     listed_d = np.minimum.reduceat(listed_k, columns.first_d)
     spot_d = sum(
-        (np.bincount(ledger.need_n, (ledger.pool_n == pool) & (ledger.left_n > 0), size) > 0 for pool in ledger.spot_pools),
+        (
+            np.bincount(ledger.need_n, (ledger.pool_n == pool) & (ledger.left_n > 0), size) > 0
+            for pool in ledger.spot_pools
+        ),
         start=np.zeros(size),
     )
     bound_d = np.bincount(ledger.need_n, columns.alone_n > ledger.upper_n, size) > 0
@@ -138,7 +141,8 @@ def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
 def _is_alone(ledger: Ledger, columns: Columns) -> Bools:
     """Choices of which one replica more covers the need: no smallest plan mixes it with others."""
     # An external API takes the rest of whatever is left out.
-    return (columns.alone_n - ledger.lower_n == 1) & np.isnan(ledger.api_d[ledger.need_n])
+    alone_n: Bools = (columns.alone_n - ledger.lower_n == 1) & np.isnan(ledger.api_d[ledger.need_n])
+    return alone_n
 
 
 def _smallest(value_n: Floats, need_n: Ints, needs: int, most_d: Ints) -> Floats:
@@ -146,4 +150,5 @@ def _smallest(value_n: Floats, need_n: Ints, needs: int, most_d: Ints) -> Floats
     order = np.lexsort((value_n, need_n))
     place = np.arange(len(order)) - np.searchsorted(need_n, need_n[order])
     taken = (place < most_d[need_n[order]]) & np.isfinite(value_n[order])
-    return np.bincount(need_n[order][taken], value_n[order][taken], needs)
+    total_d: Floats = np.bincount(need_n[order][taken], value_n[order][taken], needs).astype(np.float64)
+    return total_d

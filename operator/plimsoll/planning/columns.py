@@ -11,7 +11,7 @@ import numpy as np
 
 from plimsoll.planning.assessment import unprotected_rps
 from plimsoll.planning.fallback import fill_up
-from plimsoll.planning.ledger import Ledger, Bools
+from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.problem import Problem
 from plimsoll.planning.programme import SPOT_WEIGHT
 from plimsoll.planning.room import SLACK_RATIO
@@ -119,9 +119,7 @@ def _left_base(ledger: Ledger, total_n: Floats) -> Floats:
     return left_base_n
 
 
-def _columns(
-    ledger: Ledger, choice_kc: Ints, count_kc: Ints, need_k: Ints, cost_k: Floats | None = None
-) -> Columns:
+def _columns(ledger: Ledger, choice_kc: Ints, count_kc: Ints, need_k: Ints, cost_k: Floats | None = None) -> Columns:
     """Columns that miss nothing, with what their counts are charged beyond the lower bounds."""
     charges = np.zeros(len(need_k)) if cost_k is None else cost_k
     for side in range(choice_kc.shape[1]):
@@ -179,7 +177,8 @@ def _singles(ledger: Ledger, base: _Base, wanted_d: Bools) -> Columns:
 
 def _even_count(ledger: Ledger, need_k: Ints, each_k: Floats) -> Ints:
     needed = np.divide(ledger.target_d[need_k], each_k, out=np.full(len(each_k), float(NEVER)), where=each_k > 0)
-    return np.minimum(np.ceil(needed * (1.0 - SLACK_RATIO)), NEVER).astype(np.int64)
+    count: Ints = np.minimum(np.ceil(needed * (1.0 - SLACK_RATIO)), NEVER).astype(np.int64)
+    return count
 
 
 def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bools]:
@@ -303,7 +302,7 @@ def _greedy(ledger: Ledger, wanted_d: Bools) -> Columns:
         if need.protected_rps > 0:
             missed_k[row] += SPOT_WEIGHT * unprotected_rps(need, problem.rooms, counts) / need.protected_rps
     found = _columns(ledger, choice_kc, count_kc, needs.astype(np.int64))
-    return _of_rows(replace(found, missed_k=missed_k), (count_kc > 0).any(axis=1))
+    return _of_rows(replace(found, missed_k=missed_k), np.asarray((count_kc > 0).any(axis=1)))
 
 
 def _overflowing(ledger: Ledger, base: _Base, singles: Columns) -> Columns:
@@ -327,7 +326,7 @@ def _overflowing(ledger: Ledger, base: _Base, singles: Columns) -> Columns:
         need,
         _overflow_usd(ledger, need, own),
     )
-    enough = own >= ledger.least_own_d[need] * (1.0 - SLACK_RATIO)
+    enough: Bools = own >= ledger.least_own_d[need] * (1.0 - SLACK_RATIO)
     return _within(ledger, base, _of_rows(found, enough), protect=False)
 
 

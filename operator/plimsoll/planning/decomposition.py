@@ -3,8 +3,9 @@
 In: a ``Problem``. Out: a ``Decomposed``: the best plan found, judged by packing, and a lower bound on what any plan
 costs that covers as much. No clock and no randomness: the same problem gives the same plan. Design section 5.
 
-The way through: ``ledger`` (arrays) -> ``columns`` (ways to serve a deployment) and ``weights`` (what a replica takes of
-a node) -> ``prices`` (the dual) -> ``rounding`` (a column a need, whole nodes) -> ``assessment`` -> ``bound``.
+The way through: ``ledger`` (arrays) -> ``columns`` (ways to serve a deployment) and ``weights`` (what a replica takes
+of a node) -> ``prices`` (the dual) -> ``rounding`` (a column a need, whole nodes), ``master`` -> ``assessment`` ->
+``bound``, ``mixes``.
 """
 
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ TREMBLES = (0.0, 0.03, -0.03, 0.08, -0.08, 0.15, -0.15)
 NEEDS_TRIED = 3000
 """Attempts times needs. Measured: more attempts than one gain 1% of a few dozen deployments, nothing of thousands."""
 MOST_ATTEMPTS = 60
+ATTEMPTS_SHARE = 0.5
+"""Of a time limit that attempts may take; judging the best ones comes after."""
 MOST_JUDGED = 4
 """Attempts that are packed node by node, the cheapest by their rows."""
 
@@ -64,7 +67,7 @@ def decompose(problem: Problem, limits: SolveLimits) -> Decomposed:
     point, listed_usd = find_prices(dual)
     prices = dual.prices(point)
     fleet = _fleet(ledger, columns, weights, dual)
-    plan = _best(problem, fleet, prices, listed_usd - columns.base_usd_per_hour, limits)
+    plan = _best(problem, fleet, prices, listed_usd - columns.base_usd_per_hour, limits, began_s)
     if any(plan.missed):
         mended = assess(problem, fill_up(problem, plan.replicas))
         plan = min(plan, mended, key=lambda one: one.rank)
@@ -80,7 +83,8 @@ def _penalties(ledger: Ledger, columns: Columns) -> Floats:
         float((whole_k + columns.cost_k).max(initial=0.0)), max((room.list_usd_per_hour for room in rooms), default=0.0)
     )
     rank_d = np.minimum(ledger.tier_d, MOST_TIERS)
-    return PENALTY * (dearest or 1.0) * TIER_RATIO ** (rank_d.max(initial=0) - rank_d).astype(np.float64)
+    penalty_d: Floats = PENALTY * (dearest or 1.0) * TIER_RATIO ** (rank_d.max(initial=0) - rank_d).astype(np.float64)
+    return penalty_d
 
 
 def _fleet(ledger: Ledger, columns: Columns, weights: Weights, dual: Dual) -> Fleet:
@@ -100,9 +104,15 @@ def _most(room: Room) -> int:
     return max(0, min(room.max_nodes, sum(count for _, count in room.classes)))
 
 
-def _best(problem: Problem, fleet: Fleet, prices: Prices, bound_usd: float, limits: SolveLimits) -> Assessment:
+def _best(
+    problem: Problem, fleet: Fleet, prices: Prices, bound_usd: float, limits: SolveLimits, began_s: float
+) -> Assessment:
     attempts = max(1, min(MOST_ATTEMPTS, NEEDS_TRIED // len(problem.needs)))
-    tried = [_settled(fleet, changed, turned) for changed, turned in islice(_attempts(fleet, prices), attempts)]
+    tried = [_settled(fleet, prices, None)]
+    for changed, turned in islice(_attempts(fleet, prices), attempts - 1):
+        if limits.time_limit_s is not None and limits.stopwatch_s() - began_s > ATTEMPTS_SHARE * limits.time_limit_s:
+            break
+        tried.append(_settled(fleet, changed, turned))
     tried.sort(key=lambda one: one.usd_per_hour)
     better = improve(
         fleet, fleet.dual.reduced_k(prices.price_s), tried[0].column_d, tried[0].usd_per_hour - bound_usd, limits
@@ -118,7 +128,6 @@ def _best(problem: Problem, fleet: Fleet, prices: Prices, bound_usd: float, limi
 def _attempts(fleet: Fleet, prices: Prices) -> Iterator[tuple[Prices, int | None]]:
     """Prices, and a pool whose nodes are made whole the way that seems dearer; the likeliest to be best comes first."""
     dearest = [int(pool) for pool in np.argsort(-fleet.usd_p, kind="stable") if fleet.usd_p[pool] > 0]
-    yield prices, None
     for tremble in TREMBLES:
         for pool in dearest:
             if tremble == 0.0:

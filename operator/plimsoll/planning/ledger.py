@@ -65,7 +65,8 @@ class Ledger:
     def charges(self, choice_k: Ints, count_k: Ints) -> Floats:
         """What so many replicas of a choice count with: the trace, and what they pay for being new."""
         beyond = np.maximum(0, count_k[:, None] - self.count_n2[choice_k])
-        return self.trace_n[choice_k] * count_k + (beyond * self.charge_n2[choice_k]).sum(axis=1)
+        charges: Floats = self.trace_n[choice_k] * count_k + (beyond * self.charge_n2[choice_k]).sum(axis=1)
+        return charges
 
 
 def open_ledger(problem: Problem) -> Ledger:
@@ -110,7 +111,9 @@ def open_ledger(problem: Problem) -> Ledger:
         ),
         required_d=np.array([need.required_rps for need in needs], dtype=np.float64),
         even_d=np.array([need.routing is Routing.SERVICE for need in needs], dtype=bool),
-        left_n=_left(problem, np.array(pool_n), need_n, tables.total_rps(np.arange(len(choices)), upper_n), protected_d),
+        left_n=_left(
+            problem, np.array(pool_n), need_n, tables.total_rps(np.arange(len(choices)), upper_n), protected_d
+        ),
         tier_d=np.array([tiers[need.priority] for need in needs], dtype=np.int64),
     )
 

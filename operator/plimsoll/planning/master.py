@@ -1,8 +1,8 @@
-"""Which of the columns that may still be part of the best plan are? The last step of the decomposition, on few columns.
+"""Which of the columns that may be part of the best plan are? The last step of the decomposition, on few columns.
 
-In: a plan in whole nodes, the bound, and what every column costs at the dual's prices. Out: a cheaper choice of columns,
-or none. A column that costs more than its need's cheapest by more than the plan is above the bound is in no better plan
-and is left out (reduced cost fixing); where more are left than can be looked at, the dearest ones are left out, too.
+In: a plan in whole nodes, the bound, and what every column costs at the dual's prices. Out: a cheaper choice of
+columns, or none. A column that costs more than its need's cheapest by more than the plan is above the bound is in no
+better plan and is left out (reduced cost fixing); where more are left than can be looked at, the dearest ones are left out, too.
 
     minimise   sum_k cost_k z_k + sum_p usd_p y_p
     needs      sum_{k of d} z_k = 1                                   for every d
@@ -46,7 +46,7 @@ def improve(fleet: Fleet, reduced_k: Floats, column_d: Ints, above_usd: float, l
     answer = solve_rows(cost / unit, upper, (*_needs(need_k), *_rooms(fleet, kept_k, pools)), start, WHOLE_GAP, limits)
     if answer.values is None or float(cost @ answer.values) >= float(cost @ start) - WHOLE_GAP:
         return None
-    return kept_k[np.flatnonzero(answer.values[:columns] > 0.5)]  # noqa: PLR2004 - whole numbers, within a tolerance
+    return kept_k[np.flatnonzero(answer.values[:columns] > 0.5)]
 
 
 def _kept(fleet: Fleet, reduced_k: Floats, column_d: Ints, above_usd: float) -> Ints:
@@ -84,5 +84,7 @@ def _rooms(fleet: Fleet, kept_k: Ints, pools: int) -> list[Row]:
         room = float(fleet.weights.offered_j[j] if paid else 0.0) - float(fleet.base_j[j])
         nodes = () if paid else (columns + pool,)
         rows.append(Row((*users.tolist(), *nodes), (*used_kj[users, j].tolist(), *(-1.0,) * len(nodes)), -np.inf, room))
-    rows += [Row((columns + pool,), (1.0,), float(fleet.min_p[pool]), float(fleet.max_p[pool])) for pool in range(pools)]
+    rows += [
+        Row((columns + pool,), (1.0,), float(fleet.min_p[pool]), float(fleet.max_p[pool])) for pool in range(pools)
+    ]
     return rows

@@ -1,7 +1,8 @@
 """What do mixes of two and three variants cost at least, each of them looked at?
 
 In: a ``Ledger``, what one more replica costs, and needs to look at. Out: by need the cheapest mix that covers it and
-leaves enough when a spot pool is lost; upper bounds and budgets left out. Used where a relaxation says too little. Letters: D needs, N choices, M mixes.
+leaves enough when a spot pool is lost; upper bounds and budgets left out. Used where a relaxation says too little.
+Letters: D needs, N choices, M mixes.
 """
 
 import numpy as np

@@ -126,7 +126,9 @@ def pack(room: Room, wanted: Iterable[tuple[Choice, int]]) -> Packed:
     """
     wanted = tuple(wanted)
     sizes = _sizes(room, (choice for choice, _ in wanted))
-    order = sorted(range(len(wanted)), key=lambda i: (-sizes[wanted[i][0].shape], *wanted[i][0].shape, wanted[i][0].key))
+    order = sorted(
+        range(len(wanted)), key=lambda i: (-sizes[wanted[i][0].shape], *wanted[i][0].shape, wanted[i][0].key)
+    )
     floor, seated = Floor(room), [0] * len(wanted)
     _seat_alike(floor, [(index, *wanted[index]) for index in order], seated)
     return Packed(tuple(seated), floor.nodes, floor.used)

@@ -1,7 +1,7 @@
 """What is room in each pool worth, and what can no plan cost less than? The Lagrangian dual.
 
-In: the columns of all needs, and the rows of all pools. Out: ``Prices``: one for each shape of replica in each pool, and
-a lower bound on the cost of any plan in whole nodes. Letters: D needs, K columns, S shapes, J rows, P pools.
+In: the columns of all needs, and the rows of all pools. Out: ``Prices``: one for each shape of replica in each pool,
+and a lower bound on the cost of any plan in whole nodes. Letters: D needs, K columns, S shapes, J rows, P pools.
 
     maximise over v, m    sum_d min_{k of d} [cost_k + penalty missed_k + sum_s price_s x_ks]
                         + sum_s price_s base_s  +  sum_p room_p
@@ -63,7 +63,7 @@ class Dual:
         self._max_p = np.array([max(0, room.max_nodes) for room in rooms], dtype=np.float64)
         self._paid_p = self._usd_p <= 0
         self._shapes, self._pools = len(ledger.shapes), len(rooms)
-        self.base_s = np.bincount(ledger.shape_n, ledger.lower_n, self._shapes)
+        self.base_s: Floats = np.bincount(ledger.shape_n, ledger.lower_n, self._shapes).astype(np.float64)
         self._base_usd = columns.base_usd_per_hour
         self.first_d = columns.first_d
         self._need_k = columns.need_k
@@ -153,10 +153,10 @@ class Dual:
         grown = np.exp((least_d[self._need_k] - reduced) / scale_d[self._need_k])
         sum_d = np.add.reduceat(grown, self.first_d)
         likely_k = grown / sum_d[self._need_k]
-        used_s = np.bincount(
+        used_s: Floats = np.bincount(
             self._shape_kc.ravel(), (self._extra_kc * likely_k[:, None]).ravel(), self._shapes + 1
         )[: self._shapes]
-        used_s += self.base_s
+        used_s = used_s + self.base_s
         return self.total(prices, least_d - scale_d * np.log(sum_d)), self._slope(used_s, prices)
 
     def _slope(self, used_s: Floats, prices: Prices) -> Floats:

@@ -12,7 +12,7 @@ from math import ceil, floor, inf
 import numpy as np
 
 from plimsoll.planning.columns import Columns
-from plimsoll.planning.ledger import Ledger, Bools
+from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.prices import Dual, Prices
 from plimsoll.planning.tables import Floats, Ints
 from plimsoll.planning.weights import Weights

@@ -1,8 +1,8 @@
 """From a problem to the plan that is taken: the solver that suits its size, or both, or what needs no solver.
 
-In: a ``Problem``, the last plan's replicas and limits. Out: the best ``Assessment`` found, and how the solve went. Small
-problems go to the integer programme, solved, proven by packing, tightened and solved again; large ones, and small ones
-that it does not come close to the bound of, to the decomposition. A solver that fails is an answer as well: then the
+In: a ``Problem``, the last plan's replicas and limits. Out: the best ``Assessment`` found, and how the solve went.
+Small problems go to the integer programme, solved, proven by packing, tightened and solved again; large ones, and
+small ones that it does not come close to the bound of, to the decomposition. A solver that fails is an answer as well: then the
 better of the last plan, repaired, and a greedy one is taken.
 """
 

@@ -186,9 +186,7 @@ def _options(limits: SolveLimits, gap_ratio: float) -> dict[str, float | int | s
     return options if limits.time_limit_s is None else {**options, "time_limit": limits.time_limit_s}
 
 
-def _model(
-    integral: tuple[bool, ...], cost: Floats, upper: Floats, rows: tuple[Row, ...]
-) -> highspy.HighsLp:
+def _model(integral: tuple[bool, ...], cost: Floats, upper: Floats, rows: tuple[Row, ...]) -> highspy.HighsLp:
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(cost), len(rows)
     model.col_cost_, model.col_lower_, model.col_upper_ = cost, np.zeros(len(cost)), upper

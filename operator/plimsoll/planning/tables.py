@@ -31,7 +31,7 @@ class Tables:
     def total_rps(self, choice_k: Ints, count_k: Ints) -> Floats:
         """What `count_k` replicas of `choice_k` carry together."""
         count = count_k.astype(np.float64)
-        if self.count_nt.shape[1] == 2:  # noqa: PLR2004 - from (0, 0) to the one point there is
+        if self.count_nt.shape[1] == 2:
             return self.each_n[choice_k] * count
         counts_kt, rates_kt = self.count_nt[choice_k], self.rate_nt[choice_k]
         upper = np.minimum((counts_kt < count[:, None]).sum(axis=1), counts_kt.shape[1] - 1)
@@ -44,7 +44,7 @@ class Tables:
         each = self.each_n[choice_k]
         enough = rate_rps_k * (1.0 - ROUNDING_RATIO)
         beyond = np.ceil(np.divide(enough, each, out=np.full(len(each), float(NEVER)), where=each > 0))
-        if self.count_nt.shape[1] > 2:  # noqa: PLR2004
+        if self.count_nt.shape[1] > 2:
             counts_kt, rates_kt = self.count_nt[choice_k], self.rate_nt[choice_k]
             # The first point that carries it: tables need not rise everywhere.
             carries_kt = rates_kt >= enough[:, None]
@@ -72,7 +72,7 @@ def _segment(counts_kt: Floats, rates_kt: Floats, upper_k: Ints) -> tuple[Floats
 def tables_of(capacities: Sequence[CapacityTable], usable: Sequence[bool]) -> Tables:
     """The arrays of these tables; a choice that is not usable carries nothing."""
     width = 1 + max((len(table.replicas) for table in capacities), default=1)
-    if width == 2:  # noqa: PLR2004 - nearly always, and quick
+    if width == 2:
         count_nt = np.array([(0, table.replicas[0]) for table in capacities], dtype=np.float64).reshape(-1, 2)
         rate_nt = np.array(
             [(0.0, table.rate_rps[0] if use else 0.0) for table, use in zip(capacities, usable, strict=True)]
