@@ -5,7 +5,7 @@ costs that covers as much. No clock and no randomness: the same problem gives th
 
 The way through: ``ledger`` (arrays) -> ``columns`` (ways to serve a deployment) and ``weights`` (what a replica takes
 of a node) -> ``prices`` (the dual) -> ``rounding`` (a column a need, whole nodes), ``master`` -> ``assessment`` ->
-``bound``, ``mixes``.
+``bound``, ``counted_mixes``.
 """
 
 from collections.abc import Iterator
