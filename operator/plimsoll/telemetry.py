@@ -147,6 +147,7 @@ class Metrics:
                 "arrival_rate": deployment.demand.arrival_rate_rps,
                 "forecast_rate": deployment.forecast.required_rps,
                 "shortfall_rate": deployment.shortfall_rps,
+                "overflow_rate": deployment.overflow.rate_rps if deployment.overflow else None,
                 "cost": told.usd_per_hour,
                 "cost_per_million": told.usd_per_million_tokens,
             }
@@ -195,7 +196,8 @@ def _deployment_gauges(registry: CollectorRegistry) -> dict[str, Gauge]:
         "arrival_rate": gauge("arrival_rate_requests_per_second", "Requests that arrive, per second."),
         "forecast_rate": gauge("forecast_requests_per_second", "Demand that the plan is made for."),
         "shortfall_rate": gauge("shortfall_requests_per_second", "Demand that no variant has room for."),
-        "cost": gauge("cost_usd_per_hour", "Price of the deployment's share of nodes in the plan."),
+        "overflow_rate": gauge("overflow_requests_per_second", "Of the planned demand, what an external API takes."),
+        "cost": gauge("cost_usd_per_hour", "Price of its share of nodes in the plan, and of its external API."),
         "cost_per_million": gauge("cost_usd_per_million_tokens", "The same per million tokens at the present demand."),
     }
 

@@ -120,5 +120,11 @@ class Ticker:
                 failure.message,
                 extra={"deployment": str(failure.deployment), "variant": failure.variant},
             )
+        for route in applied.routes:
+            told = {"deployment": str(route.deployment), "weights": dict(route.weights.percent)}
+            if route.failure is None:
+                log.info("HTTPRoute %s shares requests out anew", route.weights.route, extra=told)
+            else:
+                log.warning("weights of HTTPRoute %s not written: %s", route.weights.route, route.failure, extra=told)
         for message in applied.status_failures:
             log.warning("status not written: %s", message)

@@ -22,9 +22,11 @@ from plimsoll.domain.decided import (
     ForecastScore,
     ForecastWay,
     Option,
+    Overflow,
     Phase,
     Plan,
     PoolPlan,
+    RouteWeights,
     SizedBy,
     SolverReport,
     Step,
@@ -64,7 +66,7 @@ from plimsoll.domain.remembered import (
     StockOut,
     TargetSample,
 )
-from plimsoll.domain.sharing import behind, carried_rps, carried_rps_each
+from plimsoll.domain.sharing import behind, carried_rps, carried_rps_each, in_percent
 from plimsoll.domain.wanted import (
     ExternalPrice,
     ExternalUse,
@@ -109,6 +111,7 @@ __all__ = [
     "Node",
     "ObjectKey",
     "Option",
+    "Overflow",
     "PastDemand",
     "Phase",
     "Plan",
@@ -121,6 +124,7 @@ __all__ = [
     "ReadyCount",
     "Reason",
     "Resources",
+    "RouteWeights",
     "Routing",
     "SizedBy",
     "Snapshot",
@@ -138,4 +142,5 @@ __all__ = [
     "behind",
     "carried_rps",
     "carried_rps_each",
+    "in_percent",
 ]

@@ -173,18 +173,29 @@ class SolverReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Overflow:
+    """What of a deployment's demand goes to its external API, as long as the plan stands."""
+
+    rate_rps: float
+    """At the rate that is planned for: at the present one it is less, or nothing."""
+    usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """The answer of the planner: how many replicas of which variant, on how many nodes of which pool."""
 
     replicas: Mapping[VariantKey, int]
     nodes: Mapping[str, int]
     usd_per_hour: Mapping[ObjectKey, float]
-    """Each deployment's share of the price of the nodes it needs."""
+    """Each deployment's share of the price of the nodes it needs, and what it pays to its external API."""
     shortfall_rps: Mapping[ObjectKey, float]
     """Demand that could not be covered; deployments that are fully covered are absent."""
     alternatives: Mapping[ObjectKey, tuple[Alternative, ...]]
     findings: tuple[Finding, ...]
     solver: SolverReport
+    overflow: Mapping[ObjectKey, Overflow] = field(default_factory=dict)
+    """By deployment what goes to its external API; those of which nothing does are absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +248,15 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RouteWeights:
+    """How an HTTPRoute is to share requests out among the variants: in proportion to what each carries right now."""
+
+    route: ObjectKey
+    percent: Mapping[str, int]
+    """By name of the variant's Service."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentPlan:
     """Everything decided about one deployment, with what was rejected."""
 
@@ -255,6 +275,10 @@ class DeploymentPlan:
     alternatives: tuple[Alternative, ...]
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...]
+    overflow: Overflow | None = None
+    """None where requests do not overflow to an external API; its price is part of `usd_per_hour`."""
+    weights: RouteWeights | None = None
+    """None where no HTTPRoute is to be written, or no replica is ready."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,8 @@ class Variant:
     """Somebody else scales it, or it must not be touched: counted as it is, never written."""
     latencies: tuple[LatencyObservation, ...] = ()
     arrival_rate_rps: float | None = None
+    service: str | None = None
+    """Name of the Service over its pods alone, where an HTTPRoute shares requests out."""
     kv_cache_use_ratio: float | None = None
     """Of the fullest pod, 0 to 1; None where the engine does not tell."""
 
@@ -256,6 +258,8 @@ class Deployment:
     budget_usd_per_hour: float | None = None
     external_price: ExternalPrice | None = None
     routing: Routing = Routing.SERVICE
+    http_route: str | None = None
+    """Name of the HTTPRoute whose weights are written; None with any other routing."""
     told_rate_cv2: float = 0.0
     """Burstiness as its status tells it, for a process that has not seen enough of its own."""
 

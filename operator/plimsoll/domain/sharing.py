@@ -11,7 +11,8 @@ use says what all of them may get, and a pod sees the share of a lone replica, w
 load gains by passing requests to whoever is free.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import floor
 
 from plimsoll.domain.decided import CapacityTable
 from plimsoll.domain.wanted import Routing
@@ -45,3 +46,21 @@ def carried_rps_each(routing: Routing, fleet: Iterable[tuple[CapacityTable, int]
 def carried_rps(routing: Routing, fleet: Iterable[tuple[CapacityTable, int]]) -> float:
     """The highest total rate at which all replicas together keep the SLO, in requests per second."""
     return sum(carried_rps_each(routing, fleet))
+
+
+def in_percent(rates_rps: Sequence[float]) -> tuple[int, ...] | None:
+    """Weights that sum to 100 in proportion to the rates, at least 1 where a rate is not 0; None where all are.
+
+    By largest remainders, ties in the order given.
+    """
+    total_rps = sum(rates_rps)
+    if total_rps <= 0:
+        return None
+    exact = [100.0 * rate_rps / total_rps for rate_rps in rates_rps]
+    percent = [max(1, floor(share)) if share > 0 else 0 for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda i: percent[i] - exact[i])
+    for index in by_remainder[: max(0, 100 - sum(percent))]:
+        percent[index] += 1
+    # Ones given to tiny shares are taken from the largest.
+    percent[percent.index(max(percent))] -= max(0, sum(percent) - 100)
+    return tuple(percent)

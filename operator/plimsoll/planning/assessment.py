@@ -102,7 +102,7 @@ def capacity_rps(need: Need, placed: Mapping[VariantKey, int]) -> float:
 def unprotected_rps(need: Need, rooms: Mapping[str, Room], placed: Mapping[VariantKey, int]) -> float:
     """What the policy wants to survive the loss of any one spot pool, and would not."""
     spot = {c.pool for c in need.choices if c.pool in rooms and rooms[c.pool].spot and placed.get(c.key, 0) > 0}
-    left_rps = [need.own_rps({c.key: placed[c.key] for c in need.choices if c.pool != pool}) for pool in spot]
+    left_rps = [need.own_rps({c.key: placed.get(c.key, 0) for c in need.choices if c.pool != pool}) for pool in spot]
     return max(0.0, need.protected_rps - min(left_rps)) if spot else 0.0
 
 

@@ -89,6 +89,7 @@ def roll_out(
             histories=histories,
             stock_outs=stock_outs,
             pools=pools,
+            overflow_rps=_overflow_rps(allocation, deployment.key),
         )
         counts = next_counts(situation)
         told = tell(situation, counts, allocation.alternatives.get(deployment.key, ()))
@@ -97,6 +98,11 @@ def roll_out(
         targets |= histories
         reasons |= told
     return Rollout(steps=tuple(steps), targets=targets, findings=tuple(findings), reasons=reasons)
+
+
+def _overflow_rps(allocation: Allocation, key: ObjectKey) -> float:
+    overflow = allocation.overflow.get(key)
+    return overflow.rate_rps if overflow is not None else 0.0
 
 
 def _history(

@@ -12,7 +12,18 @@ and the last ready one stays as long as any is wanted.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from plimsoll.domain import Deployment, Forecast, ForecastBasis, Mode, Option, Pool, StockOut, Variant, VariantKey
+from plimsoll.domain import (
+    Deployment,
+    Forecast,
+    ForecastBasis,
+    Mode,
+    Option,
+    Pool,
+    StockOut,
+    Variant,
+    VariantKey,
+    carried_rps,
+)
 from plimsoll.rollout.deletion_order import takes_unready_first
 from plimsoll.rollout.stabilization import History, highest, known_for_s, lowest
 from plimsoll.rollout.stock_outs import stuck_pods
@@ -38,18 +49,23 @@ class Situation:
     histories: Mapping[VariantKey, History]
     stock_outs: Mapping[str, StockOut]
     pools: Mapping[str, Pool]
+    overflow_rps: float = 0.0
+    """What the plan leaves to an external API."""
 
     @property
     def need_rps(self) -> float:
         """What ready replicas must carry after every step."""
         given_up_rps = self.shortfall_rps if self.gives_way else 0.0
-        return max(0.0, self.forecast.required_rps - given_up_rps) * (1 - ROUNDING)
+        return max(0.0, self.forecast.required_rps - given_up_rps - self.overflow_rps) * (1 - ROUNDING)
 
     def ready_rps(self, counts: Mapping[VariantKey, int]) -> float:
         """What the ready replicas carry once the targets stand at `counts`."""
-        return sum(
-            self.options[variant.key].capacity.total_rps(ready_after(variant, counts[variant.key]))
-            for variant in self.deployment.variants
+        return carried_rps(
+            self.deployment.routing,
+            (
+                (self.options[variant.key].capacity, ready_after(variant, counts[variant.key]))
+                for variant in self.deployment.variants
+            ),
         )
 
     def ready_replicas(self, counts: Mapping[VariantKey, int]) -> int:

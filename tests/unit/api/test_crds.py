@@ -103,12 +103,13 @@ def test_every_rule_of_every_model_reaches_its_place() -> None:
     }
     assert written == {
         "InferenceDeployment": 1,
-        "InferenceDeployment.spec": 2,
+        "InferenceDeployment.spec": 4,
         "InferenceDeployment.spec.slo": 1,
         "InferenceDeployment.spec.slo.ttft": 1,
         "InferenceDeployment.spec.slo.tpot": 1,
         "InferenceDeployment.spec.slo.e2e": 1,
         "InferenceDeployment.spec.demand": 1,
+        "InferenceDeployment.spec.routing": 1,
         "InferenceDeployment.spec.variants[items]": 1,
         "InferenceDeployment.spec.variants[items].replicas": 1,
         "ComputePool.spec": 1,
