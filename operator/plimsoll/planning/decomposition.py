@@ -38,13 +38,15 @@ TIER_RATIO = 4.0
 MOST_TIERS = 8
 TREMBLES = (0.0, 0.03, -0.03, 0.08, -0.08, 0.15, -0.15)
 """By how much the worth of nodes is changed, in turn for every pool, where an attempt is repeated."""
-NEEDS_TRIED = 3000
+NEEDS_TRIED = 2000
 """Attempts times needs. Measured: more attempts than one gain 1% of a few dozen deployments, nothing of thousands."""
 MOST_ATTEMPTS = 60
 ATTEMPTS_SHARE = 0.5
 """Of a time limit that attempts may take; judging the best ones comes after."""
 MOST_JUDGED = 4
 """Attempts that are packed node by node, the cheapest by their rows."""
+NEEDS_JUDGED = 1000
+"""Judged attempts times needs: in large fleets rows tell what packing finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,10 @@ def _best(
         tried.insert(0, _settled(fleet, prices, None))
         tried[0].take(better)
     distinct = {one.column_d.tobytes(): one for one in tried}
-    judged = (_packed(problem, fleet, one) for one in islice(distinct.values(), MOST_JUDGED))
+    judged = (
+        _packed(problem, fleet, one)
+        for one in islice(distinct.values(), max(1, min(MOST_JUDGED, NEEDS_JUDGED // len(problem.needs))))
+    )
     return min(judged, key=lambda one: one.rank)
 
 

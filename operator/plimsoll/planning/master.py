@@ -2,7 +2,7 @@
 
 In: a plan in whole nodes, the bound, and what every column costs at the dual's prices. Out: a cheaper choice of
 columns, or none. A column that costs more than its need's cheapest by more than the plan is above the bound is in no
-better plan and is left out (reduced cost fixing); where more are left than can be looked at, the dearest ones are left out, too.
+better plan and is left out (reduced cost fixing); where more are left than can be looked at, the dearest go, too.
 
     minimise   sum_k cost_k z_k + sum_p usd_p y_p
     needs      sum_{k of d} z_k = 1                                   for every d

@@ -153,11 +153,11 @@ class Dual:
         grown = np.exp((least_d[self._need_k] - reduced) / scale_d[self._need_k])
         sum_d = np.add.reduceat(grown, self.first_d)
         likely_k = grown / sum_d[self._need_k]
-        used_s: Floats = np.bincount(
-            self._shape_kc.ravel(), (self._extra_kc * likely_k[:, None]).ravel(), self._shapes + 1
-        )[: self._shapes]
-        used_s = used_s + self.base_s
-        return self.total(prices, least_d - scale_d * np.log(sum_d)), self._slope(used_s, prices)
+        used_s = np.bincount(self._shape_kc.ravel(), (self._extra_kc * likely_k[:, None]).ravel(), self._shapes + 1)[
+            : self._shapes
+        ]
+        total = self.total(prices, least_d - scale_d * np.log(sum_d))
+        return total, self._slope(used_s + self.base_s, prices)
 
     def _slope(self, used_s: Floats, prices: Prices) -> Floats:
         value_p, share_j = prices.value_p, prices.share_j

@@ -2,8 +2,8 @@
 
 In: a ``Problem``, the last plan's replicas and limits. Out: the best ``Assessment`` found, and how the solve went.
 Small problems go to the integer programme, solved, proven by packing, tightened and solved again; large ones, and
-small ones that it does not come close to the bound of, to the decomposition. A solver that fails is an answer as well: then the
-better of the last plan, repaired, and a greedy one is taken.
+small ones that it does not come close to the bound of, to the decomposition. A solver that fails is an answer as
+well: then the better of the last plan, repaired, and a greedy one is taken.
 """
 
 import traceback

@@ -65,7 +65,7 @@ def _rows(room: Room, shapes: list[tuple[float, ...]]) -> Iterable[tuple[Floats,
     for shape in shapes if len(shapes) <= MOST_SHAPES_COMPARED else ():
         most = fits(tuple(largest), shape)
         if most > 0:
-            as_large_s: Floats = (amounts_sr >= np.array(shape)).all(axis=1).astype(np.float64)
+            as_large_s = np.asarray((amounts_sr >= np.array(shape)).all(axis=1), dtype=np.float64)
             yield as_large_s / most, _offered(room, [fits(free, shape) / most for free, _ in room.classes])
 
 
