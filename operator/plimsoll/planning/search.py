@@ -70,10 +70,10 @@ def _answers(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLimi
 
     if len(problem.needs) > limits.programme_up_to_needs:
         return [_guarded(decomposed)]
-    by_programme = _guarded(lambda: _by_programme(problem, last, limits))
-    if not by_programme.plans or _is_proven(by_programme, limits):
-        return [by_programme]
-    return [by_programme, _guarded(decomposed)]
+    whole = _guarded(lambda: by_programme(problem, last, limits))
+    if not whole.plans or _is_proven(whole, limits):
+        return [whole]
+    return [whole, _guarded(decomposed)]
 
 
 def _is_proven(answer: Answer, limits: SolveLimits) -> bool:
@@ -104,7 +104,8 @@ def _by_decomposition(problem: Problem, limits: SolveLimits) -> Answer:
     )
 
 
-def _by_programme(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLimits) -> Answer:
+def by_programme(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLimits) -> Answer:
+    """What the integer programme finds, tightened where its plan does not pack."""
     repaired = assess(problem, fill_up(problem, last))
     plans: list[Assessment] = []
     first: Solved | None = None
