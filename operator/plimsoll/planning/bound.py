@@ -52,7 +52,7 @@ def lower_bound(ledger: Ledger, columns: Columns, dual: Dual, prices: Prices, mi
     mix_d = _least_mix(ledger, columns, each, missed_d, columns.coarse_d, _THREE)
     # Where the relaxation says less than what is listed, the mixes are looked at one by one, if they are not too many.
     doubtful_d = (mix_d < listed_d) & ~short_d & ~ledger.even_d & ~each.api_d
-    counted_d, exact_d = least_of_mixes(ledger, columns, each.usd_n, each.usable_n, doubtful_d)
+    counted_d, exact_d = least_of_mixes(ledger, columns.alone_n, each.usd_n, each.usable_n, doubtful_d)
     larger_d = _least_mix(ledger, columns, each, missed_d, np.zeros_like(columns.coarse_d), _FOUR)
     mix_d = np.where(counted_d, np.minimum(exact_d, larger_d), mix_d)
     return dual.total(prices, np.where(short_d, mix_d, np.minimum(listed_d, mix_d)))
@@ -142,7 +142,9 @@ def _is_alone(ledger: Ledger, columns: Columns) -> Bools:
     """Choices of which one replica more covers the need: no smallest plan mixes it with others."""
     # An external API takes the rest of whatever is left out.
     alone_n: Bools = (columns.alone_n - ledger.lower_n == 1) & np.isnan(ledger.api_d[ledger.need_n])
-    return alone_n
+    # Where a spot pool may be lost, others stand beside what would do alone.
+    at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(ledger.target_d)) > 0
+    return alone_n & ~at_risk_d[ledger.need_n]
 
 
 def _smallest(value_n: Floats, need_n: Ints, needs: int, most_d: Ints) -> Floats:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from plimsoll.planning.assessment import unprotected_rps
+from plimsoll.planning.counted_mixes import groups_of, small_groups, smallest_mixes
+from plimsoll.planning.couples import couples
 from plimsoll.planning.fallback import fill_up
 from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.problem import Problem
@@ -22,6 +24,8 @@ MOST_SPLITS = 24
 best split is hit within 4% of the deployment, and few are that large."""
 MOST_EVEN_SPLITS = 400
 """The same where all replicas get equal shares; there are few, and no relaxation is as close."""
+MOST_TRIPLES = 150
+"""Mixes of one group of three variants that are listed; groups with more are left out. Guess: small needs have fewer."""
 NONE = -1
 
 
@@ -76,9 +80,12 @@ def list_columns(ledger: Ledger) -> Columns:
     met = nothing.missed_k <= SLACK_RATIO
     parts = [nothing]
     singles = _singles(ledger, base, ~met)
+    alone_n = np.zeros(len(ledger.choices), dtype=np.int64)
+    alone_n[singles.choice_kc[:, 0]] = singles.count_kc[:, 0]
     pairs, coarse_d = _pairs(ledger, base, singles)
     full = [_within(ledger, base, part, protect=True) for part in (singles, pairs)]
     parts += full
+    full.append(_bounded(ledger, _protected_triples(ledger, alone_n, ~met)))
     without = ~met
     for part in full:
         without[part.need_k] = False
@@ -88,8 +95,6 @@ def list_columns(ledger: Ledger) -> Columns:
     overflow = _overflowing(ledger, base, singles)
     parts.append(overflow)
     coarse_d[overflow.need_k] = True
-    alone_n = np.zeros(len(ledger.choices), dtype=np.int64)
-    alone_n[singles.choice_kc[:, 0]] = singles.count_kc[:, 0]
     return replace(_joined(parts), coarse_d=coarse_d, alone_n=alone_n, base_usd_per_hour=_base_usd(ledger))
 
 
@@ -192,7 +197,8 @@ def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bool
     one, other = np.where(swap, other, one), np.where(swap, one, other)
     fewest = np.minimum(alone[left], alone[right])
     start = ledger.lower_n[one]
-    steps = np.maximum(0, np.minimum(fewest - 1, ledger.upper_n[one]) - start)
+    # What may be lost is mixed up to all that it needs alone: the other is there for the loss.
+    steps = np.maximum(0, np.minimum(fewest - (ledger.left_n[one] <= 0), ledger.upper_n[one]) - start)
     # Where shares are even the cost is linear and all that counts is where a spot loss ends the line.
     taken = np.minimum(steps, np.where(ledger.even_d[need], MOST_EVEN_SPLITS, MOST_SPLITS))
     coarse_d = np.zeros(len(ledger.target_d), dtype=bool)
@@ -213,35 +219,35 @@ def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bool
     return _columns(ledger, choice_kc, np.column_stack([count, needed])[keep], need[keep]), coarse_d
 
 
-def couples(need_k: Ints) -> tuple[Ints, Ints]:
-    """All pairs of rows that belong to one need; the rows are in order of need."""
-    left, right = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    rows = np.arange(len(need_k))
-    for distance in range(1, len(need_k)):
-        alike = need_k[distance:] == need_k[:-distance]
-        if not alike.any():
-            break
-        left.append(rows[:-distance][alike])
-        right.append(rows[distance:][alike])
-    return np.concatenate(left), np.concatenate(right)
+def _protected_triples(ledger: Ledger, alone_n: Ints, wanted_d: Bools) -> Columns:
+    """Mixes of three where some must survive a spot loss: there a third variant often pays."""
+    at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(wanted_d)) > 0
+    usable_n = (at_risk_d & wanted_d & ~ledger.even_d)[ledger.need_n] & (ledger.upper_n > ledger.lower_n)
+    group_gc = small_groups(ledger, alone_n, groups_of(ledger, alone_n, usable_n, 3), MOST_TRIPLES)
+    choice_kc, count_kc = smallest_mixes(ledger, alone_n, group_gc)
+    return _columns(ledger, choice_kc, count_kc, ledger.need_n[choice_kc[:, 0]])
 
 
 def _within(ledger: Ledger, base: _Base, columns: Columns, *, protect: bool) -> Columns:
     """The columns that keep bounds and budget; of those that leave too little after a spot loss, none or at a price."""
+    kept = _bounded(ledger, columns)
+    share = _unprotected_share(ledger, base, kept)
+    if protect:
+        return _of_rows(kept, share <= SLACK_RATIO)
+    return replace(kept, missed_k=SPOT_WEIGHT * share)
+
+
+def _bounded(ledger: Ledger, columns: Columns) -> Columns:
     fine = np.ones(len(columns.need_k), dtype=bool)
     spent = np.bincount(ledger.need_n, ledger.slot_n * ledger.lower_n, len(ledger.target_d))[columns.need_k]
-    for side in (0, 1):
+    for side in range(columns.choice_kc.shape[1]):
         there = columns.choice_kc[:, side] != NONE
         choice = columns.choice_kc[:, side]
         fine &= ~there | (columns.count_kc[:, side] <= ledger.upper_n[choice])
         extra = np.where(there, columns.count_kc[:, side] - ledger.lower_n[choice], 0)
         spent += np.where(there, ledger.slot_n[choice] * extra, 0.0)
     fine &= spent <= ledger.budget_d[columns.need_k] * (1.0 + SLACK_RATIO)
-    kept = _of_rows(columns, fine)
-    share = _unprotected_share(ledger, base, kept)
-    if protect:
-        return _of_rows(kept, share <= SLACK_RATIO)
-    return replace(kept, missed_k=SPOT_WEIGHT * share)
+    return _of_rows(columns, fine)
 
 
 def _unprotected_share(ledger: Ledger, base: _Base, columns: Columns) -> Floats:

@@ -7,71 +7,92 @@ Letters: D needs, N choices, M mixes.
 
 import numpy as np
 
-from plimsoll.planning.columns import Columns, couples
+from plimsoll.planning.couples import couples
 from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.room import SLACK_RATIO
 from plimsoll.planning.tables import Floats, Ints
 
+_PAIR = 2
 MOST_MIXES = 10_000
 """Counts of one need that are looked at, of each two or three variants. Measured: beyond it the relaxation is within a
 hundredth of what such a need costs."""
 
 
 def least_of_mixes(
-    ledger: Ledger, columns: Columns, usd_n: Floats, usable_n: Bools, wanted_d: Bools
+    ledger: Ledger, alone_n: Ints, usd_n: Floats, usable_n: Bools, wanted_d: Bools
 ) -> tuple[Bools, Floats]:
     """By need, whether all its mixes of two and three were looked at, and what the cheapest costs.
 
     Args:
         ledger: the problem.
-        columns: for the counts that choices need alone.
+        alone_n: the counts that choices need alone.
         usd_n: US dollars per hour of one replica more.
         usable_n: choices that may be part of a mix.
         wanted_d: needs to look at; others are not counted.
     """
-    size = len(ledger.target_d)
-    choice = np.flatnonzero(usable_n & wanted_d[ledger.need_n] & (columns.alone_n > 0))
-    # In order of counts, so that the two that are counted through have few.
-    choice = choice[np.lexsort((columns.alone_n[choice], ledger.need_n[choice]))]
-    most = columns.alone_n - ledger.lower_n - 1
-    left, right = couples(ledger.need_n[choice])
-    pairs = np.column_stack([choice[left], choice[right]])
-    first, second = couples(left)
-    # Two couples with the same first choice make a triple.
-    triples = np.column_stack([choice[left[first]], choice[right[first]], choice[right[second]]])
-    triples = triples[np.argsort(ledger.need_n[triples[:, 0]], kind="stable")] if len(triples) else triples
-    many_d = np.zeros(size, dtype=bool)
-    many_d[ledger.need_n[triples[most[triples[:, 0]] * most[triples[:, 1]] > MOST_MIXES, 0]]] = True
-    many_d[ledger.need_n[pairs[most[pairs[:, 0]] > MOST_MIXES, 0]]] = True
-    counted_d = wanted_d & ~many_d
-    least_d = np.full(size, np.inf)
-    for mixes in (pairs, triples):
-        kept = mixes[counted_d[ledger.need_n[mixes[:, 0]]]]
-        if len(kept):
-            np.minimum.at(least_d, *_costs(ledger, kept, most, usd_n))
+    least_d, counted_d = np.full(len(wanted_d), np.inf), wanted_d.copy()
+    every = [groups_of(ledger, alone_n, usable_n & wanted_d[ledger.need_n], size) for size in (2, 3)]
+    for group_gc in every:
+        many = _splits(ledger, alone_n, group_gc) > MOST_MIXES
+        counted_d[ledger.need_n[group_gc[many, 0]]] = False
+    for group_gc in every:
+        kept_gc = group_gc[counted_d[ledger.need_n[group_gc[:, 0]]]]
+        choice_mc, count_mc = smallest_mixes(ledger, alone_n, kept_gc)
+        usd_m = (usd_n[choice_mc] * (count_mc - ledger.lower_n[choice_mc])).sum(axis=1)
+        np.minimum.at(least_d, ledger.need_n[choice_mc[:, 0]], usd_m)
     return counted_d, least_d
 
 
-def _costs(ledger: Ledger, mix_m: Ints, most_n: Ints, usd_n: Floats) -> tuple[Ints, Floats]:
-    """Need and cost of every smallest count of these mixes; the last choice takes what the others leave."""
-    *counted, last = mix_m.T
+def groups_of(ledger: Ledger, alone_n: Ints, usable_n: Bools, size: int) -> Ints:
+    """All pairs or triples of usable choices of one need, those that take few replicas alone first."""
+    choice = np.flatnonzero(usable_n & (alone_n > 0))
+    choice = choice[np.lexsort((alone_n[choice], ledger.need_n[choice]))]
+    left, right = couples(ledger.need_n[choice])
+    # Couples with the same first choice have to lie side by side.
+    order = np.lexsort((right, left))
+    left, right = left[order], right[order]
+    if size == _PAIR:
+        return np.column_stack([choice[left], choice[right]])
+    first, second = couples(left)
+    return np.column_stack([choice[left[first]], choice[right[first]], choice[right[second]]])
+
+
+def _most(ledger: Ledger, alone_n: Ints) -> Ints:
+    """Replicas beyond the lower bound up to which a choice is part of a mix; all it needs where others protect it."""
+    return np.maximum(0, alone_n - ledger.lower_n - (ledger.left_n <= 0))
+
+
+def _splits(ledger: Ledger, alone_n: Ints, group_gc: Ints) -> Ints:
+    splits: Ints = np.prod(_most(ledger, alone_n)[group_gc[:, :-1]], axis=1)
+    return splits
+
+
+def small_groups(ledger: Ledger, alone_n: Ints, group_gc: Ints, most: int) -> Ints:
+    """The groups with at most so many mixes."""
+    return group_gc[_splits(ledger, alone_n, group_gc) <= most]
+
+
+def smallest_mixes(ledger: Ledger, alone_n: Ints, group_gc: Ints) -> tuple[Ints, Ints]:
+    """All smallest counts of these groups that cover their needs: choices and counts; the last takes what is left."""
+    *counted, last = group_gc.T
+    most_n = _most(ledger, alone_n)
     sizes = [most_n[choice] for choice in counted]
     total = np.prod(sizes, axis=0)
-    row = np.repeat(np.arange(len(mix_m)), total)
+    row = np.repeat(np.arange(len(group_gc)), total)
     place = np.arange(len(row)) - np.repeat(np.cumsum(total) - total, total)
     base_n = ledger.tables.total_rps(np.arange(len(most_n)), ledger.lower_n)
     need, last = ledger.need_n[last[row]], last[row]
     beside = np.bincount(ledger.need_n, base_n, len(ledger.target_d))[need]
-    usd, carried = np.zeros(len(row)), list[Floats]()
+    carried, counts = list[Floats](), list[Ints]()
     for choice, size in zip(counted, sizes, strict=True):
-        extra = place % size[row] + 1
-        place = place // size[row]
-        carried.append(ledger.tables.total_rps(choice[row], ledger.lower_n[choice[row]] + extra) - base_n[choice[row]])
-        usd += extra * usd_n[choice[row]]
+        counts.append(ledger.lower_n[choice[row]] + place % np.maximum(1, size[row]) + 1)
+        place = place // np.maximum(1, size[row])
+        carried.append(ledger.tables.total_rps(choice[row], counts[-1]) - base_n[choice[row]])
     together = np.sum(carried, axis=0) + beside
     rest = ledger.target_d[need] - together
     for choice, own in zip(counted, carried, strict=True):
         # When the pool of this one is lost, what is left must do; the lower bounds count as if they were left.
         rest = np.maximum(rest, ledger.left_n[choice[row]] - (together - own))
-    usd += usd_n[last] * np.maximum(0, ledger.tables.replicas_for(last, rest + base_n[last]) - ledger.lower_n[last])
-    return need, np.where(together >= ledger.left_n[last] * (1.0 - SLACK_RATIO), usd, np.inf)
+    counts.append(ledger.tables.replicas_for(last, rest + base_n[last]))
+    fine = (together >= ledger.left_n[last] * (1.0 - SLACK_RATIO)) & (counts[-1] > ledger.lower_n[last])
+    return group_gc[row][fine], np.column_stack(counts)[fine]
