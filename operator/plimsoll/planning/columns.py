@@ -71,6 +71,8 @@ class _Base:
     """There, the rate of the slowest that runs in any case; infinite where none does."""
     left_base_n: Floats
     """By choice of a spot pool: what the lower bounds of other pools' choices carry."""
+    guard_n: Floats
+    """By choice: what must be carried beyond the lower bounds outside another pool that is used in any case."""
 
 
 def list_columns(ledger: Ledger) -> Columns:
@@ -79,9 +81,10 @@ def list_columns(ledger: Ledger) -> Columns:
     nothing = _nothing(ledger, base)
     met = nothing.missed_k <= SLACK_RATIO
     parts = [nothing]
-    singles = _singles(ledger, base, ~met)
+    singles = _singles(ledger, base, ~met, base.guard_n)
+    alone = _singles(ledger, base, ~met, np.zeros_like(base.guard_n)) if base.guard_n.any() else singles
     alone_n = np.zeros(len(ledger.choices), dtype=np.int64)
-    alone_n[singles.choice_kc[:, 0]] = singles.count_kc[:, 0]
+    alone_n[alone.choice_kc[:, 0]] = alone.count_kc[:, 0]
     pairs, coarse_d = _pairs(ledger, base, singles)
     full = [_within(ledger, base, part, protect=True) for part in (singles, pairs)]
     parts += full
@@ -111,7 +114,9 @@ def _base(ledger: Ledger) -> _Base:
     count_d = np.bincount(ledger.need_n, np.where(carries, ledger.lower_n, 0), size).astype(np.int64)
     sum_d = np.bincount(ledger.need_n, total_n, size)
     total_d = np.where(ledger.even_d, np.where(count_d > 0, even_each_d, 0.0) * count_d, sum_d)
-    return _Base(total_n, total_d, count_d, even_each_d, _left_base(ledger, total_n))
+    left_base_n = _left_base(ledger, total_n)
+    guard_n = _guard(ledger, left_base_n)
+    return _Base(total_n, total_d, count_d, even_each_d, left_base_n, guard_n)
 
 
 def _left_base(ledger: Ledger, total_n: Floats) -> Floats:
@@ -122,6 +127,17 @@ def _left_base(ledger: Ledger, total_n: Floats) -> Floats:
         others_d = np.bincount(ledger.need_n[~in_pool], total_n[~in_pool], len(ledger.target_d))
         left_base_n[in_pool] = others_d[ledger.need_n[in_pool]]
     return left_base_n
+
+
+def _guard(ledger: Ledger, left_base_n: Floats) -> Floats:
+    guard_n = np.zeros(len(left_base_n))
+    asked_n = np.where(ledger.lower_n > 0, ledger.left_n - left_base_n, 0.0)
+    for pool in ledger.spot_pools:
+        asked_d = np.zeros(len(ledger.target_d))
+        in_pool = ledger.pool_n == pool
+        np.maximum.at(asked_d, ledger.need_n[in_pool], asked_n[in_pool])
+        guard_n = np.maximum(guard_n, np.where(in_pool, 0.0, asked_d[ledger.need_n]))
+    return guard_n
 
 
 def _columns(ledger: Ledger, choice_kc: Ints, count_kc: Ints, need_k: Ints, cost_k: Floats | None = None) -> Columns:
@@ -168,11 +184,12 @@ def _overflow_usd(ledger: Ledger, need_k: Ints, own_rps_k: Floats) -> Floats:
     return np.nan_to_num(ledger.api_d[need_k]) * np.maximum(0.0, ledger.required_d[need_k] - own_rps_k)
 
 
-def _singles(ledger: Ledger, base: _Base, wanted_d: Bools) -> Columns:
+def _singles(ledger: Ledger, base: _Base, wanted_d: Bools, guard_n: Floats) -> Columns:
     """Of every choice the count that covers its need together with the others' lower bounds, whatever the bounds."""
     choice = np.flatnonzero(wanted_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n) & (ledger.rate_n > 0))
     need = ledger.need_n[choice]
-    count = ledger.tables.replicas_for(choice, ledger.target_d[need] - (base.total_d[need] - base.total_n[choice]))
+    more = np.maximum(ledger.target_d[need] - base.total_d[need], guard_n[choice])
+    count = ledger.tables.replicas_for(choice, base.total_n[choice] + more)
     each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
     even = _even_count(ledger, need, each) - (base.count_d[need] - ledger.lower_n[choice])
     count = np.maximum(np.where(ledger.even_d[need], even, count), ledger.lower_n[choice] + 1)
@@ -208,7 +225,9 @@ def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bool
     one, other, need = one[row], other[row], need[row]
     count = start[row] + -(-within * steps[row] // np.maximum(1, taken[row]))
     beside = base.total_d[need] - base.total_n[one] - base.total_n[other]
-    rest = ledger.target_d[need] - beside - ledger.tables.total_rps(one, count)
+    carried = ledger.tables.total_rps(one, count)
+    guard = np.minimum(base.guard_n[one], base.guard_n[other]) + base.total_n[one] + base.total_n[other]
+    rest = np.maximum(ledger.target_d[need] - beside, guard) - carried
     needed = ledger.tables.replicas_for(other, rest)
     needed = np.maximum(needed, ledger.tables.replicas_for(other, ledger.left_n[one] - base.left_base_n[one]))
     each = np.minimum(np.minimum(ledger.tables.each_n[one], ledger.tables.each_n[other]), base.even_each_d[need])
