@@ -26,6 +26,8 @@ MOST_EVEN_SPLITS = 400
 """The same where all replicas get equal shares; there are few, and no relaxation is as close."""
 MOST_TRIPLES = 150
 """Mixes of one group of three variants that are listed; groups with more are left out. Guess: small needs have fewer."""
+FEW_NEEDS = 100
+"""Deployments up to which all of them are listed: in small fleets one node matters."""
 NONE = -1
 
 
@@ -87,8 +89,8 @@ def list_columns(ledger: Ledger) -> Columns:
     alone_n[alone.choice_kc[:, 0]] = alone.count_kc[:, 0]
     pairs, coarse_d = _pairs(ledger, base, singles)
     full = [_within(ledger, base, part, protect=True) for part in (singles, pairs)]
+    full.append(_bounded(ledger, _triples(ledger, alone_n, ~met)))
     parts += full
-    full.append(_bounded(ledger, _protected_triples(ledger, alone_n, ~met)))
     without = ~met
     for part in full:
         without[part.need_k] = False
@@ -238,10 +240,11 @@ def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bool
     return _columns(ledger, choice_kc, np.column_stack([count, needed])[keep], need[keep]), coarse_d
 
 
-def _protected_triples(ledger: Ledger, alone_n: Ints, wanted_d: Bools) -> Columns:
-    """Mixes of three where some must survive a spot loss: there a third variant often pays."""
+def _triples(ledger: Ledger, alone_n: Ints, wanted_d: Bools) -> Columns:
+    """Mixes of three where some must survive a spot loss, for there a third variant often pays; in small fleets all."""
     at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(wanted_d)) > 0
-    usable_n = (at_risk_d & wanted_d & ~ledger.even_d)[ledger.need_n] & (ledger.upper_n > ledger.lower_n)
+    mixed_d = (at_risk_d | (len(wanted_d) <= FEW_NEEDS)) & wanted_d & ~ledger.even_d
+    usable_n = mixed_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n)
     group_gc = small_groups(ledger, alone_n, groups_of(ledger, alone_n, usable_n, 3), MOST_TRIPLES)
     choice_kc, count_kc = smallest_mixes(ledger, alone_n, group_gc)
     return _columns(ledger, choice_kc, count_kc, ledger.need_n[choice_kc[:, 0]])

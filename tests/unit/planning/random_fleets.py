@@ -45,7 +45,7 @@ def a_problem(seed: int) -> Problem:
 
 def _pool(rng: np.random.Generator, size: int, name: str, kind: PriceKind, price: float, _: float) -> Pool:
     elastic = kind is PriceKind.ON_DEMAND
-    nodes = 4 * size if elastic else max(1, int(size * rng.uniform(0.05, 0.4)))
+    nodes = 4 * size if elastic else 3 + int(size * rng.uniform(0.05, 0.4))
     paid = kind is PriceKind.PAID
     return a_pool(
         name,
@@ -72,7 +72,7 @@ def _deployment(rng: np.random.Generator, name: str) -> Deployment:
     made = a_deployment(
         name,
         variants=variants,
-        rps=float(rng.lognormal(0.8, 1.2)),
+        rps=float(rng.lognormal(0.8, 1.0)),
         priority=int(rng.choice([100, 200])),
         policy=a_policy(spot_loss_tolerated_ratio=float(rng.choice([1.0, 1.0, 1.0, 0.5]))),
     )
