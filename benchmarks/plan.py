@@ -17,8 +17,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from fleet import POOLS, a_fleet, running
 
+from fleet import POOLS, a_fleet, running
 from plimsoll.domain import Forecast, ObjectKey, SolverReport, VariantKey
 from plimsoll.planning import SolveLimits, allocate
 from plimsoll.planning.search import best_plan

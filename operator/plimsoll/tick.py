@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from plimsoll.apply import Applied, Applier, Present, Result, log_fields
 from plimsoll.decide import decide
-from plimsoll.domain import Decision, Memory, Plan, Snapshot
+from plimsoll.domain import Decision, Memory, Plan, Reason, Snapshot
 from plimsoll.explain import summary
 from plimsoll.observe import ClusterCache, Observer
 from plimsoll.planning import SolveLimits
@@ -85,6 +85,8 @@ class Ticker:
             decision = await asyncio.to_thread(self._decide, snapshot)
         self._memory = decision.memory
         self._metrics.show(decision.plan)
+        if decision.plan.solver.outcome is not Reason.SOLVED:
+            log.warning("%s: %s", decision.plan.solver.outcome.value, decision.plan.solver.message)
         leads = self._may_write()
         self._metrics.leader.set(float(leads))
         if leads:

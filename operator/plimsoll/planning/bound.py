@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plimsoll.planning.columns import Columns
-from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.counted_mixes import least_of_mixes
+from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.prices import Dual, Prices
 from plimsoll.planning.room import SLACK_RATIO
 from plimsoll.planning.tables import Floats, Ints
