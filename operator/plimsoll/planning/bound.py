@@ -23,7 +23,7 @@ from plimsoll.planning.prices import Dual, Prices
 from plimsoll.planning.room import SLACK_RATIO
 from plimsoll.planning.tables import Floats, Ints
 
-_TWO, _THREE, _FOUR = 2, 3, 4
+_TWO, _THREE, _FIVE = 2, 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def lower_bound(ledger: Ledger, columns: Columns, dual: Dual, prices: Prices, mi
     # Where the relaxation says less than what is listed, the mixes are looked at one by one, if they are not too many.
     doubtful_d = (mix_d < listed_d) & ~short_d & ~ledger.even_d & ~each.api_d
     counted_d, exact_d = least_of_mixes(ledger, columns.alone_n, each.usd_n, each.usable_n, doubtful_d)
-    larger_d = _least_mix(ledger, columns, each, missed_d, np.zeros_like(columns.coarse_d), _FOUR)
+    larger_d = _least_mix(ledger, columns, each, missed_d, np.zeros_like(columns.coarse_d), _FIVE)
     mix_d = np.where(counted_d, np.minimum(exact_d, larger_d), mix_d)
     return dual.total(prices, np.where(short_d, mix_d, np.minimum(listed_d, mix_d)))
 

@@ -24,8 +24,8 @@ MOST_SPLITS = 24
 best split is hit within 4% of the deployment, and few are that large."""
 MOST_EVEN_SPLITS = 400
 """The same where all replicas get equal shares; there are few, and no relaxation is as close."""
-MOST_TRIPLES = 150
-"""Mixes of one group of three variants that are listed; groups with more are left out. Guess: small needs have fewer."""
+MOST_MIXED = 150
+"""Mixes of one group of variants that are listed; groups with more are left out. Guess: small needs have fewer."""
 FEW_NEEDS = 100
 """Deployments up to which all of them are listed: in small fleets one node matters."""
 NONE = -1
@@ -89,7 +89,8 @@ def list_columns(ledger: Ledger) -> Columns:
     alone_n[alone.choice_kc[:, 0]] = alone.count_kc[:, 0]
     pairs, coarse_d = _pairs(ledger, base, singles)
     full = [_within(ledger, base, part, protect=True) for part in (singles, pairs)]
-    full.append(_bounded(ledger, _triples(ledger, alone_n, ~met)))
+    sizes = (3, 4) if len(met) <= FEW_NEEDS else (3,)
+    full += [_bounded(ledger, _mixes(ledger, alone_n, ~met, size)) for size in sizes]
     parts += full
     without = ~met
     for part in full:
@@ -240,12 +241,12 @@ def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bool
     return _columns(ledger, choice_kc, np.column_stack([count, needed])[keep], need[keep]), coarse_d
 
 
-def _triples(ledger: Ledger, alone_n: Ints, wanted_d: Bools) -> Columns:
-    """Mixes of three where some must survive a spot loss, for there a third variant often pays; in small fleets all."""
+def _mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns:
+    """Mixes of more where some must survive a spot loss, for there a third variant often pays; in small fleets all."""
     at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(wanted_d)) > 0
     mixed_d = (at_risk_d | (len(wanted_d) <= FEW_NEEDS)) & wanted_d & ~ledger.even_d
     usable_n = mixed_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n)
-    group_gc = small_groups(ledger, alone_n, groups_of(ledger, alone_n, usable_n, 3), MOST_TRIPLES)
+    group_gc = small_groups(ledger, alone_n, groups_of(ledger, alone_n, usable_n, size), MOST_MIXED)
     choice_kc, count_kc = smallest_mixes(ledger, alone_n, group_gc)
     return _columns(ledger, choice_kc, count_kc, ledger.need_n[choice_kc[:, 0]])
 

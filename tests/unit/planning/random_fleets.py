@@ -1,4 +1,4 @@
-"""Random fleets on which both solvers can be compared: whole nodes, spot, paid and capped pools, priorities, last plans.
+"""Random fleets on which both solvers can be compared: whole nodes, spot, paid and full pools, priorities, last plans.
 
 In: a seed. Out: a problem, the same for the same seed. Replicas take quarters of nodes, so that the integer programme's
 rows say exactly what packs and its optimum is that of the problem.
