@@ -134,8 +134,39 @@ def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
     )
     bound_d = np.bincount(ledger.need_n, columns.alone_n > ledger.upper_n, size) > 0
     free_d = ~bound_d & (spot_d < _TWO) & ~columns.coarse_d & np.isinf(ledger.budget_d)
-    least_d = np.where(free_d, listed_d, alone_d)
+    lowest_d = np.bincount(ledger.need_n, ledger.lower_n, size) == 0
+    least_d = np.where(free_d, listed_d, np.where(lowest_d, _even_at_risk(ledger, columns, each), alone_d))
     return np.where(np.isfinite(least_d), least_d, 0.0)
+
+
+def _even_at_risk(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
+    """The same where either of several spot pools may be lost and nothing runs in any case.
+
+    A mix with choice s of a spot pool has at least one of it, K others outside its pool to survive, and as many in all
+    as s, and as some other, needs alone: f_o K + min(f_s, f_o) max(1, N - K). One without any is no better than one of
+    its variants alone.
+    """
+    size, able_n = len(ledger.target_d), columns.alone_n > 0
+    risky_n = able_n & (ledger.left_n > 0)
+    found_d = np.full(size, np.inf)
+    alone_usd_n = np.where(able_n & ~risky_n, columns.alone_n * each.usd_n, np.inf)
+    np.minimum.at(found_d, ledger.need_n, alone_usd_n)
+    for pool in ledger.spot_pools:
+        other_n, own_n = able_n & (ledger.pool_n != pool), risky_n & (ledger.pool_n == pool)
+        left_d = np.zeros(size)
+        np.maximum.at(left_d, ledger.need_n[own_n], ledger.left_n[own_n])
+        least = {name: np.full(size, np.inf) for name in ("usd", "beside", "alone")}
+        beside_n = np.ceil(left_d[ledger.need_n] * (1.0 - SLACK_RATIO) / np.where(able_n, ledger.tables.each_n, 1.0))
+        for name, value_n in (("usd", each.usd_n), ("beside", beside_n), ("alone", columns.alone_n)):
+            np.minimum.at(least[name], ledger.need_n[other_n], value_n[other_n].astype(np.float64))
+        need = ledger.need_n[own_n]
+        beside, usd = least["beside"][need], least["usd"][need]
+        in_all = np.maximum(columns.alone_n[own_n], least["alone"][need])
+        more = np.where(
+            np.isfinite(beside), np.maximum(1.0, in_all - np.where(np.isfinite(beside), beside, 0.0)), np.inf
+        )
+        np.minimum.at(found_d, need, usd * beside + np.minimum(each.usd_n[own_n], usd) * more)
+    return found_d
 
 
 def _is_alone(ledger: Ledger, columns: Columns) -> Bools:
