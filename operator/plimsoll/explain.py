@@ -30,7 +30,7 @@ from plimsoll.rollout import NOT_APPLIED
 
 
 class ConditionType(StrEnum):
-    """The conditions of an InferenceDeployment. The last two are there only while they hold."""
+    """The conditions of an InferenceDeployment. The last three are there only while they hold."""
 
     READY = "Ready"
     DEMAND_KNOWN = "DemandKnown"
@@ -39,6 +39,7 @@ class ConditionType(StrEnum):
     PROFILE_VALID = "ProfileValid"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    PLAN_PROVISIONAL = "PlanProvisional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,9 @@ def verdicts(
         all_verdicts.append(Verdict(ConditionType.RECONCILING, True, _moving_reason(plan), summary(plan)))
     if stalled is not None:
         all_verdicts.append(Verdict(ConditionType.STALLED, True, stalled.reason, stalled.message))
+    unsolved = _first(findings, (Reason.SOLVE_FAILED, Reason.SOLVE_TIMED_OUT))
+    if unsolved is not None:
+        all_verdicts.append(Verdict(ConditionType.PLAN_PROVISIONAL, True, unsolved.reason, unsolved.message))
     return tuple(all_verdicts)
 
 

@@ -70,6 +70,12 @@ class Metrics:
             registry=registry,
         )
         self.solver_seconds = Gauge("plimsoll_solver_seconds", "Time of the last solve.", registry=registry)
+        self.solves = Counter(
+            "plimsoll_solves",
+            "Solves by outcome; where it is not Solved, the last plan, repaired, or a greedy one was used.",
+            ["outcome"],
+            registry=registry,
+        )
         self.simulations = Counter(
             "plimsoll_sizing_simulations", "Safe rates simulated, by outcome.", ["outcome"], registry=registry
         )
@@ -131,6 +137,7 @@ class Metrics:
 
     def _replace(self, plan: Plan) -> None:
         self.solver_gap.set(plan.solver.gap_ratio)
+        self.solves.labels(plan.solver.outcome.value).inc()
         self.solver_seconds.set(plan.solver.seconds)
         for one in SizedBy:
             self._sized_by.labels(one.value).set(0.0)

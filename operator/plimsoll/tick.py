@@ -15,7 +15,7 @@ from opentelemetry.trace import Span, Tracer
 
 from plimsoll.apply import Applied, Applier, Present, Result, log_fields
 from plimsoll.decide import decide
-from plimsoll.domain import Decision, Memory, Plan, Snapshot
+from plimsoll.domain import Decision, Memory, Plan, Reason, Snapshot
 from plimsoll.explain import summary
 from plimsoll.observe import ClusterCache, Observer
 from plimsoll.planning import SolveLimits
@@ -56,7 +56,7 @@ class Ticker:
         self._tracer = tracer
         self._now_s = now_s
         self._monotonic_s = monotonic_s
-        self._limits = SolveLimits(time_limit_s=interval_s / 2.0)
+        self._limits = SolveLimits(time_limit_s=interval_s / 2.0, stopwatch_s=monotonic_s)
         self._memory = Memory()
         self.last_end_s = monotonic_s()
         """When a tick last ended, well or not, by the monotonic clock."""
@@ -93,6 +93,8 @@ class Ticker:
             span.set_attributes(_figures(decision.plan))
         self._memory = decision.memory
         self._metrics.show(decision.plan)
+        if decision.plan.solver.outcome is not Reason.SOLVED:
+            log.warning("%s: %s", decision.plan.solver.outcome.value, decision.plan.solver.message)
         leads = self._may_write()
         self._metrics.leader.set(float(leads))
         if leads:

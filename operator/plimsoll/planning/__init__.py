@@ -9,12 +9,13 @@ The way through: ``statement`` (a ``problem``: bounds, prices, ``room``) -> ``pr
 ``budgets``) -> ``shortages``, ``alternatives``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from plimsoll.domain import (
     Allocation,
+    Finding,
     Forecast,
     Mode,
     ObjectKey,
@@ -27,6 +28,7 @@ from plimsoll.domain import (
     VariantKey,
 )
 from plimsoll.planning.alternatives import list_alternatives
+from plimsoll.planning.problem import Problem
 from plimsoll.planning.search import best_plan
 from plimsoll.planning.shortages import TOLERATED_RATIO, find_shortages, uncovered_rps
 from plimsoll.planning.solver import SolveLimits
@@ -90,7 +92,7 @@ def _allocate(
         },
         shortfall_rps=missing,
         alternatives=list_alternatives(problem, plan, options, stock_outs, snapshot.now_s),
-        findings=tuple(find_shortages(problem, plan, missing)),
+        findings=(*find_shortages(problem, plan, missing), *_unsolved(problem, report)),
         solver=report,
         overflow={
             need.key: Overflow(need.api_rps(plan.placed), need.api_usd_per_hour(plan.placed))
@@ -98,6 +100,12 @@ def _allocate(
             if need.api_rps(plan.placed) > TOLERATED_RATIO * max(1.0, need.required_rps)
         },
     )
+
+
+def _unsolved(problem: Problem, report: SolverReport) -> Iterable[Finding]:
+    """That the plan is not the solver's, told to every deployment that runs by it."""
+    if report.outcome is not Reason.SOLVED:
+        yield from (Finding(need.key, report.outcome, report.message) for need in problem.needs)
 
 
 def _merged(applied: Allocation, free: Allocation, shown: frozenset[ObjectKey]) -> Allocation:

@@ -55,6 +55,13 @@ def types(plan: DeploymentPlan, *findings: Finding) -> list[str]:
     return [one.type.value for one in verdicts(plan, findings, ())]
 
 
+def test_a_plan_that_no_solver_made_is_told_while_it_is_so() -> None:
+    failed = Finding(CHAT, Reason.SOLVE_FAILED, "no plan from the solver (ValueError: sea)")
+    told = verdict(ConditionType.PLAN_PROVISIONAL, a_deployment_plan(findings=(failed,)))
+    assert (told.holds, told.reason, told.message) == (True, Reason.SOLVE_FAILED, failed.message)
+    assert "PlanProvisional" not in types(a_deployment_plan())
+
+
 # --- Ready -----------------------------------------------------------------------------------------------------------
 
 

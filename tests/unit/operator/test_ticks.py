@@ -130,6 +130,17 @@ def test_a_failed_tick_is_counted_and_logged_and_the_next_one_goes_on(caplog: py
     assert record.exc_info is not None
 
 
+def test_a_solve_without_time_is_logged_and_counted_and_its_plan_applied(caplog: pytest.LogCaptureFixture) -> None:
+    # Half of the interval is the solver's; so little of it has passed before the first look.
+    office = Office(interval_s=1e-9)
+    with caplog.at_level(logging.WARNING, logger="plimsoll.tick"):
+        office.tick()
+    assert len(office.pen.plans) == 1
+    assert office.value("plimsoll_solves_total", outcome="SolveTimedOut") == 1.0
+    assert "SolveTimedOut" in caplog.text
+    assert "the last plan or a greedy one stands in its place" in caplog.text
+
+
 def test_a_bug_in_a_station_does_not_end_the_operator() -> None:
     office = Office(ZeroDivisionError("a bug"))
     office.tick()
