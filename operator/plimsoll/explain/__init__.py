@@ -9,14 +9,17 @@ change the decision, and sentences. Pure, and after the fact: nothing here influ
 - ``sentences``: the same as text.
 """
 
+from plimsoll.explain.break_even import BreakEven, break_evens
 from plimsoll.explain.money import Cost, cost, proven_gap_ratio, usd_per_million_tokens
 from plimsoll.explain.sentences import gap_text, latencies_text, ready_capacity_rps, summary
 from plimsoll.explain.verdicts import ConditionType, Verdict, group_by_deployment, verdicts, verdicts_without_plan
 
 __all__ = [
+    "BreakEven",
     "ConditionType",
     "Cost",
     "Verdict",
+    "break_evens",
     "cost",
     "gap_text",
     "group_by_deployment",

@@ -1,4 +1,4 @@
-"""What does a deployment cost, per hour and per token, and how close to the lowest cost is the plan? Pure arithmetic."""
+"""What does a deployment cost, per hour and per token, and how close to the lowest is it? Arithmetic."""
 
 import math
 from dataclasses import dataclass

@@ -18,6 +18,8 @@ MAX_ALTERNATIVES = 4
 CENT = 0.005
 """Differences below this are told as none."""
 
+NO_NODES: Mapping[str, int] = {}
+
 Content = dict[Shape, int]
 """Replicas in one pool by shape."""
 
@@ -72,8 +74,14 @@ def _judge(
 ) -> Alternative:
     name = choice.key.variant
 
-    def lost(reason: Reason, detail: str, count: int = 0, usd_per_hour: float | None = None) -> Alternative:
-        return Alternative(name, {name: count}, usd_per_hour, reason, detail)
+    def lost(
+        reason: Reason,
+        detail: str,
+        count: int = 0,
+        usd_per_hour: float | None = None,
+        nodes: Mapping[str, int] = NO_NODES,
+    ) -> Alternative:
+        return Alternative(name, {name: count}, usd_per_hour, reason, detail, nodes)
 
     if option.finding is not None or not option.usable:
         reason = option.finding.reason if option.finding else Reason.SLO_UNREACHABLE
@@ -82,8 +90,8 @@ def _judge(
     # Whoever stays as it is has its own count for an upper bound; that is no limit the user set.
     if choice.stays is None and count > choice.upper and room is not None and choice.upper < room.slots(choice.shape):
         return lost(Reason.REPLICA_LIMIT, f"needs {count} replicas, replicas.max is {choice.upper}", count)
-    difference = None if room is None else _difference(need, choice, count, problem, plan, contents)
-    if room is None or difference is None:
+    more = None if room is None else _more_nodes(need, choice, count, problem, plan, contents)
+    if room is None or more is None:
         if room is not None and room.sold_out:
             wait_s = max(0.0, waits.get(choice.pool, 0.0))
             sold_out = f"needs {count} replicas; pool {choice.pool} is sold out, next try in {wait_s:.0f} s"
@@ -92,8 +100,9 @@ def _judge(
         return lost(
             Reason.POOL_FULL, f"{count} replicas do not fit into pool {choice.pool} (at most {nodes} nodes)", count
         )
+    difference = sum(problem.rooms[pool].usd_per_hour * nodes for pool, nodes in more.items())
     usd_per_hour = max(0.0, plan.attributed[need.key] + difference)
-    return lost(*_verdict(need, choice, room, usd_per_hour, difference), count, usd_per_hour)
+    return lost(*_verdict(need, choice, room, usd_per_hour, difference), count, usd_per_hour, more)
 
 
 def _verdict(need: Need, choice: Choice, room: Room, usd_per_hour: float, difference: float) -> tuple[Reason, str]:
@@ -112,24 +121,24 @@ def _verdict(need: Need, choice: Choice, room: Room, usd_per_hour: float, differ
     )
 
 
-def _difference(
+def _more_nodes(
     need: Need, choice: Choice, count: int, problem: Problem, plan: Assessment, contents: Mapping[str, Content]
-) -> float | None:
-    """Dollars per hour that all pools together would cost more; None where it does not fit."""
+) -> dict[str, int] | None:
+    """By pool, how many more nodes all deployments together would need; None where it does not fit."""
     changed: dict[str, Content] = {}
     for other in need.choices:
         replicas = count if other.key == choice.key else 0
         if other.pool in problem.rooms and replicas != plan.placed[other.key]:
             content = changed.setdefault(other.pool, dict(contents[other.pool]))
             content[other.shape] += replicas - plan.placed[other.key]
-    difference = 0.0
+    more = {}
     for pool, content in changed.items():
         room = problem.rooms[pool]
         nodes = _nodes(room, content)
         if nodes is None:
             return None
-        difference += room.usd_per_hour * (max(nodes, room.min_nodes) - plan.nodes[pool])
-    return difference
+        more[pool] = max(nodes, room.min_nodes) - plan.nodes[pool]
+    return {pool: nodes for pool, nodes in more.items() if nodes}
 
 
 def _nodes(room: Room, content: Content) -> int | None:
