@@ -196,9 +196,6 @@ DEPLOYMENT_FIELDS: tuple[Field[Deployment], ...] = (
 def slo_fields(deployment: Deployment) -> tuple[Field[Deployment], ...]:
     """The limits that the deployment has, and those at p95 that it has not."""
     places = {(one.metric, one.quantile) for one in deployment.slo} | {(metric, 0.95) for metric in LatencyMetric}
-    places |= {
-        (metric, 0.95): LatencyTarget(metric, 0.95, 0.0) for metric in LatencyMetric if (metric, 0.95) not in places
-    }
     return tuple(_slo_field(metric, quantile) for metric, quantile in sorted(places))
 
 
