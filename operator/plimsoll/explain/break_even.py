@@ -33,7 +33,7 @@ def break_evens(plan: DeploymentPlan, pools: Mapping[str, PoolPlan]) -> tuple[Br
     """The break-even prices of the next best, in order of pool; none where it lost by something else than its price.
 
     With n nodes more of a pool at p USD/h each and d USD/h more in all, both cost the same at p - d/n. Pools that are
-    paid for have no price that counts, and below nothing no price falls.
+    paid for have no price that counts, and no price falls to nothing.
 
     Args:
         plan: of the deployment.
@@ -49,7 +49,7 @@ def break_evens(plan: DeploymentPlan, pools: Mapping[str, PoolPlan]) -> tuple[Br
         if pool is None or not more or pool.price_kind is PriceKind.PAID:
             continue
         price = pool.price_usd_per_hour - difference / more
-        if price >= 0.0:
+        if price > _CENT / 10.0:
             found.append(BreakEven(name, pool.price_usd_per_hour, price))
     return tuple(found)
 

@@ -27,6 +27,7 @@ from plimsoll.what_if.fields import (
 from plimsoll.what_if.situation import Situation
 
 _POOL, _DEPLOYMENT, _VARIANT = "pool", "deployment", "variant"
+_MOST_NEAR, _MOST_NAMES = 3, 20
 _NEAR = 0.6
 """How alike a name must be to be offered; the default of difflib."""
 
@@ -45,6 +46,8 @@ class _Settable:
     """One path that can be set in a situation."""
 
     path: str
+    pattern: str
+    """The path with NAME in place of the object's."""
     unit: str
     now: str
     put: Callable[[Situation, str], Situation]
@@ -96,30 +99,33 @@ def _refuse_without_effect(situation: Situation, made: Iterable[Assumption]) -> 
 def _find(situation: Situation, path: str, about: ObjectKey | None) -> _Settable:
     found = next((one for one in _all(situation, about) if one.path == path), None)
     if found is None:
-        raise InvalidObject(f"--if {path}: {_why_not(situation, path, [one.path for one in _all(situation, about)])}")
+        raise InvalidObject(f"--if {path}: {_why_not(situation, path, about)}")
     return found
 
 
-def _why_not(situation: Situation, path: str, every: Sequence[str]) -> str:
-    near = get_close_matches(path, every, n=3, cutoff=_NEAR)
+def _why_not(situation: Situation, path: str, about: ObjectKey | None) -> str:
+    every = list(_all(situation, about))
+    near = get_close_matches(path, [one.path for one in every], n=_MOST_NEAR, cutoff=_NEAR)
     kind, _, rest = path.partition(".")
-    pools = [pool.name for pool in situation.snapshot.pools]
-    if kind == _POOL and not any(rest.startswith(f"{name}.") for name in pools):
-        told = f"there is no such pool; pools are {', '.join(pools) or 'none'}"
-    elif kind == _POOL:
-        name = next(name for name in sorted(pools, key=len, reverse=True) if rest.startswith(f"{name}."))
-        own = [one.removeprefix(f"{_POOL}.{name}.") for one in every if one.startswith(f"{_POOL}.{name}.")]
-        told = f"of a pool can be set: {', '.join(own)}"
+    names = {
+        _POOL: [pool.name for pool in situation.snapshot.pools],
+        _DEPLOYMENT: [name for one in situation.snapshot.deployments for name in _names(situation, one.key)],
+    }
+    if kind in names and not any(rest.startswith(f"{name}.") for name in names[kind]):
+        near = [f"{kind}.{name}" for name in get_close_matches(rest.partition(".")[0], names[kind], n=_MOST_NEAR)]
+        told = f"no {kind} has that name; there are {', '.join(names[kind][:_MOST_NAMES]) or 'none'}"
     else:
-        told = f"cannot be set; what can: {', '.join(_shortened(every))}"
+        told = f"that cannot be set; what can be: {', '.join(_patterns(every, about))}"
     return f"{told}. Did you mean {' or '.join(near)}?" if near else told
 
 
-def _shortened(every: Sequence[str]) -> list[str]:
-    """The paths of all pools as one, so that the sentence stays short."""
-    pool_fields = dict.fromkeys(field.path for field in (*POOL_FIELDS, stock_out_field(0.0)))
-    others = [path for path in every if not path.startswith(f"{_POOL}.")]
-    return [*others, *(f"{_POOL}.NAME.{field}" for field in pool_fields)]
+def _patterns(every: Sequence[_Settable], about: ObjectKey | None) -> Iterable[str]:
+    """Every path with NAME for names, once; those of other deployments as one, where one's own need no name."""
+    patterns = dict.fromkeys(one.pattern for one in every)
+    if about is None:
+        return patterns
+    own = [one for one in patterns if not one.startswith(f"{_DEPLOYMENT}.")]
+    return [*own, f"and {_DEPLOYMENT}.NAME.PATH for another one"]
 
 
 # --- Every path of a situation ---------------------------------------------------------------------------------------
@@ -127,13 +133,18 @@ def _shortened(every: Sequence[str]) -> list[str]:
 
 def _all(situation: Situation, about: ObjectKey | None) -> Iterable[_Settable]:
     if about is not None:
-        yield from _of_deployment(situation, situation.deployment(about), "")
+        yield from _of_deployment(situation, situation.deployment(about))
     for deployment in situation.snapshot.deployments:
+        own = list(_of_deployment(situation, deployment))
         for name in _names(situation, deployment.key):
-            yield from _of_deployment(situation, deployment, f"{_DEPLOYMENT}.{name}.")
+            yield from (_under(f"{_DEPLOYMENT}.{name}", one) for one in own)
     for pool in situation.snapshot.pools:
         for field in (*POOL_FIELDS, stock_out_field(situation.snapshot.now_s)):
-            yield _settable(field, pool, f"{_POOL}.{pool.name}.", lambda now, pool: now.with_pool(pool))
+            yield _of_pool(field, pool)
+
+
+def _under(owner: str, one: _Settable) -> _Settable:
+    return replace(one, path=f"{owner}.{one.path}", pattern=f"{_DEPLOYMENT}.NAME.{one.pattern}")
 
 
 def _names(situation: Situation, key: ObjectKey) -> tuple[str, ...]:
@@ -142,55 +153,56 @@ def _names(situation: Situation, key: ObjectKey) -> tuple[str, ...]:
     return (key.name, str(key)) if alone else (str(key),)
 
 
-def _settable(
-    field: Field[Pool], pool: Pool, prefix: str, put_back: Callable[[Situation, Pool], Situation]
-) -> _Settable:
+def _of_pool(field: Field[Pool], pool: Pool) -> _Settable:
     def put(now: Situation, text: str) -> Situation:
-        return put_back(now, field.put(now.pool(pool.name), text))
+        return now.with_pool(field.put(now.pool(pool.name), text))
 
-    return _Settable(prefix + field.path, field.unit, field.told(pool), put)
+    return _Settable(
+        f"{_POOL}.{pool.name}.{field.path}", f"{_POOL}.NAME.{field.path}", field.unit, field.told(pool), put
+    )
 
 
-def _of_deployment(situation: Situation, deployment: Deployment, prefix: str) -> Iterable[_Settable]:
-    key = deployment.key
-    yield _rate(situation, deployment, prefix)
-    yield from _tokens(situation, deployment, prefix)
+def _of_deployment(situation: Situation, deployment: Deployment) -> Iterable[_Settable]:
+    yield _rate(situation, deployment)
+    yield from _tokens(situation, deployment)
     for field in (*slo_fields(deployment), *DEPLOYMENT_FIELDS):
-        yield _of_field(field, deployment, prefix)
+        yield _of_field(field, deployment)
     pools = {pool.name: pool for pool in situation.snapshot.pools}
     for variant in deployment.variants:
         for each in (*VARIANT_FIELDS, profile_field(situation.profiles, pools)):
-            yield _of_variant(each, key, variant, f"{prefix}{_VARIANT}.{variant.name}.")
+            yield _of_variant(each, deployment.key, variant)
 
 
-def _of_field(field: Field[Deployment], deployment: Deployment, prefix: str) -> _Settable:
+def _of_field(field: Field[Deployment], deployment: Deployment) -> _Settable:
     def put(now: Situation, text: str) -> Situation:
         return now.with_deployment(field.put(now.deployment(deployment.key), text))
 
-    return _Settable(prefix + field.path, field.unit, field.told(deployment), put)
+    return _Settable(field.path, field.path, field.unit, field.told(deployment), put)
 
 
-def _of_variant(field: Field[Variant], key: ObjectKey, variant: Variant, prefix: str) -> _Settable:
+def _of_variant(field: Field[Variant], key: ObjectKey, variant: Variant) -> _Settable:
     def put(now: Situation, text: str) -> Situation:
         one = now.deployment(key)
         variants = tuple(field.put(v, text) if v.key == variant.key else v for v in one.variants)
         return now.with_deployment(replace(one, variants=variants))
 
-    return _Settable(prefix + field.path, field.unit, field.told(variant), put)
+    path = f"{_VARIANT}.{variant.name}.{field.path}"
+    return _Settable(path, f"{_VARIANT}.NAME.{field.path}", field.unit, field.told(variant), put)
 
 
-def _rate(situation: Situation, deployment: Deployment, prefix: str) -> _Settable:
+def _rate(situation: Situation, deployment: Deployment) -> _Settable:
     told = situation.forecasts.get(deployment.key)
     rate_rps = told.required_rps if told else deployment.demand.arrival_rate_rps
     return _Settable(
-        f"{prefix}rate",
+        "rate",
+        "rate",
         "requests per second to plan for, such as 40",
         NONE if rate_rps is None else told_amount(rate_rps),
         lambda now, text: now.with_rate(deployment.key, amount(text)),
     )
 
 
-def _tokens(situation: Situation, deployment: Deployment, prefix: str) -> Iterable[_Settable]:
+def _tokens(situation: Situation, deployment: Deployment) -> Iterable[_Settable]:
     told = situation.forecasts.get(deployment.key)
     mix = (told.tokens if told else None) or deployment.demand.tokens
     changes: tuple[tuple[str, Callable[[TokenMix, float], TokenMix], Callable[[TokenMix], float]], ...] = (
@@ -200,7 +212,7 @@ def _tokens(situation: Situation, deployment: Deployment, prefix: str) -> Iterab
     for name, change, mean_of in changes:
         unit = "mean tokens of a request, 1 or more, such as 800, where demand is known"
         present = NONE if mix is None else told_amount(mean_of(mix))
-        yield _Settable(f"{prefix}{name}", unit, present, partial(_put_tokens, deployment.key, change))
+        yield _Settable(name, name, unit, present, partial(_put_tokens, deployment.key, change))
 
 
 def _put_tokens(key: ObjectKey, change: Callable[[TokenMix, float], TokenMix], now: Situation, text: str) -> Situation:

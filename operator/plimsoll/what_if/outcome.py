@@ -99,9 +99,9 @@ def reason(outcome: Outcome) -> str:
     lost = _alternative(after, frozenset(counts(before)))
     won = _alternative(before, frozenset(counts(after)))
     if lost is not None:
-        return f"{_named(lost)} now loses: {_priced(lost)}"
+        return f"{_named(lost)} would lose: {_priced(lost)}"
     if won is not None:
-        return f"{_named(won)} now wins; before, it lost: {_priced(won)}"
+        return f"{_named(won)} wins; now it loses: {_priced(won)}"
     return f"{counts_text(after)} is the cheapest that carries {after.forecast.required_rps:.1f} req/s within the SLO"
 
 
