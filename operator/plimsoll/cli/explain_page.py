@@ -48,7 +48,7 @@ def tell_status(page: Page, raw: Raw, status: Raw, headline: str = "") -> None:
                 one["pool"],
                 f"{one['ready']}/{one['current']}",
                 str(one["target"]),
-                one["safeRate"],
+                f"{float(one['safeRate']):.3g}",
                 one.get("sizedBy", "-").lower(),
             )
             for one in variants

@@ -37,11 +37,12 @@ class Page:
             self._line(label if number == 0 else "", text, style)
 
     def table(self, label: str, columns: Sequence[Column | str], rows: Iterable[Sequence[str]]) -> None:
-        """Rows under a head; numbers stand to the right. Nothing for no rows."""
+        """Rows under a head; numbers stand to the right, nothing is cut off. Nothing for no rows."""
         found = list(rows)
         if not found:
             return
-        table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+        folded = [Column(one, overflow="fold") if isinstance(one, str) else one for one in columns]
+        table = Table(*folded, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
         for row in found:
             table.add_row(*(Text(cell) for cell in row))
         grid = Table.grid()

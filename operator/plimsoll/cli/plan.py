@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from plimsoll.apply.status import deployment_status
 from plimsoll.cli.deciding import SIMULATING, Decider, patience
@@ -14,7 +13,7 @@ from plimsoll.cli.demand_options import GivenDemand, Quick, given_demand
 from plimsoll.cli.manifests import load
 from plimsoll.cli.offline import OfflinePlan, OfflineWorld, offline_world
 from plimsoll.cli.output import Format, Output, console, write
-from plimsoll.cli.page import Page
+from plimsoll.cli.page import BAD, Page, right
 from plimsoll.cli.what_if_report import WhatIf, tell_fleet, what_if_data
 from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
 from plimsoll.explain import cost, gap_text, latencies_text, proven_gap_ratio, summary
@@ -87,22 +86,56 @@ def _compare(world: OfflineWorld, assumptions: list[str], decider: Decider, outp
 
 
 def _tell(made: OfflinePlan, given: Mapping[ObjectKey, Demand]) -> None:
-    out = console()
+    page = Page(console())
     for one in made.plan.deployments:
-        out.print(f"{one.key}  {summary(one) if one.key in given else 'no demand given'}", style="bold", markup=False)
-        for line in _about(one, given.get(one.key)):
-            out.print(line, markup=False)
-        out.print(_variants(one, made))
-        if one.alternatives and one.key in given:
-            out.print(_alternatives(one))
+        _tell_one(page, one, made, given.get(one.key))
     for key, found in made.findings.items():
         for finding in found:
             about = f"{key}/{finding.variant}" if finding.variant else str(key)
-            out.print(f"{about} {finding.reason}: {finding.message}", markup=False)
-    for mistake in made.mistakes:
-        out.print(mistake, markup=False)
-    out.print(f"total with demand given: ${_total(made, given):.2f}/h", style="bold", markup=False)
-    out.print(gap_text(proven_gap_ratio(made.plan.solver)), markup=False)
+            page.lines("mend", [f"{about} {finding.reason}: {finding.message}"], BAD)
+    page.lines("mend", made.mistakes, BAD)
+    page.title(f"total with demand given: ${_total(made, given):.2f}/h")
+    page.title(gap_text(proven_gap_ratio(made.plan.solver)))
+
+
+def _tell_one(page: Page, one: DeploymentPlan, made: OfflinePlan, demand: Demand | None) -> None:
+    page.title(f"{one.key}  {summary(one) if demand else 'no demand given'}")
+    page.lines("", _about(one, demand))
+    if one.shortfall_rps > 0:
+        page.lines("", [f"NOT FEASIBLE: {one.shortfall_rps:.1f} req/s find no room"], BAD)
+    page.table(
+        "runs",
+        ("variant", "pool", right("replicas"), right("safe req/s"), "sized by", right("USD/h each")),
+        (
+            (
+                variant.key.variant,
+                variant.pool,
+                str(variant.target),
+                f"{variant.safe_rate_rps:.1f}",
+                variant.sized_by.value.lower(),
+                f"{made.replica_usd_per_hour[variant.key]:.2f}",
+            )
+            for variant in one.variants
+        ),
+    )
+    page.lines("why", (f"{v.key.variant}: {v.message} ({v.reason})" for v in one.variants if v.target and demand))
+    predicted = {variant.key.variant: latencies_text(variant.predicted) for variant in one.variants}
+    page.lines("predicted", (f"{name}: {text}" for name, text in predicted.items() if text))
+    if demand:
+        page.table(
+            "not taken",
+            ("variant", right("USD/h"), "lost by", "why"),
+            (
+                (
+                    lost.label,
+                    "-" if lost.usd_per_hour is None else f"{lost.usd_per_hour:.2f}",
+                    lost.reason.value,
+                    lost.detail,
+                )
+                for lost in one.alternatives
+            ),
+        )
+    page.gap()
 
 
 def _about(plan: DeploymentPlan, demand: Demand | None) -> Iterator[str]:
@@ -120,42 +153,6 @@ def _about(plan: DeploymentPlan, demand: Demand | None) -> Iterator[str]:
         yield f"cost: ${money.usd_per_hour:.2f}/h, ${money.usd_per_million_tokens:.2f} per million tokens"
     if plan.external_usd_per_hour is not None:
         yield f"the external API would take ${plan.external_usd_per_hour:.2f}/h"
-    if plan.shortfall_rps > 0:
-        yield f"NOT FEASIBLE: {plan.shortfall_rps:.1f} req/s find no room"
-
-
-def _variants(plan: DeploymentPlan, made: OfflinePlan) -> Table:
-    table = Table(
-        "variant",
-        "pool",
-        "replicas",
-        "safe req/s",
-        "sized by",
-        "USD/h each",
-        "predicted",
-        Column("why", overflow="fold"),
-        box=None,
-    )
-    for one in plan.variants:
-        table.add_row(
-            one.key.variant,
-            one.pool,
-            str(one.target),
-            f"{one.safe_rate_rps:.1f}",
-            one.sized_by.value.lower(),
-            f"{made.replica_usd_per_hour[one.key]:.2f}",
-            latencies_text(one.predicted),
-            one.reason.value,
-        )
-    return table
-
-
-def _alternatives(plan: DeploymentPlan) -> Table:
-    table = Table("not taken", "USD/h", "lost by", "detail", box=None)
-    for one in plan.alternatives:
-        price = "-" if one.usd_per_hour is None else f"{one.usd_per_hour:.2f}"
-        table.add_row(one.label, price, one.reason.value, one.detail)
-    return table
 
 
 def _total(made: OfflinePlan, given: Mapping[ObjectKey, Demand]) -> float:
@@ -197,6 +194,6 @@ def _deployment(one: DeploymentPlan, made: OfflinePlan, demand_given: bool) -> d
     }
     if not demand_given:
         return about
-    status = deployment_status(one, (), None, 0.0, made.plan.solver)
+    status = deployment_status(one, (), None, 0.0, made.plan.solver, {pool.name: pool for pool in made.plan.pools})
     status.pop("conditions", None)
     return {**about, **status}

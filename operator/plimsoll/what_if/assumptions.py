@@ -113,10 +113,10 @@ def _why_not(situation: Situation, path: str, about: ObjectKey | None) -> str:
     }
     if kind in names and not any(rest.startswith(f"{name}.") for name in names[kind]):
         near = [f"{kind}.{name}" for name in get_close_matches(rest.partition(".")[0], names[kind], n=_MOST_NEAR)]
-        told = f"no {kind} has that name; there are {', '.join(names[kind][:_MOST_NAMES]) or 'none'}"
+        what, known = f"no {kind} has that name", f"There are {', '.join(names[kind][:_MOST_NAMES]) or 'none'}"
     else:
-        told = f"that cannot be set; what can be: {', '.join(_patterns(every, about))}"
-    return f"{told}. Did you mean {' or '.join(near)}?" if near else told
+        what, known = "that cannot be set", f"What can be: {', '.join(_patterns(every, about))}"
+    return f"{what}; did you mean {' or '.join(near)}? {known}" if near else f"{what}. {known}"
 
 
 def _patterns(every: Sequence[_Settable], about: ObjectKey | None) -> Iterable[str]:
