@@ -23,8 +23,8 @@ _MOST_HALVINGS = 12
 _RATE_STEP = 1.25
 _RATE_STEPS = 12
 """From the present demand to 15 times and a fifteenth of it, 1.25 ^ 12. A guess at what people ask about."""
-_DEAREST = 10.0
-"""Times the present price; beyond that nobody buys."""
+_CHEAPEST, _DEAREST = 0.01, 10.0
+"""Times the present price. Nobody sells below or buys beyond; for nothing at all everything would be a tie."""
 
 
 class Quantity(StrEnum):
@@ -102,7 +102,7 @@ def _price(
     def planned(price: float) -> DeploymentPlan:
         return _of(decide(situation.with_pool(replace(pool, price_usd_per_hour=price))), one.key)
 
-    reach = 0.0 if cheaper else _DEAREST * now
+    reach = (_CHEAPEST if cheaper else _DEAREST) * now
     at, then = _turn(planned, one, now, [reach])
     return TurningPoint(
         Quantity.PRICE, name, now, at, reach, counts_text(then), is_short=then.shortfall_rps > 0, by_arithmetic=exact
