@@ -24,6 +24,8 @@ from plimsoll.what_if import (
 )
 from plimsoll.what_if.outcome import SloVerdict
 
+_SAME_RATIO = 0.01
+"""Prices that differ by less are told as one; twice the precision of a turning point."""
 _KEPT = {True: "kept", False: "MISSED", None: "not known"}
 
 
@@ -143,9 +145,9 @@ def _turn_text(one: TurningPoint) -> str:
 
 
 def _exact(one: TurningPoint) -> str:
-    if one.by_arithmetic is None or one.at is None:
+    if one.by_arithmetic is None or one.at is None or abs(one.by_arithmetic - one.at) <= _SAME_RATIO * one.at:
         return ""
-    return f" (costs the same at ${one.by_arithmetic:.3g}/h; the rest is what the move must save)"
+    return f" (costs the same at ${one.by_arithmetic:.3g}/h, but a move has to save something)"
 
 
 # --- For machines ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Two plans side by side say what moves, what it costs, whether the SLO is kept, and one reason."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def predicted(value_ms: float) -> tuple[LatencyObservation, ...]:
     return (LatencyObservation(LatencyMetric.TTFT, 0.95, value_ms),)
 
 
-def only(name: str, count: int, **overrides: object) -> DeploymentPlan:
+def only(name: str, count: int, **overrides: Any) -> DeploymentPlan:
     return a_deployment_plan(variants=(a_variant_plan(name, target=count),), **overrides)
 
 
