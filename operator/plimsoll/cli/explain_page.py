@@ -36,7 +36,8 @@ def tell_status(page: Page, raw: Raw, status: Raw, headline: str = "") -> None:
     )
     page.lines("plan", filter(None, [headline]))
     _tell_ready(page, status)
-    page.lines("trouble", _troubles(status), BAD)
+    page.lines("trouble", _conditions(status, "False"), BAD)
+    page.lines("not known", _conditions(status, "Unknown"), NOTE)
     page.lines("now", _steps(plan), NOTE)
     variants = status.get("variants") or ()
     page.table(
@@ -88,9 +89,9 @@ def _tell_ready(page: Page, status: Raw) -> None:
         page.lines("well" if well else "NOT WELL", [text], GOOD if well else BAD)
 
 
-def _troubles(status: Raw) -> Iterator[str]:
+def _conditions(status: Raw, holds: str) -> Iterator[str]:
     for one in status.get("conditions") or ():
-        if one["type"] not in _TOLD_ELSEWHERE and one["status"] != "True":
+        if one["type"] not in _TOLD_ELSEWHERE and one["status"] == holds:
             yield f"{one['type']} {one['status']} ({one['reason']}): {one['message']}"
 
 
