@@ -158,8 +158,8 @@ class Alternative:
     """None where no number of replicas would do."""
     reason: Reason
     detail: str
-    nodes: Mapping[str, int] = field(default_factory=dict)
-    """By pool, how many more nodes all deployments together would take (fewer: below zero); those of `usd_per_hour`."""
+    nodes: Mapping[str, float] = field(default_factory=dict)
+    """By pool, how many more nodes all deployments together would take (fewer: below zero), as `usd_per_hour` counts."""
 
 
 @dataclass(frozen=True, slots=True)

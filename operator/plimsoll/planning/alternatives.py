@@ -18,7 +18,7 @@ MAX_ALTERNATIVES = 4
 CENT = 0.005
 """Differences below this are told as none."""
 
-NO_NODES: Mapping[str, int] = {}
+NO_NODES: Mapping[str, float] = {}
 
 Content = dict[Shape, int]
 """Replicas in one pool by shape."""
@@ -79,7 +79,7 @@ def _judge(
         detail: str,
         count: int = 0,
         usd_per_hour: float | None = None,
-        nodes: Mapping[str, int] = NO_NODES,
+        nodes: Mapping[str, float] = NO_NODES,
     ) -> Alternative:
         return Alternative(name, {name: count}, usd_per_hour, reason, detail, nodes)
 

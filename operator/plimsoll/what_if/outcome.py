@@ -137,8 +137,9 @@ def running(alternative: Alternative) -> frozenset[str]:
 
 
 def _named(alternative: Alternative) -> str:
-    told = ", ".join(f"{count} x {name}" for name, count in alternative.replicas.items() if count)
-    return told or alternative.label
+    """With its count where it is one variant; a mix, or anything else, is what its label says."""
+    counted = [f"{count} x {name}" for name, count in alternative.replicas.items() if count]
+    return counted[0] if len(counted) == 1 else alternative.label
 
 
 def _priced(alternative: Alternative) -> str:
