@@ -159,7 +159,7 @@ class Alternative:
     reason: Reason
     detail: str
     nodes: Mapping[str, float] = field(default_factory=dict)
-    """By pool, how many more nodes all deployments together would take (fewer: below zero), as `usd_per_hour` counts."""
+    """By pool, how many more nodes all deployments together would take (fewer: below zero)."""
 
 
 @dataclass(frozen=True, slots=True)
