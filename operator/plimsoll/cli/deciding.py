@@ -74,3 +74,4 @@ def patience(words: str) -> Iterator[None]:
 
 
 SIMULATING = "simulating the safe rates that the plan stands on, seconds as a rule; --quick estimates them instead"
+TURNING = "planning some fifty times to find where the plan turns: seconds for a few deployments, longer for many"

@@ -12,7 +12,7 @@ import typer
 from plimsoll.api_server import ApiServer
 from plimsoll.apply.status import deployment_status
 from plimsoll.cli.cluster_options import Context, Kubeconfig, Namespace, deployment_path, server_for
-from plimsoll.cli.deciding import SIMULATING, Decider, patience
+from plimsoll.cli.deciding import SIMULATING, TURNING, Decider, patience
 from plimsoll.cli.demand_options import GivenDemand, Quick, given_demand
 from plimsoll.cli.explain_page import condition, tell_status
 from plimsoll.cli.manifests import load
@@ -182,7 +182,10 @@ def _decide(
         after = decider.plan(changed, key) if assumed else before
         # What the second plan stands on is known by now: both by the same figures.
         before = decider.by_what_is_known(situation)
-        points = turning_points(changed, key, decider.by_what_is_known) if turns else ()
+    if not turns:
+        return WhatIf(assumed, before, after), ()
+    with patience(TURNING):
+        points = turning_points(changed, key, decider.by_what_is_known)
     return WhatIf(assumed, before, after), points
 
 
