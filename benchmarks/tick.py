@@ -1,8 +1,8 @@
 """How long does each station of one decision take for a generated fleet?
 
-Run: python benchmarks/tick.py [--deployments N] [--seed S] [--json]. The fleet (``fleet``) runs its own first plan; then
-the stations of ``decide`` are run one after the other as it runs them, and ``decide`` as a whole. Processor seconds, the
-best of some runs. The last line is one JSON object.
+Run: python benchmarks/tick.py [--deployments N] [--seed S] [--json]. The fleet (``fleet``) runs its own first plan;
+then the stations of ``decide`` are run one after the other as it runs them, and ``decide`` as a whole. Processor
+seconds, the best of some runs. The last line is one JSON object.
 """
 
 import argparse
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from fleet import a_fleet, running
-
 from plimsoll.decide import decide
 from plimsoll.domain import Memory
 from plimsoll.forecast import forecast, remember_demand

@@ -12,6 +12,7 @@ The map, in the order in which data flows (design: one direction, no way back):
 - ``rollout``: where we are and where we want to be in, the next safe steps out.
 - ``decide``: composes the four above; the operator and the simulator run this very function.
 - ``explain``: a finished plan in, conditions and sentences out.
+- ``what_if``: a situation and assumptions in, the plans of both and where they turn out; runs ``decide`` itself.
 - ``apply``: steps and explanations in, writes to the cluster out.
 - ``operator``, ``tick``, ``watching``, ``leader``, ``settings``, ``telemetry``: the process around it.
 - ``api_server``, ``resource_paths``: the one way to the API server, for observe, apply and the process.

@@ -47,6 +47,7 @@ from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, learn, pr
 
 T = TypeVar("T")
 DEFAULT_LIMITS = SolveLimits()
+NO_FORECASTS: Mapping[ObjectKey, Forecast] = {}
 
 
 def decide(
@@ -54,6 +55,7 @@ def decide(
     memory: Memory,
     limits: SolveLimits = DEFAULT_LIMITS,
     simulated: Simulated = NOTHING_SIMULATED,
+    told: Mapping[ObjectKey, Forecast] = NO_FORECASTS,
 ) -> Decision:
     """Compose forecast, sizing, planning and rollout into one plan.
 
@@ -62,6 +64,7 @@ def decide(
         memory: as returned by the previous decision; an empty one after a restart.
         limits: when the solver stops; the default never looks at the clock, so a decision can be replayed.
         simulated: safe rates that have been simulated so far; the others are estimated.
+        told: forecasts that somebody with a longer memory made of this moment; they stand in place of own ones.
 
     Returns:
         The plan, and the memory to hand to the next call.
@@ -69,7 +72,7 @@ def decide(
     start_ups = remember_start_ups(snapshot, memory.start_ups)
     snapshot = with_expected_dwells(with_lead_times(snapshot, start_ups), memory.dwells)
     remembered = remember_demand(snapshot, memory)
-    forecasts = forecast(snapshot, remembered)
+    forecasts = {**forecast(snapshot, remembered), **told}
     truth = learn(snapshot, forecasts, memory, simulated)
     options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains)
     stock_outs = mark_stock_outs(snapshot, memory)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from integration.world import MUCH_RPS, UP_WITHIN_S, World
+from integration.world import LITTLE_RPS, MUCH_RPS, UP_WITHIN_S, World
 from plimsoll_testkit.control_plane import ControlPlane
 
 PLIMSOLL = Path(sys.executable).with_name("plimsoll")
@@ -33,12 +33,33 @@ def test_explain_tells_where_it_runs_what_it_costs_and_what_lost(world: World, c
     told = plimsoll("explain", "chat", *where(world, control_plane))
     assert told.returncode == 0, told.stderr
     assert "Ready True" in told.stdout
-    assert "cost: $" in told.stdout
+    assert "cost       $" in told.stdout
     assert "proven lower bound" in told.stdout
     assert "not taken" in told.stdout
     assert "\x1b[" not in told.stdout
     as_json = plimsoll("explain", "chat", "-o", "json", *where(world, control_plane))
     assert json.loads(as_json.stdout)["targetReplicas"] >= 1
+
+
+def test_what_if_decides_on_what_the_operator_sees(world: World, control_plane: ControlPlane) -> None:
+    world.add_model()
+    world.set_demand(MUCH_RPS)
+    world.start_operator()
+    world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
+    question = ("explain", "chat", "--quick", *where(world, control_plane))
+    told = plimsoll(*question, "--if", f"rate={LITTLE_RPS}", "-o", "json")
+    assert told.returncode == 0, told.stderr
+    (chat,) = json.loads(told.stdout)["deployments"]
+    assert chat["before"]["replicas"]["gpu"] >= 1
+    # What the paid CPU pool carries costs nothing more.
+    assert chat["after"]["replicas"]["gpu"] == 0
+    assert (chat["after"]["usdPerHour"], chat["after"]["sloKept"]) == (0.0, True)
+    turns = plimsoll(*question, "--turning-points")
+    assert turns.returncode == 0, turns.stderr
+    assert "demand: at " in turns.stdout
+    wrong = plimsoll(*question, "--if", "pool.nowhere.price=1")
+    assert wrong.returncode == 2
+    assert "no pool has that name" in wrong.stderr
 
 
 def test_explain_of_a_deployment_nobody_planned_says_so_and_ends_with_1(

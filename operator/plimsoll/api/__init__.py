@@ -18,8 +18,10 @@ from plimsoll.api.inference_deployment import (
 )
 from plimsoll.api.inference_deployment_status import (
     AlternativeStatus,
+    BreakEvenStatus,
     CostStatus,
     DemandStatus,
+    ForecastScoreStatus,
     ForecastStatus,
     InferenceDeploymentStatus,
     LatencyStatus,
@@ -60,6 +62,7 @@ __all__ = [
     "VERSION",
     "AlternativeStatus",
     "AnyKind",
+    "BreakEvenStatus",
     "ComputePool",
     "ComputePoolSpec",
     "ComputePoolStatus",
@@ -70,6 +73,7 @@ __all__ = [
     "DemandStatus",
     "Duration",
     "Engine",
+    "ForecastScoreStatus",
     "ForecastStatus",
     "InferenceDeployment",
     "InferenceDeploymentSpec",

@@ -10,11 +10,13 @@ from pydantic import Field
 
 from plimsoll.api.values import DecimalText, Duration, Money
 from plimsoll.api.wire import Conditions, Count, Label, Message, StatusModel, cut_items
-from plimsoll.domain import DemandState, ForecastBasis, LatencyMetric, LatencyObservation, Phase, SizedBy
+from plimsoll.domain import DemandState, ForecastBasis, ForecastWay, LatencyMetric, LatencyObservation, Phase, SizedBy
 
 MAX_STATUS_VARIANTS = 16
 MAX_STEPS = 16
 MAX_ALTERNATIVES = 8
+MAX_BREAK_EVENS = 4
+MAX_FORECAST_SCORES = 8
 
 _PERCENTILE_BY_QUANTILE = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
 
@@ -42,6 +44,22 @@ class DemandStatus(StatusModel):
     """Requests queued."""
 
 
+class ForecastScoreStatus(StatusModel):
+    """How good the forecast has been lately, so long ahead."""
+
+    lead: Duration
+    """How long ahead."""
+    way: ForecastWay
+    """What the rate is read from."""
+    rate: DecimalText
+    """Requests per second expected then."""
+    loss: DecimalText | None = None
+    """Mean pinball loss of that way at the policy's quantile, in requests per second; absent while too little is
+    known."""
+    recent_quantile_loss: DecimalText | None = None
+    """The same of the recent past's quantile and trend, which is used until another way is better."""
+
+
 class ForecastStatus(StatusModel):
     """The demand that the plan is made for, at the policy's quantile."""
 
@@ -54,8 +72,24 @@ class ForecastStatus(StatusModel):
     burstiness: DecimalText | None = None
     """Squared coefficient of variation of the rate itself, from window to window; absent where arrivals vary no more
     than by chance. Read back after a restart, since it takes many windows to be seen."""
+    scores: Annotated[
+        tuple[ForecastScoreStatus, ...], Field(max_length=MAX_FORECAST_SCORES), cut_items(MAX_FORECAST_SCORES)
+    ] = ()
+    """How good it has been lately, by lead time."""
     message: Message = ""
     """How the figures came about."""
+
+
+class BreakEvenStatus(StatusModel):
+    """The price of a pool's node at which the next best would cost as much as the plan, all else as it is."""
+
+    pool: Label
+    """The ComputePool."""
+    now_per_hour: Money
+    """US dollars per hour that a node of it costs."""
+    per_hour: Money
+    """US dollars per hour of a node at which both cost the same; below the present price it has to fall, above it to
+    rise. A move has a price too, so the plan changes a little later."""
 
 
 class NextBest(StatusModel):
@@ -65,6 +99,10 @@ class NextBest(StatusModel):
     """Which one."""
     per_hour: Money
     """US dollars per hour."""
+    break_even: Annotated[
+        tuple[BreakEvenStatus, ...], Field(max_length=MAX_BREAK_EVENS), cut_items(MAX_BREAK_EVENS)
+    ] = ()
+    """The prices at which it would cost as much as the plan; none where price is not why it lost."""
 
 
 class CostStatus(StatusModel):

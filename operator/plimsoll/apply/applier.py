@@ -125,6 +125,7 @@ class Applier:
         failures: list[str] = []
         planned = {one.key: one for one in plan.deployments}
         findings = group_by_deployment(plan.findings)
+        pools = {pool.name: pool for pool in plan.pools}
         for key, raw in sorted(present.deployments.items()):
             if raw["metadata"].get("deletionTimestamp"):
                 continue
@@ -132,7 +133,7 @@ class Applier:
             if not told:
                 continue
             if key in planned:
-                new = deployment_status(planned[key], told, old, plan.now_s, plan.solver)
+                new = deployment_status(planned[key], told, old, plan.now_s, plan.solver, pools)
             else:
                 new = unplanned_status(raw["metadata"].get("generation", 0), told, old, plan.now_s)
             if differs(new, old, self._age_s(raw, plan.now_s)):

@@ -7,15 +7,18 @@ write: a steady cluster sees no writes. Pure.
 
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from plimsoll.api import (
     AlternativeStatus,
+    BreakEvenStatus,
     Condition,
     CostStatus,
     DecimalText,
     DemandStatus,
     Duration,
+    ForecastScoreStatus,
     ForecastStatus,
     InferenceDeploymentStatus,
     LatencyStatus,
@@ -26,8 +29,18 @@ from plimsoll.api import (
     Timestamp,
     VariantStatus,
 )
-from plimsoll.domain import Alternative, Burstiness, DeploymentPlan, SizedBy, SolverReport, Step, VariantPlan
-from plimsoll.explain import Verdict, cost, proven_gap_ratio
+from plimsoll.domain import (
+    Alternative,
+    Burstiness,
+    DeploymentPlan,
+    ForecastScore,
+    PoolPlan,
+    SizedBy,
+    SolverReport,
+    Step,
+    VariantPlan,
+)
+from plimsoll.explain import Verdict, break_evens, cost, proven_gap_ratio
 
 Raw = Mapping[str, Any]
 
@@ -48,10 +61,18 @@ _DRIFT_INTERVAL_S = 30.0
 """Figures and sentences alone are written at most this often."""
 
 
+NO_POOLS: Mapping[str, PoolPlan] = {}
+
+
 def deployment_status(
-    plan: DeploymentPlan, verdicts: Sequence[Verdict], present: Raw | None, now_s: float, solver: SolverReport
+    plan: DeploymentPlan,
+    verdicts: Sequence[Verdict],
+    present: Raw | None,
+    now_s: float,
+    solver: SolverReport,
+    pools: Mapping[str, PoolPlan] = NO_POOLS,
 ) -> dict[str, Any]:
-    """The status of a planned deployment."""
+    """The status of a planned deployment; of pools that are not given no break-even price is told."""
     gap_ratio = proven_gap_ratio(solver)
     return InferenceDeploymentStatus(
         observed_generation=plan.generation,
@@ -64,9 +85,10 @@ def deployment_status(
             now_rate=DecimalText.of(plan.forecast.now_rps),
             required_rate=DecimalText.of(plan.forecast.required_rps),
             burstiness=_burstiness(plan.forecast.burstiness),
+            scores=tuple(_score(one) for one in plan.forecast.scores if isfinite(one.rate_rps)),
             message=plan.forecast.message,
         ),
-        cost=_cost(plan),
+        cost=_cost(plan, pools),
         variants=tuple(_variant(variant) for variant in plan.variants),
         plan=PlanStatus(
             phase=plan.phase,
@@ -181,16 +203,44 @@ def _burstiness(bursts: Burstiness) -> DecimalText | None:
     return DecimalText.of(bursts.rate_cv2) if bursts.rate_cv2 > 0.0 else None
 
 
-def _cost(plan: DeploymentPlan) -> CostStatus:
+def _score(score: ForecastScore) -> ForecastScoreStatus:
+    return ForecastScoreStatus(
+        lead=Duration.of_seconds(score.lead_s),
+        way=score.way,
+        rate=DecimalText.of(score.rate_rps),
+        loss=_decimal(score.loss_rps),
+        recent_quantile_loss=_decimal(score.recent_quantile_loss_rps),
+    )
+
+
+def _decimal(value: float | None) -> DecimalText | None:
+    return None if value is None or not isfinite(value) else DecimalText.of(value)
+
+
+def _cost(plan: DeploymentPlan, pools: Mapping[str, PoolPlan]) -> CostStatus:
     told = cost(plan)
-    best = told.next_best
     return CostStatus(
         per_hour=Money.of(told.usd_per_hour),
         per_million_tokens=_money(told.usd_per_million_tokens, places=3),
         per_million_output_tokens=_money(told.usd_per_million_output_tokens, places=3),
         overflow_per_hour=_money(plan.overflow.usd_per_hour) if plan.overflow and plan.overflow.rate_rps > 0 else None,
         external_per_hour=_money(plan.external_usd_per_hour),
-        next_best=None if best is None else NextBest(label=best.label, per_hour=Money.of(best.usd_per_hour or 0.0)),
+        next_best=None if told.next_best is None else _next_best(plan, told.next_best, pools),
+    )
+
+
+def _next_best(plan: DeploymentPlan, best: Alternative, pools: Mapping[str, PoolPlan]) -> NextBest:
+    return NextBest(
+        label=best.label,
+        per_hour=Money.of(best.usd_per_hour or 0.0),
+        break_even=tuple(
+            BreakEvenStatus(
+                pool=one.pool,
+                now_per_hour=Money.of(one.now_usd_per_hour, 3),
+                per_hour=Money.of(one.usd_per_hour, 3),
+            )
+            for one in break_evens(plan, pools)
+        ),
     )
 
 

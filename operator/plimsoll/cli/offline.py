@@ -1,26 +1,23 @@
 """What would the operator decide on these manifests and this demand?
 
-In: a filled cache, assumed demand, a way to simulate safe rates. Out: the very decision that the operator would take on
-a cluster that has just got these objects, whose pools have no node yet, with what was noticed and what one replica
-costs. Asks nobody.
+In: a filled cache and assumed demand. Out: the situation of an operator on a cluster that has just got these objects,
+whose pools have no node yet, what was noticed, and what one replica costs. Asks nobody.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from plimsoll.decide import decide
+from plimsoll.api import ServingProfile
 from plimsoll.domain import (
-    Decision,
     Demand,
     DemandState,
     DeploymentPlan,
     Finding,
-    Memory,
     ObjectKey,
     Plan,
     Pool,
-    Snapshot,
+    Profile,
     TokenMix,
     Variant,
     VariantKey,
@@ -33,12 +30,10 @@ from plimsoll.observe.demand import Observed
 from plimsoll.observe.targets import Scale, identity, targets_to_look_up
 from plimsoll.observe.token_mix import OUTPUT_P95_OVER_MEAN
 from plimsoll.observe.views import Selector
-from plimsoll.sizing import Capacity, Case, to_simulate
+from plimsoll.what_if import Situation
 
 _NOW_S = 0.0
 """No decision on objects without a past depends on the time; a fixed one gives the same output for the same input."""
-_ROUNDS, _MOST_SIMULATIONS = 3, 32
-"""A simulated variant may lose against another one, which is then simulated too; 32 take about ten seconds. Guesses."""
 ASSUMED_PROMPT_TOKENS, ASSUMED_OUTPUT_TOKENS = 512.0, 128.0
 """Where --demand gives a rate alone. A guess in the range of chat traffic; the output says that it was assumed."""
 
@@ -60,6 +55,10 @@ class OfflinePlan:
         left_out = bool(self.mistakes or self.plan.findings)
         return not left_out and all(self._well(one) for one in self.plan.deployments)
 
+    def is_well(self, key: ObjectKey) -> bool:
+        """Whether this deployment is planned, its demand covered, and nothing of it to be mended."""
+        return any(self._well(one) for one in self.plan.deployments if one.key == key)
+
     def _well(self, plan: DeploymentPlan) -> bool:
         told = verdicts(plan, self.findings.get(plan.key, ()), self.plan.pools)
         stalled = any(one.type is ConditionType.STALLED for one in told)
@@ -71,17 +70,42 @@ class OfflinePlan:
         return any(one not in planned for one in self.findings.get(key, ()))
 
 
-def plan_offline(
-    cache: ClusterCache,
-    demand: Mapping[ObjectKey, Demand],
-    simulate: Callable[[Case], Capacity] | None = None,
-) -> OfflinePlan:
-    """The decision on these objects.
+@dataclass(frozen=True, slots=True)
+class OfflineWorld:
+    """What manifests declare, as the operator would see it, and what is wrong with them."""
+
+    situation: Situation
+    mistakes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    def planned(self, plan: Plan, situation: Situation | None = None) -> OfflinePlan:
+        """The plan together with what is known besides.
+
+        Args:
+            plan: as decided.
+            situation: of which it was decided, where that is another one.
+        """
+        noticed = (*self.findings, *(one for each in plan.deployments for one in each.findings))
+        snapshot = (situation or self.situation).snapshot
+        pools = {pool.name: pool for pool in snapshot.pools}
+        return OfflinePlan(
+            plan=plan,
+            mistakes=self.mistakes,
+            findings={key: tuple(dict.fromkeys(found)) for key, found in group_by_deployment(noticed).items()},
+            replica_usd_per_hour={
+                variant.key: replica_usd_per_hour(variant, pools[variant.pool])
+                for deployment in snapshot.deployments
+                for variant in deployment.variants
+            },
+        )
+
+
+def offline_world(cache: ClusterCache, demand: Mapping[ObjectKey, Demand]) -> OfflineWorld:
+    """The objects as on a cluster that has just got them.
 
     Args:
         cache: the objects.
         demand: by deployment; of the others nothing is known.
-        simulate: gives the safe rate of a case that the plan stands on; none: all are estimated.
 
     Raises:
         InvalidObject: when demand is given for a deployment that is not among them.
@@ -95,34 +119,18 @@ def plan_offline(
     scales = {identity(target): Scale(0, Selector()) for target in targets_to_look_up(contents)}
     cluster = resolve(contents, scales)
     snapshot = with_demand(cluster, {key: Observed(one) for key, one in demand.items()}, _NOW_S)
-    plan = _decide(snapshot, simulate).plan
-    noticed = (*cluster.findings, *(one for each in plan.deployments for one in each.findings))
-    pools = {pool.name: pool for pool in snapshot.pools}
-    return OfflinePlan(
-        plan=plan,
+    return OfflineWorld(
+        situation=Situation(snapshot, profiles=usable_profiles(contents)),
         mistakes=_mistakes(contents),
-        findings={key: tuple(dict.fromkeys(found)) for key, found in group_by_deployment(noticed).items()},
-        replica_usd_per_hour={
-            variant.key: replica_usd_per_hour(variant, pools[variant.pool])
-            for deployment in snapshot.deployments
-            for variant in deployment.variants
-        },
+        findings=cluster.findings,
     )
 
 
-def _decide(snapshot: Snapshot, simulate: Callable[[Case], Capacity] | None) -> Decision:
-    """Decided anew until the plan stands on simulations, within bounds."""
-    simulated: dict[Case, Capacity] = {}
-    decision = decide(snapshot, Memory())
-    if simulate is None:
-        return decision
-    for _ in range(_ROUNDS):
-        cases = to_simulate(snapshot, decision.plan, simulated, used_only=True)[: _MOST_SIMULATIONS - len(simulated)]
-        if not cases:
-            break
-        simulated |= {case: simulate(case) for case in cases}
-        decision = decide(snapshot, Memory(), simulated=simulated)
-    return decision
+def usable_profiles(contents: Contents) -> Mapping[str, Profile]:
+    """All valid profiles by name."""
+    return {
+        key.name: one.to_domain() for key, one in sorted(contents.profiles.items()) if isinstance(one, ServingProfile)
+    }
 
 
 def stated_tokens(prompt_tokens: float, output_tokens: float) -> TokenMix:

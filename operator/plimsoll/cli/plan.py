@@ -1,27 +1,26 @@
 """``plimsoll plan``: what would run where, and at which price, if these manifests were applied? Asks no cluster."""
 
 import math
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from plimsoll.apply.status import deployment_status
+from plimsoll.cli.deciding import SIMULATING, Decider, patience
+from plimsoll.cli.demand_options import GivenDemand, Quick, given_demand
 from plimsoll.cli.manifests import load
-from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated_tokens
+from plimsoll.cli.offline import OfflinePlan, OfflineWorld, offline_world
 from plimsoll.cli.output import Format, Output, console, write
+from plimsoll.cli.page import BAD, Page, right
+from plimsoll.cli.what_if_report import WhatIf, tell_fleet, what_if_data
 from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
-from plimsoll.errors import InvalidObject
 from plimsoll.explain import cost, gap_text, latencies_text, overflow_text, proven_gap_ratio, summary
 from plimsoll.sizing import simulate
+from plimsoll.what_if import assume
 
 NOT_FEASIBLE = 1
-_PATIENCE_S = 2.0
-"""After which a person wonders what goes on."""
 
 
 def register(app: typer.Typer) -> None:
@@ -33,30 +32,32 @@ def plan(
     filename: Annotated[
         list[Path], typer.Option("--filename", "-f", help="File or folder of manifests; may be repeated.")
     ],
-    demand: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=RATE[:PROMPT/OUTPUT]",
-            help="Requests per second, and tokens of a request, of one InferenceDeployment (NAME or NS/NAME).",
-        ),
-    ] = None,
+    demand: GivenDemand = None,
     namespace: Annotated[
         str, typer.Option("--namespace", "-n", help="Of manifests and names that do not say theirs.")
     ] = "default",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Estimate safe rates instead of simulating those the plan stands on.")
-    ] = False,
+    assumptions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--if", metavar="PATH=VALUE", help="Plan once more with this assumed, and compare; may be repeated."
+        ),
+    ] = None,
+    quick: Quick = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Show what would run where and at which price, from manifests alone; no cluster is asked or changed.
 
     Pools are taken as empty. Ends with 0 when every deployment can be served, with 1 when one cannot or an object
-    needs mending, with 2 when the input cannot be read.
+    needs mending, with 2 when the input cannot be read. With --if it is the plan with the assumptions that counts.
     """
-    given = dict(_demand(text, namespace) for text in demand or ())
-    cache = load(filename, namespace)
-    with _patience():
-        made = plan_offline(cache, given, None if quick else simulate)
+    given = given_demand(demand, namespace)
+    world = offline_world(load(filename, namespace), given)
+    decider = Decider(None if quick else simulate)
+    if assumptions:
+        _compare(world, assumptions, decider, output)
+        return
+    with patience(SIMULATING):
+        made = world.planned(decider.plan(world.situation))
     if output is Format.TABLE:
         _tell(made, given)
     else:
@@ -65,61 +66,76 @@ def plan(
         raise typer.Exit(NOT_FEASIBLE)
 
 
-@contextmanager
-def _patience() -> Iterator[None]:
-    """Tell on standard error what takes so long, if it does."""
-    words = "simulating the safe rates that the plan stands on, seconds as a rule; --quick estimates them instead"
-    telling = threading.Timer(_PATIENCE_S, typer.echo, [words], {"err": True})
-    telling.daemon = True
-    telling.start()
-    try:
-        yield
-    finally:
-        telling.cancel()
-
-
-def _demand(text: str, namespace: str) -> tuple[ObjectKey, Demand]:
-    name, _, value = text.partition("=")
-    rate, _, lengths = value.partition(":")
-    prompt, _, generated = lengths.partition("/")
-    own, _, last = name.rpartition("/")
-    try:
-        rate_rps = _amount(rate)
-        tokens = stated_tokens(_amount(prompt), _amount(generated)) if lengths else None
-    except ValueError as error:
-        raise InvalidObject(
-            f"--demand {text} cannot be read: write NAME=RATE or NAME=RATE:PROMPT/OUTPUT, such as chat=12.5:800/200"
-        ) from error
-    return ObjectKey(own or namespace, last), known_demand(rate_rps, tokens)
-
-
-def _amount(text: str) -> float:
-    amount = float(text)
-    if not math.isfinite(amount) or amount < 0:
-        raise ValueError(text)
-    return amount
+def _compare(world: OfflineWorld, assumptions: list[str], decider: Decider, output: Format) -> None:
+    changed, assumed = assume(world.situation, assumptions)
+    with patience(SIMULATING):
+        decider.plan(world.situation)
+        after = decider.plan(changed)
+        # What the second plan stands on is known by now: both by the same figures.
+        before = decider.by_what_is_known(world.situation)
+    made = WhatIf(assumed, before, after)
+    if output is Format.TABLE:
+        tell_fleet(Page(console()), made)
+    else:
+        write(what_if_data(made, made.outcomes), output)
+    if not world.planned(after, changed).feasible:
+        raise typer.Exit(NOT_FEASIBLE)
 
 
 # --- For people ------------------------------------------------------------------------------------------------------
 
 
 def _tell(made: OfflinePlan, given: Mapping[ObjectKey, Demand]) -> None:
-    out = console()
+    page = Page(console())
     for one in made.plan.deployments:
-        out.print(f"{one.key}  {summary(one) if one.key in given else 'no demand given'}", style="bold", markup=False)
-        for line in _about(one, given.get(one.key)):
-            out.print(line, markup=False)
-        out.print(_variants(one, made))
-        if one.alternatives and one.key in given:
-            out.print(_alternatives(one))
+        _tell_one(page, one, made, given.get(one.key))
     for key, found in made.findings.items():
         for finding in found:
             about = f"{key}/{finding.variant}" if finding.variant else str(key)
-            out.print(f"{about} {finding.reason}: {finding.message}", markup=False)
-    for mistake in made.mistakes:
-        out.print(mistake, markup=False)
-    out.print(f"total with demand given: ${_total(made, given):.2f}/h", style="bold", markup=False)
-    out.print(gap_text(proven_gap_ratio(made.plan.solver)), markup=False)
+            page.lines("mend", [f"{about} {finding.reason}: {finding.message}"], BAD)
+    page.lines("mend", made.mistakes, BAD)
+    page.title(f"total with demand given: ${_total(made, given):.2f}/h")
+    page.title(gap_text(proven_gap_ratio(made.plan.solver)))
+
+
+def _tell_one(page: Page, one: DeploymentPlan, made: OfflinePlan, demand: Demand | None) -> None:
+    page.title(f"{one.key}  {summary(one) if demand else 'no demand given'}")
+    page.lines("", _about(one, demand))
+    if one.shortfall_rps > 0:
+        page.lines("", [f"NOT FEASIBLE: {one.shortfall_rps:.1f} req/s find no room"], BAD)
+    page.table(
+        "runs",
+        ("variant", "pool", right("replicas"), right("safe req/s"), "sized by", right("USD/h each")),
+        (
+            (
+                variant.key.variant,
+                variant.pool,
+                str(variant.target),
+                f"{variant.safe_rate_rps:.1f}",
+                variant.sized_by.value.lower(),
+                f"{made.replica_usd_per_hour[variant.key]:.2f}",
+            )
+            for variant in one.variants
+        ),
+    )
+    page.lines("why", (f"{v.key.variant}: {v.message} ({v.reason})" for v in one.variants if v.target and demand))
+    predicted = {variant.key.variant: latencies_text(variant.predicted) for variant in one.variants}
+    page.lines("predicted", (f"{name}: {text}" for name, text in predicted.items() if text))
+    if demand:
+        page.table(
+            "not taken",
+            ("variant", right("USD/h"), "lost by", "why"),
+            (
+                (
+                    lost.label,
+                    "-" if lost.usd_per_hour is None else f"{lost.usd_per_hour:.2f}",
+                    lost.reason.value,
+                    lost.detail,
+                )
+                for lost in one.alternatives
+            ),
+        )
+    page.gap()
 
 
 def _about(plan: DeploymentPlan, demand: Demand | None) -> Iterator[str]:
@@ -139,42 +155,6 @@ def _about(plan: DeploymentPlan, demand: Demand | None) -> Iterator[str]:
         yield overflow_text(plan)
     if plan.external_usd_per_hour is not None:
         yield f"the external API would take ${plan.external_usd_per_hour:.2f}/h"
-    if plan.shortfall_rps > 0:
-        yield f"NOT FEASIBLE: {plan.shortfall_rps:.1f} req/s find no room"
-
-
-def _variants(plan: DeploymentPlan, made: OfflinePlan) -> Table:
-    table = Table(
-        "variant",
-        "pool",
-        "replicas",
-        "safe req/s",
-        "sized by",
-        "USD/h each",
-        "predicted",
-        Column("why", overflow="fold"),
-        box=None,
-    )
-    for one in plan.variants:
-        table.add_row(
-            one.key.variant,
-            one.pool,
-            str(one.target),
-            f"{one.safe_rate_rps:.1f}",
-            one.sized_by.value.lower(),
-            f"{made.replica_usd_per_hour[one.key]:.2f}",
-            latencies_text(one.predicted),
-            one.reason.value,
-        )
-    return table
-
-
-def _alternatives(plan: DeploymentPlan) -> Table:
-    table = Table("not taken", "USD/h", "lost by", "detail", box=None)
-    for one in plan.alternatives:
-        price = "-" if one.usd_per_hour is None else f"{one.usd_per_hour:.2f}"
-        table.add_row(one.label, price, one.reason.value, one.detail)
-    return table
 
 
 def _total(made: OfflinePlan, given: Mapping[ObjectKey, Demand]) -> float:
@@ -216,6 +196,6 @@ def _deployment(one: DeploymentPlan, made: OfflinePlan, demand_given: bool) -> d
     }
     if not demand_given:
         return about
-    status = deployment_status(one, (), None, 0.0, made.plan.solver)
+    status = deployment_status(one, (), None, 0.0, made.plan.solver, {pool.name: pool for pool in made.plan.pools})
     status.pop("conditions", None)
     return {**about, **status}

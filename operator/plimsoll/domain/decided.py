@@ -160,6 +160,8 @@ class Alternative:
     """None where no number of replicas would do."""
     reason: Reason
     detail: str
+    nodes: Mapping[str, float] = field(default_factory=dict)
+    """By pool, how many more nodes all deployments together would take (fewer: below zero)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,11 @@ class _Judge:
     def _load_aware(self, need: Need) -> Iterable[Alternative]:
         """What equal shares cost: the same deployment behind a router that knows the load, where that is cheaper."""
         counts = load_aware_counts(need, self.options)
-        difference = None if counts is None else self.exchange.usd_per_hour(need, counts)
-        if counts is None or difference is None or difference > -CENT:
+        more = None if counts is None else self.exchange.more_nodes(need, counts)
+        if counts is None or more is None:
+            return
+        difference = self.exchange.usd_per_hour(more)
+        if difference > -CENT:
             return
         runs = ", ".join(f"{count} x {key.variant}" for key, count in sorted(counts.items()) if count)
         detail = (
@@ -137,15 +140,16 @@ class _Judge:
 
     def _judged(self, need: Need, label: str, counts: Counts) -> Alternative | None:
         """The alternative with its price; None where it does not fit."""
-        of_nodes = self.exchange.usd_per_hour(need, counts)
-        if of_nodes is None:
+        more = self.exchange.more_nodes(need, counts)
+        if more is None:
             return None
+        of_nodes = self.exchange.usd_per_hour(more)
         api_usd_per_hour = need.api_usd_per_hour(counts)
         difference = of_nodes + api_usd_per_hour - need.api_usd_per_hour(self.plan.placed)
         nodes_usd_per_hour = max(0.0, self.plan.attributed[need.key] + of_nodes)
         reason, detail = self._verdict(need, counts, nodes_usd_per_hour, difference)
         replicas = {key.variant: count for key, count in counts.items() if count or label == key.variant}
-        return Alternative(label, replicas, nodes_usd_per_hour + api_usd_per_hour, reason, detail)
+        return Alternative(label, replicas, nodes_usd_per_hour + api_usd_per_hour, reason, detail, more)
 
     def _verdict(self, need: Need, counts: Counts, nodes_usd_per_hour: float, difference: float) -> tuple[Reason, str]:
         if need.protected_rps > 0 and unprotected_rps(need, self.problem.rooms, counts) > 0:

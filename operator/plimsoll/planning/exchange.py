@@ -38,8 +38,15 @@ class Exchange:
                 self._used[choice.pool] += placed * _share(choice, problem.rooms[choice.pool])
         self._small = {name: sum(content.values()) <= SMALL_POOL for name, content in self._contents.items()}
 
-    def usd_per_hour(self, need: Need, counts: Mapping[VariantKey, int]) -> float | None:
-        """What all nodes together would cost more with these replicas of the deployment; None where they do not fit."""
+    def usd_per_hour(self, more_nodes: Mapping[str, float]) -> float:
+        """What so many nodes more of these pools cost."""
+        return sum(self._rooms[pool].usd_per_hour * nodes for pool, nodes in more_nodes.items())
+
+    def more_nodes(self, need: Need, counts: Mapping[VariantKey, int]) -> dict[str, float] | None:
+        """By pool the nodes that all deployments together would need more with these replicas of this one.
+
+        A share of a node in large pools; None where the replicas do not fit.
+        """
         changed: dict[str, list[tuple[Choice, int]]] = {}
         for choice in need.choices:
             more = counts.get(choice.key, 0) - self._plan.placed[choice.key]
@@ -47,14 +54,14 @@ class Exchange:
                 return None
             if more:
                 changed.setdefault(choice.pool, []).append((choice, more))
-        total = 0.0
+        by_pool: dict[str, float] = {}
         for pool, changes in changed.items():
             room = self._rooms[pool]
             nodes = self._nodes(room, changes)
             if nodes is None:
                 return None
-            total += room.usd_per_hour * (nodes - self._plan.nodes[pool])
-        return total
+            by_pool[pool] = nodes - self._plan.nodes[pool]
+        return {pool: nodes for pool, nodes in by_pool.items() if nodes}
 
     def _nodes(self, room: Room, changes: list[tuple[Choice, int]]) -> float | None:
         if self._small[room.name] and sum(more for _, more in changes) <= SMALL_POOL and self._packings_left > 0:

@@ -1,5 +1,6 @@
 """A status is written when something people act on changed, and left alone while only figures tremble."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,14 @@ import pytest
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.domain import (
+    Alternative,
     Burstiness,
     DemandState,
     DeploymentPlan,
     Forecast,
     ForecastBasis,
+    ForecastScore,
+    ForecastWay,
     Phase,
     Reason,
     SizedBy,
@@ -71,7 +75,7 @@ def test_the_status_tells_what_runs_what_it_costs_and_what_comes_next() -> None:
         "perMillionTokens": "0.521",
         "perMillionOutputTokens": "2.604",
         "externalAPIPerHour": "40.00",
-        "nextBest": {"label": "3 x a100", "perHour": "18.00"},
+        "nextBest": {"label": "3 x a100", "perHour": "18.00", "breakEven": []},
     }
     assert status["plan"]["steps"][0] == {
         "variant": "h100",
@@ -302,3 +306,25 @@ def test_the_proven_gap_is_told_but_is_no_reason_to_write() -> None:
 def test_without_a_bound_there_is_no_gap() -> None:
     failed = SolverReport(Reason.SOLVE_TIMED_OUT, 12.0, 0.0, 1.0, 5.0)
     assert "costGap" not in a_status(at(10.0), solver=failed)["plan"]
+
+
+def test_the_status_tells_at_which_price_the_next_best_would_win() -> None:
+    # 1.5 USD/h more for two L4 nodes: at 0.75 USD/h less each both cost the same.
+    dearer = Alternative("l4", {"l4": 2}, 13.5, Reason.DEARER, "dearer", {"gpu-l4": 2})
+    pools = {"gpu-l4": a_pool_plan("gpu-l4", price_usd_per_hour=1.0)}
+    status = deployment_status(at(10.0, alternatives=(dearer,)), (), None, NOW_S, PROVEN, pools)
+    assert status["cost"]["nextBest"]["breakEven"] == [{"pool": "gpu-l4", "nowPerHour": "1.000", "perHour": "0.250"}]
+
+
+def test_the_status_tells_how_good_the_forecast_has_been() -> None:
+    scores = (
+        ForecastScore(60.0, ForecastWay.RECENT_QUANTILE, 11.0, None, None),
+        ForecastScore(600.0, ForecastWay.DAILY_SHAPE, 14.5, 0.3, 0.5),
+        ForecastScore(1800.0, ForecastWay.DAILY_SHAPE, math.nan, 0.3, 0.5),
+    )
+    plan = at(10.0)
+    status = a_status(replace(plan, forecast=replace(plan.forecast, scores=scores)))
+    assert status["forecast"]["scores"] == [
+        {"lead": "1m", "way": "RecentQuantile", "rate": "11"},
+        {"lead": "10m", "way": "DailyShape", "rate": "14.5", "loss": "0.3", "recentQuantileLoss": "0.5"},
+    ]

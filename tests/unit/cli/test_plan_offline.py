@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from plimsoll.cli.deciding import Decider
 from plimsoll.cli.manifests import load
-from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated_tokens
+from plimsoll.cli.offline import OfflinePlan, known_demand, offline_world, stated_tokens
 from plimsoll.domain import ObjectKey, SizedBy
 from plimsoll.sizing import Capacity, Case
 from unit.cli.test_plan import write_world
@@ -27,7 +28,8 @@ class Simulated:
 
 def planned(folder: Path, simulate: Simulated | None, rate_rps: float | None = 5.0) -> OfflinePlan:
     demand = {} if rate_rps is None else {CHAT: known_demand(rate_rps, stated_tokens(800.0, 200.0))}
-    return plan_offline(load([folder], "team-a"), demand, simulate)
+    world = offline_world(load([folder], "team-a"), demand)
+    return world.planned(Decider(simulate).plan(world.situation))
 
 
 def test_the_plan_is_made_by_the_simulated_rate(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def only(alternatives: tuple[Alternative, ...]) -> Alternative:
 def test_a_dearer_variant_says_by_how_much() -> None:
     lost = only(plan([CHAT], [H100_POOL, L4_POOL], RPS).alternatives[CHAT.key])
     # 6 l4 nodes for 1 USD/h each against one h100 node for 3.
-    assert lost == Alternative("l4", {"l4": 6}, 6.0, Reason.DEARER, "3.00 USD/h more")
+    more_nodes = {"gpu-l4": 6, "gpu-h100": -1}
+    assert lost == Alternative("l4", {"l4": 6}, 6.0, Reason.DEARER, "3.00 USD/h more", more_nodes)
 
 
 def test_the_slo_is_the_reason_where_the_option_says_so() -> None:

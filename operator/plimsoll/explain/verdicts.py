@@ -1,31 +1,26 @@
-"""What did the plan decide about one deployment, in words and verdicts?
+"""Which conditions hold for a deployment, why, and in which words?
 
-In: a finished plan. Out: verdicts (conditions before they get their timestamps), the cost with what it beat, and a
-sentence. Pure, and after the fact: nothing here influences a decision. Design sections 2 and 6.
+In: a finished plan and what was found besides. Out: verdicts, i.e. conditions before they get their timestamps.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from plimsoll.domain import (
-    Alternative,
     DemandState,
     DeploymentPlan,
     Finding,
-    LatencyObservation,
     LatencyTarget,
     Mode,
     ObjectKey,
     Phase,
     PoolPlan,
     Reason,
-    SolverReport,
-    TokenMix,
     VariantPlan,
 )
+from plimsoll.explain.sentences import overflow_text, ready_capacity_rps, summary, under_way
 from plimsoll.rollout import NOT_APPLIED
 
 
@@ -50,16 +45,6 @@ class Verdict:
     holds: bool | None
     reason: Reason
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a deployment costs, and the cheapest way that was not taken. Per million tokens: None without demand."""
-
-    usd_per_hour: float
-    usd_per_million_tokens: float | None
-    usd_per_million_output_tokens: float | None
-    next_best: Alternative | None
 
 
 _NEEDS_AN_EDIT = (
@@ -88,9 +73,6 @@ _ABOUT_PROFILES = (
 )
 """Worst first. A profile that drifted goes on being used, corrected as far as that may go."""
 _ABOUT_CAPACITY = (Reason.CAPACITY_SHORT, Reason.STOCK_OUT, Reason.POOL_FULL, Reason.REPLICA_LIMIT, Reason.OVER_BUDGET)
-_GAP_STEPS = 1000
-_GAP_ROUNDING = 0.01
-"""The gap to the lower bound is told in thousandths; a hundredth of such a step is arithmetic of the solver."""
 _UNKNOWN_DEMAND: Mapping[DemandState, Reason] = {
     DemandState.ABSENT: Reason.DEMAND_ABSENT,
     DemandState.STALE: Reason.DEMAND_STALE,
@@ -159,7 +141,7 @@ def _ready(plan: DeploymentPlan, stalled: Finding | None) -> Verdict:
             False,
             Reason.WAITS_FOR_READY,
             f"ready replicas carry {capacity_rps:.1f} of {plan.forecast.now_rps:.1f} req/s within the SLO: "
-            f"{_under_way(plan)}",
+            f"{under_way(plan)}",
         )
     return Verdict(ConditionType.READY, True, _moving_reason(plan), summary(plan))
 
@@ -259,93 +241,10 @@ def _with_variant(finding: Finding) -> str:
     return f"variant {finding.variant}: {finding.message}"
 
 
-# --- Sentences and figures -------------------------------------------------------------------------------------------
-
-
-def ready_capacity_rps(plan: DeploymentPlan) -> float:
-    """What ready replicas carry within the SLO, in requests per second."""
-    return sum(variant.ready_rps for variant in plan.variants)
-
-
-def cost(plan: DeploymentPlan) -> Cost:
-    """The plan's price per hour and per million tokens at the present demand, with the runner-up."""
-    tokens, rate_rps = plan.demand.tokens, plan.demand.arrival_rate_rps
-    priced = sorted(
-        (one for one in plan.alternatives if one.usd_per_hour is not None),
-        key=lambda one: (one.usd_per_hour or 0.0, one.label),
-    )
-    next_best = priced[0] if priced else None
-    if tokens is None or not rate_rps:
-        return Cost(plan.usd_per_hour, None, None, next_best)
-    return Cost(plan.usd_per_hour, *usd_per_million_tokens(plan.usd_per_hour, rate_rps, tokens), next_best)
-
-
-def usd_per_million_tokens(usd_per_hour: float, rate_rps: float, tokens: TokenMix) -> tuple[float | None, float | None]:
-    """The price of a million tokens at that rate: of prompt and output together, and of output alone."""
-    output_per_hour = rate_rps * 3600.0 * tokens.output_tokens_mean
-    total_per_hour = output_per_hour + rate_rps * 3600.0 * tokens.prompt_tokens_mean
-    return _per_million(usd_per_hour, total_per_hour), _per_million(usd_per_hour, output_per_hour)
-
-
-def proven_gap_ratio(solver: SolverReport) -> float | None:
-    """By how much all deployments together might be served cheaper at most, as a share of the plan's cost.
-
-    Rounded up to a tenth of a percent, so that it is never told smaller than it is; None where no bound is known.
-    """
-    unbounded = solver.bound_usd_per_hour <= 0 < solver.gap_ratio
-    if solver.outcome is not Reason.SOLVED or unbounded:
-        return None
-    return max(0, math.ceil(solver.gap_ratio * _GAP_STEPS - _GAP_ROUNDING)) / _GAP_STEPS
-
-
-def gap_text(gap_ratio: float | None) -> str:
-    """One line about how close to the lowest cost all deployments together are."""
-    if gap_ratio is None:
-        return "no lower bound on the cost is known: the solve was stopped or not everything fits"
-    if gap_ratio == 0:
-        return "cost equals the proven lower bound, all deployments together"
-    return f"cost within {gap_ratio * 100:.1f}% of the proven lower bound, all deployments together"
-
-
-def _per_million(usd_per_hour: float, tokens_per_hour: float) -> float | None:
-    return usd_per_hour * 1e6 / tokens_per_hour if tokens_per_hour > 0 else None
-
-
-def summary(plan: DeploymentPlan) -> str:
-    """One sentence: what should run, at which price, and what comes next."""
-    wanted = ", ".join(f"{one.target} x {one.key.variant} on {one.pool}" for one in plan.variants if one.target)
-    rest = overflow_text(plan)
-    price = f"{wanted or 'nothing runs'}{f', {rest},' if rest else ''} at ${plan.usd_per_hour:.2f}/h"
-    beaten = cost(plan).next_best
-    if beaten is not None and beaten.usd_per_hour is not None:
-        price += f" (next best: {beaten.label} at ${beaten.usd_per_hour:.2f}/h)"
-    if plan.phase is Phase.MOVING:
-        return f"{price}; {_under_way(plan)}"
-    return price
-
-
-def overflow_text(plan: DeploymentPlan) -> str:
-    """What of the demand goes to the external API and for how much; empty where nothing does."""
-    if plan.overflow is None or plan.overflow.rate_rps <= 0:
-        return ""
-    return (
-        f"{plan.overflow.rate_rps:.1f} of {plan.forecast.required_rps:.1f} req/s go to the external API "
-        f"(${plan.overflow.usd_per_hour:.2f}/h)"
-    )
-
-
 def _moving_reason(plan: DeploymentPlan) -> Reason:
     if plan.phase is not Phase.MOVING:
         return Reason.HELD if plan.phase is Phase.HELD else Reason.STEADY
     return plan.steps[0].reason if plan.steps else Reason.WAITS_FOR_READY
-
-
-def _under_way(plan: DeploymentPlan) -> str:
-    parts = [f"{step.key.variant} {step.from_replicas} -> {step.to_replicas}" for step in plan.steps]
-    parts += [
-        f"waiting for {one.current - one.ready} {one.key.variant}" for one in plan.variants if one.current > one.ready
-    ]
-    return ", ".join(parts) or "the plan is reached"
 
 
 def _short(plan: DeploymentPlan) -> str:
@@ -362,8 +261,3 @@ def group_by_deployment(findings: Iterable[Finding]) -> dict[ObjectKey, list[Fin
     for finding in findings:
         grouped.setdefault(finding.deployment, []).append(finding)
     return grouped
-
-
-def latencies_text(observations: Sequence[LatencyObservation]) -> str:
-    """Latencies in short: ``ttft p95 420ms, tpot p95 38ms``."""
-    return ", ".join(f"{one.metric.value} p{one.quantile * 100:g} {one.value_ms:.0f}ms" for one in observations)
