@@ -31,7 +31,8 @@ def best_plan(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLim
         last: replicas of the last plan, the start of the solve; variants that are gone are ignored.
         limits: when to stop.
     """
-    repaired = assess(problem, fill_up(problem, last))
+    # Twice: what was added first may have become superfluous by what was added after it.
+    repaired = assess(problem, fill_up(problem, fill_up(problem, last)))
     candidates: list[Assessment] = []
     first: Solved | None = None
     least_missed: tuple[float, ...] = ()
