@@ -1,4 +1,4 @@
-"""When not everything fits: the higher priority first, then the external API, then the least violation, and all told."""
+"""When not everything fits: the higher priority first, then the external API, then the least violation, all told."""
 
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Several resources on whole nodes: what a replica takes of each, and what is not there for it."""
 
-from dataclasses import replace
-
 import pytest
 
 from plimsoll.domain import PriceKind, Reason
@@ -75,10 +73,7 @@ def test_a_resource_that_nodes_do_not_have_leaves_no_room() -> None:
 
 def test_minimum_nodes_are_paid_for_and_filled_first() -> None:
     kept, other = a_variant("kept", pool="cpu-kept"), a_variant("other", pool="cpu-other")
-    pools = [
-        a_pool("cpu-kept", min_nodes=1, price_usd_per_hour=9.0),
-        replace(a_pool("cpu-other"), price_usd_per_hour=1.0),
-    ]
+    pools = [a_pool("cpu-kept", min_nodes=1, price_usd_per_hour=9.0), a_pool("cpu-other", price_usd_per_hour=3.0)]
     allocation = plan([a_deployment(variants=[kept, other], rps=4.0)], pools, {"kept": 1.0, "other": 1.0})
     # The node that is kept in any case costs nothing more.
     assert counts(allocation) == {"chat/kept": 4}
