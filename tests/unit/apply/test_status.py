@@ -14,6 +14,7 @@ from plimsoll.domain import (
     DeploymentPlan,
     Forecast,
     ForecastBasis,
+    Overflow,
     Phase,
     Reason,
     SizedBy,
@@ -302,3 +303,12 @@ def test_the_proven_gap_is_told_but_is_no_reason_to_write() -> None:
 def test_without_a_bound_there_is_no_gap() -> None:
     failed = SolverReport(Reason.SOLVE_TIMED_OUT, 12.0, 0.0, 1.0, 5.0)
     assert "costGap" not in a_status(at(10.0), solver=failed)["plan"]
+
+
+def test_what_overflows_to_the_external_api_is_told_apart() -> None:
+    status = a_status(at(10.0, overflow=Overflow(4.0, 1.25)))
+    assert status["plan"]["overflowRate"] == "4"
+    assert status["cost"]["overflowPerHour"] == "1.25"
+    nothing = a_status(at(10.0, overflow=Overflow(0.0, 0.0)))
+    assert "overflowRate" not in nothing["plan"]
+    assert "overflowPerHour" not in nothing["cost"]
