@@ -107,11 +107,12 @@ class World:
         kind: str = "Deployment",
         mode: str = "Auto",
         extra: Mapping[str, str] | None = None,
+        **spec: Any,
     ) -> None:
-        """A model with a variant on each pool, both with no replicas yet."""
+        """A model with a variant on each pool, both without replicas yet; `spec` replaces fields of its spec."""
         self.add_workload(f"{name}-gpu", self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, kind)
         self.add_workload(f"{name}-cpu", self.cpu, {"cpu": "12"}, kind)
-        self.apply_model(name, kind, mode, extra)
+        self.apply_model(name, kind, mode, extra, **spec)
 
     def apply_model(
         self,
@@ -119,6 +120,7 @@ class World:
         kind: str = "Deployment",
         mode: str = "Auto",
         extra: Mapping[str, str] | None = None,
+        **spec: Any,
     ) -> None:
         """The InferenceDeployment as its user applies it; `extra` adds GPU variants by name and pool."""
         pools = {"gpu": self.gpu, "cpu": self.cpu, **(extra or {})}
@@ -129,10 +131,11 @@ class World:
                 "profile": f"{self.namespace}-{'cpu' if place == 'cpu' else 'gpu'}",
                 "targetRef": {"apiVersion": "apps/v1", "kind": kind, "name": f"{name}-{place}"},
                 "replicas": {"min": 0, "max": CPU_REPLICAS_MAX if place == "cpu" else 3},
+                "service": f"{name}-{place}",
             }
             for place in pools
         ]
-        self._apply_variants(name, variants, mode)
+        self._apply_variants(name, variants, mode, spec)
 
     def apply_templated_model(self, *variants: str, name: str = "chat") -> None:
         """The InferenceDeployment with GPU variants of these names, whose Deployments Plimsoll makes itself."""
@@ -151,7 +154,9 @@ class World:
             ],
         )
 
-    def _apply_variants(self, name: str, variants: list[dict[str, Any]], mode: str = "Auto") -> None:
+    def _apply_variants(
+        self, name: str, variants: list[dict[str, Any]], mode: str = "Auto", replaced: Mapping[str, Any] | None = None
+    ) -> None:
         arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
         spec = {
             "model": "acme/llama",
@@ -164,6 +169,7 @@ class World:
             "policy": f"{self.namespace}-quick",
             "routing": {"type": "LoadAware"},
             "variants": variants,
+            **(replaced or {}),
         }
         manifest = {
             "apiVersion": API_VERSION,

@@ -5,6 +5,7 @@ packed again, node by node, because one node more or less is all there is to tel
 of many nodes, and its replicas count with their share of a node at the pool's present density. No solve.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 from plimsoll.domain import VariantKey
@@ -13,10 +14,9 @@ from plimsoll.planning.packing import Floor
 from plimsoll.planning.problem import Choice, Need, Problem
 from plimsoll.planning.room import Room, Shape, dominant_share
 
-SMALL_POOL = 48
-"""Replicas up to which a pool is packed again: about a dozen nodes. A guess: there one node is 8% of the pool."""
-MOST_PACKINGS = 200
-"""After so many in one tick, small pools are reckoned as large ones are. Each takes about 0.1 ms."""
+SMALL_POOL = 32
+"""Replicas, and variants that may use it, up to which a pool is packed again. A guess: that is some eight nodes, where
+one more or less is much, and each packing takes 0.1 to 0.2 ms: with ten such pools 50 ms in all."""
 
 Content = dict[Shape, int]
 """Replicas in one pool by shape."""
@@ -28,7 +28,6 @@ class Exchange:
     def __init__(self, problem: Problem, plan: Assessment) -> None:
         self._plan = plan
         self._rooms = problem.rooms
-        self._packings_left = MOST_PACKINGS
         self._contents: dict[str, Content] = {name: {} for name in problem.rooms}
         self._used: dict[str, float] = dict.fromkeys(problem.rooms, 0.0)
         for choice in problem.choices:
@@ -36,7 +35,11 @@ class Exchange:
                 content, placed = self._contents[choice.pool], plan.placed[choice.key]
                 content[choice.shape] = content.get(choice.shape, 0) + placed
                 self._used[choice.pool] += placed * _share(choice, problem.rooms[choice.pool])
-        self._small = {name: sum(content.values()) <= SMALL_POOL for name, content in self._contents.items()}
+        users = Counter(choice.pool for choice in problem.choices)
+        self._small = {
+            name: sum(content.values()) <= SMALL_POOL and users[name] <= SMALL_POOL
+            for name, content in self._contents.items()
+        }
 
     def usd_per_hour(self, more_nodes: Mapping[str, float]) -> float:
         """What so many nodes more of these pools cost."""
@@ -64,7 +67,7 @@ class Exchange:
         return {pool: nodes for pool, nodes in by_pool.items() if nodes}
 
     def _nodes(self, room: Room, changes: list[tuple[Choice, int]]) -> float | None:
-        if self._small[room.name] and sum(more for _, more in changes) <= SMALL_POOL and self._packings_left > 0:
+        if self._small[room.name] and sum(more for _, more in changes) <= SMALL_POOL:
             return self._packed(room, changes)
         before = self._plan.nodes[room.name]
         used = self._used[room.name]
@@ -73,7 +76,6 @@ class Exchange:
         return max(nodes, float(min(room.min_nodes, room.max_nodes))) if nodes <= room.max_nodes else None
 
     def _packed(self, room: Room, changes: list[tuple[Choice, int]]) -> int | None:
-        self._packings_left -= 1
         content = dict(self._contents[room.name])
         for choice, more in changes:
             content[choice.shape] += more

@@ -106,7 +106,8 @@ def _by_decomposition(problem: Problem, limits: SolveLimits) -> Answer:
 
 def by_programme(problem: Problem, last: Mapping[VariantKey, int], limits: SolveLimits) -> Answer:
     """What the integer programme finds, tightened where its plan does not pack."""
-    repaired = assess(problem, fill_up(problem, last))
+    # Twice: what was added first may have become superfluous by what was added after it.
+    repaired = assess(problem, fill_up(problem, fill_up(problem, last)))
     plans: list[Assessment] = []
     first: Solved | None = None
     least_missed: tuple[float, ...] = ()

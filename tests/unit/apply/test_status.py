@@ -18,6 +18,7 @@ from plimsoll.domain import (
     ForecastBasis,
     ForecastScore,
     ForecastWay,
+    Overflow,
     Phase,
     Reason,
     SizedBy,
@@ -328,3 +329,12 @@ def test_the_status_tells_how_good_the_forecast_has_been() -> None:
         {"lead": "1m", "way": "RecentQuantile", "rate": "11"},
         {"lead": "10m", "way": "DailyShape", "rate": "14.5", "loss": "0.3", "recentQuantileLoss": "0.5"},
     ]
+
+
+def test_what_overflows_to_the_external_api_is_told_apart() -> None:
+    status = a_status(at(10.0, overflow=Overflow(4.0, 1.25)))
+    assert status["plan"]["overflowRate"] == "4"
+    assert status["cost"]["overflowPerHour"] == "1.25"
+    nothing = a_status(at(10.0, overflow=Overflow(0.0, 0.0)))
+    assert "overflowRate" not in nothing["plan"]
+    assert "overflowPerHour" not in nothing["cost"]

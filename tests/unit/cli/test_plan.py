@@ -142,3 +142,13 @@ def test_a_workload_that_no_api_server_would_take_is_bad_input(tmp_path: Path, s
     error = plan(tmp_path, "--demand", "chat=5").exception
     assert isinstance(error, InvalidObject)
     assert "other.yaml: Deployment other cannot be read" in str(error)
+
+
+def test_what_overflows_to_the_external_api_is_no_shortage_and_is_told_with_its_price(tmp_path: Path) -> None:
+    api = {"inputPerMillion": "0.01", "outputPerMillion": "0.01", "use": "Overflow"}
+    write_world(tmp_path, externalAPI=api, demand={"engine": "Gateway"})
+    result = plan(tmp_path, "--demand", "chat=5:800/200")
+    assert result.exit_code == 0
+    # 5 req/s x 3600 s x 1000 tokens x 0.01 USD a million, against 12 USD for a node.
+    assert "5.0 of 5.0 req/s go to the external API ($0.18/h)" in " ".join(result.stdout.split())
+    assert "total with demand given: $0.18/h" in result.stdout
