@@ -66,6 +66,7 @@ def resolve_variant(
         replicas=found.replicas,
         pods=pods,
         pinned=rival is not None,
+        grace_s=found.grace_s,
     )
     if rival is None:
         return Resolved(variant)
