@@ -20,11 +20,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from plimsoll import __version__
 from plimsoll.domain import (
     DemandState,
+    DeploymentPlan,
     ForecastScore,
     ForecastWay,
     LatencyObservation,
     ObjectKey,
     Plan,
+    Reason,
     SizedBy,
     VariantPlan,
 )
@@ -115,6 +117,14 @@ class Metrics:
             [*_DEPLOYMENT, "lead_seconds", "way"],
             registry=registry,
         )
+        self._refusals = Counter(
+            "plimsoll_refusals",
+            "Moves and bridges that were refused because they cost more than they bring; each counts once, until it is "
+            "no longer refused.",
+            [*_DEPLOYMENT, "variant", "reason"],
+            registry=registry,
+        )
+        self._refused: frozenset[tuple[str, str, str, str]] = frozenset()
         self._pool_gauges = _pool_gauges(registry)
 
     def count_write(self, kind: str, verb: str) -> None:
@@ -135,6 +145,12 @@ class Metrics:
         with self._replacing:
             self._replace(plan)
 
+    def _count_refusals(self, refused: frozenset[tuple[str, str, str, str]]) -> None:
+        """Those that were not there at the last tick."""
+        for labels in sorted(refused - self._refused):
+            self._refusals.labels(*labels).inc()
+        self._refused = refused
+
     def _replace(self, plan: Plan) -> None:
         self.solver_gap.set(plan.solver.gap_ratio)
         self.solves.labels(plan.solver.outcome.value).inc()
@@ -147,7 +163,9 @@ class Metrics:
             gauge.clear()
         for profile, correction in plan.corrections.items():
             self._corrections.labels(profile).set(correction)
+        refused: set[tuple[str, str, str, str]] = set()
         for deployment in plan.deployments:
+            refused |= set(_refusals(deployment))
             told = cost(deployment)
             figures = {
                 "demand_known": float(deployment.demand.state is DemandState.KNOWN),
@@ -164,6 +182,7 @@ class Metrics:
             self._show_scores(deployment.key, deployment.forecast.scores)
             for variant in deployment.variants:
                 self._show_variant(variant)
+        self._count_refusals(frozenset(refused))
         for pool in plan.pools:
             values = {"nodes": pool.nodes, "target_nodes": pool.target_nodes, "pool_cost": pool.usd_per_hour}
             values["stocked_out"] = float(pool.stocked_out_until_s is not None)
@@ -194,6 +213,15 @@ class Metrics:
     def _show_latencies(self, labels: tuple[str, ...], source: str, observations: Iterable[LatencyObservation]) -> None:
         for one in observations:
             self._latency.labels(*labels, one.metric.value, f"{one.quantile:g}", source).set(one.value_ms / 1000.0)
+
+
+def _refusals(deployment: DeploymentPlan) -> Iterable[tuple[str, str, str, str]]:
+    """Namespace, deployment, variant and reason of everything that would not pay."""
+    told = [(one.label, one.reason) for one in deployment.alternatives]
+    told += [(one.key.variant, one.reason) for one in deployment.variants]
+    for variant, reason in told:
+        if reason in (Reason.CHANGE_DOES_NOT_PAY, Reason.BRIDGE_DOES_NOT_PAY):
+            yield deployment.key.namespace, deployment.key.name, variant, reason.value
 
 
 def _deployment_gauges(registry: CollectorRegistry) -> dict[str, Gauge]:

@@ -1,6 +1,5 @@
 """What may break around the operator, and what must hold meanwhile, on a real control plane."""
 
-import json
 import time
 from datetime import UTC, datetime
 
@@ -89,7 +88,7 @@ def test_when_the_leader_is_killed_the_other_replica_writes_within_20_seconds(wo
     world.wait_for_listing(second)
     time.sleep(interval_s + TICK_S)
     assert lease_holder(world) == leader
-    assert _writes_in_log(world.log_of(second)) == [], "the standby wrote"
+    assert world.writes_of(second) == [], "the standby wrote"
 
     first.kill()
     killed_s = time.monotonic()
@@ -97,7 +96,7 @@ def test_when_the_leader_is_killed_the_other_replica_writes_within_20_seconds(wo
     world.wait(lambda: world.replicas("chat-gpu") >= 1, "the successor to act", SUCCESSION_S)
     assert time.monotonic() - killed_s <= SUCCESSION_S
     assert lease_holder(world) != leader
-    world.wait(lambda: bool(_writes_in_log(world.log_of(second))), "the successor to say so", 5.0)
+    world.wait(lambda: bool(world.writes_of(second)), "the successor to say so", 5.0)
 
 
 def test_a_standby_takes_over_at_once_when_the_leader_leaves_in_order(world: World) -> None:
@@ -184,8 +183,3 @@ def test_a_stock_out_is_marked_answered_on_another_pool_and_tried_again_when_the
 
 def _is_running(api: ApiClient, path: str) -> bool:
     return bool(request(api, "GET", path)["status"]["phase"] == "Running")
-
-
-def _writes_in_log(text: str) -> list[dict[str, object]]:
-    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    return [line for line in lines if line.get("result") == "Written"]

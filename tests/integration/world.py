@@ -6,6 +6,7 @@ The CPU pool is paid for and slow, the GPU pool costs money and is fast: little 
 other.
 """
 
+import json
 import os
 import sys
 import threading
@@ -95,8 +96,12 @@ class World:
         install_crds(api)
         self._add_pool(self.cpu, {"paid": {"amortisedPerHour": "0.50"}}, CPU_REPLICAS_MAX, "xeon", {"cpu": "16"})
         self._add_pool(self.gpu, {"onDemandPerHour": "4.00"}, 3, "h100", {"cpu": "16", "nvidia.com/gpu": "1"})
-        self._add_profile(f"{namespace}-gpu", "h100", {"alpha": 7, "beta": 0.02, "pi": 0.02, "kappa": 0.0001}, 256)
-        self._add_profile(f"{namespace}-cpu", "xeon", {"alpha": 40, "beta": 2, "pi": 0.6, "kappa": 0.001}, 16)
+        self._profiles: dict[str, tuple[str, Mapping[str, float], int]] = {
+            "gpu": ("h100", {"alpha": 7, "beta": 0.02, "pi": 0.02, "kappa": 0.0001}, 256),
+            "cpu": ("xeon", {"alpha": 40, "beta": 2, "pi": 0.6, "kappa": 0.001}, 16),
+        }
+        for place, profile in self._profiles.items():
+            self._add_profile(place, *profile)
         self._add_policy()
 
     # --- What the user writes ----------------------------------------------------------------------------------------
@@ -217,6 +222,13 @@ class World:
         kind = "application/strategic-merge-patch+json"
         request(self.api, "PATCH", path, {"spec": spec}, {"fieldManager": "kubectl-edit"}, kind)
 
+    def start_slowly(self, place: str, seconds: float, name: str = "chat") -> None:
+        """From now on pods of that variant take so long to be ready, and the profile says so."""
+        hardware, coefficients, slots = self._profiles[place]
+        self._add_profile(place, hardware, coefficients, slots, startup_s=seconds)
+        annotations = {STARTUP_ANNOTATION: f"{seconds:g}"}
+        self.edit(f"{name}-{place}", {"template": {"metadata": {"annotations": annotations}}})
+
     def scale(self, name: str, replicas: int, kind: str = "Deployment") -> None:
         """As a person would, by kubectl scale."""
         path = f"{self._workloads(kind)}/{name}/scale"
@@ -282,6 +294,21 @@ class World:
         """What one replica of the variant carries by the operator's own status."""
         variants = self.model(name)["status"]["variants"]
         return next(float(one["safeRate"]) for one in variants if one["name"] == variant)
+
+    def variant(self, variant: str, name: str = "chat") -> dict[str, Any]:
+        """One variant in its status; empty until there is one."""
+        variants = (self.model(name).get("status") or {}).get("variants") or ()
+        return next((one for one in variants if one["name"] == variant), {})
+
+    def alternative(self, variant: str, name: str = "chat") -> dict[str, Any]:
+        """What the status tells of a variant that the plan did not take; empty where it tells nothing."""
+        plan = (self.model(name).get("status") or {}).get("plan") or {}
+        return next((one for one in plan.get("alternatives") or () if one["label"] == variant), {})
+
+    def writes_of(self, process: Process) -> list[dict[str, Any]]:
+        """The steps that an operator wrote, oldest first."""
+        lines = [json.loads(line) for line in self.log_of(process).splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("result") == "Written"]
 
     def wait(self, condition: Any, what: str, timeout_s: float) -> None:
         """Wait, and give up at once when an operator that should run has died."""
@@ -377,7 +404,9 @@ class World:
         """A ComputePool, removed with the world."""
         self._add_cluster_object("ComputePool", "computepools", name, spec)
 
-    def _add_profile(self, name: str, hardware: str, coefficients: Mapping[str, float], slots: int) -> None:
+    def _add_profile(
+        self, place: str, hardware: str, coefficients: Mapping[str, float], slots: int, startup_s: float = 2.0
+    ) -> None:
         spec = {
             "model": "acme/llama",
             "engine": "vLLM",
@@ -386,10 +415,10 @@ class World:
             "coefficients": coefficients,
             "maxSequences": slots,
             "kvCacheTokens": 200_000,
-            "startupTime": "2s",
+            "startupTime": f"{startup_s:g}s",
             "provenance": {"kind": "Estimated"},
         }
-        self._add_cluster_object("ServingProfile", "servingprofiles", name, spec)
+        self._add_cluster_object("ServingProfile", "servingprofiles", f"{self.namespace}-{place}", spec)
 
     def _add_policy(self) -> None:
         spec = {

@@ -80,6 +80,7 @@ class Reason(StrEnum):
     WAITS_FOR_READY = "WaitsForReady"
     WAITS_FOR_STABILISATION = "WaitsForStabilisation"
     WAITS_FOR_STEP_LIMIT = "WaitsForStepLimit"
+    GRACE_TOO_SHORT = "GraceTooShort"
     WAITS_FOR_DISRUPTION_BUDGET = "WaitsForDisruptionBudget"
     CHANGE_DOES_NOT_PAY = "ChangeDoesNotPay"
     NODE_LEAVING = "NodeLeaving"

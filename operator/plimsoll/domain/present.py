@@ -211,6 +211,8 @@ class Variant:
     """Name of the Service over its pods alone, where an HTTPRoute shares requests out."""
     kv_cache_use_ratio: float | None = None
     """Of the fullest pod, 0 to 1; None where the engine does not tell."""
+    grace_s: float | None = None
+    """What its pods are given to finish requests when they leave; None where that is not known."""
     lead: LeadTime | None = None
     """Filled in by `readiness`."""
 

@@ -46,6 +46,8 @@ class Found:
     replicas: int
     selector: Selector
     per_replica: Resources | None
+    grace_s: float | None = None
+    """What its pods are given to finish what they have begun; None where its pod template lies elsewhere."""
 
 
 def identity(target: Target) -> Identity:
@@ -137,7 +139,7 @@ def find(
             f"the variant or that {target.kind}, or scale it as it is through targetRef",
         )
     per_replica = _stated(variant) or template_requests or found.requests
-    return Found(target, found.replicas, found.selector, per_replica)
+    return Found(target, found.replicas, found.selector, per_replica, found.grace_s)
 
 
 def _looked_up(target: Target, variant: VariantSpec, scales: Scales) -> Found | Unavailable:

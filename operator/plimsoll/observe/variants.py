@@ -73,6 +73,7 @@ def resolve_variant(
         pods=pods,
         pinned=rival is not None,
         service=backend,
+        grace_s=found.grace_s,
     )
     if rival is None:
         return Resolved(variant)

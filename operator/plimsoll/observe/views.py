@@ -119,6 +119,8 @@ class WorkloadView:
     requests: Resources
     controller_uid: str | None
     """Of the owner that controls it; None where a person or Git does."""
+    grace_s: float
+    """What its pods are given to finish what they have begun."""
     fingerprint: str
     """Of everything that an owner's template decides; empty where Plimsoll is not the owner, since nobody asks."""
 
@@ -245,6 +247,7 @@ def workload_view(raw: Raw) -> WorkloadView:
         selector=selector_of(spec.get("selector") or {}),
         requests=pod_requests((spec.get("template") or {}).get("spec") or {}),
         controller_uid=owner.get("uid"),
+        grace_s=float(((spec.get("template") or {}).get("spec") or {}).get("terminationGracePeriodSeconds", 30)),
         fingerprint=fingerprint_of(raw) if is_ours else "",
     )
 

@@ -43,10 +43,10 @@ class _Rooms:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._free = FreeRoom(snapshot)
-        self._known: dict[tuple[str, tuple[tuple[str, float], ...]], bool] = {}
+        self._known: dict[tuple[str, frozenset[tuple[str, float]]], bool] = {}
 
     def has_room(self, variant: Variant) -> bool:
-        key = (variant.pool, tuple(sorted(variant.per_replica.items())))
+        key = (variant.pool, frozenset(variant.per_replica.items()))
         if key not in self._known:
             self._known[key] = self._free.has_room(variant.pool, variant.per_replica)
         return self._known[key]

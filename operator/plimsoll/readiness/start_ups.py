@@ -5,7 +5,7 @@ one that is ready at first sight may have been ready, failed and become ready ag
 longer than its pool needs to deliver one tells of a stock-out, not of a start.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from plimsoll.domain import Pod, Pool, Snapshot, StartUp, StartUps, Variant, VariantKey
@@ -25,6 +25,7 @@ def remember_start_ups(snapshot: Snapshot, before: StartUps) -> StartUps:
         before: as returned at the last tick; an empty one after a restart.
     """
     pools = {pool.name: pool for pool in snapshot.pools}
+    node_created_s = {node.name: node.created_s for pool in snapshot.pools for node in pool.nodes}
     starting: dict[VariantKey, frozenset[str]] = {}
     done: dict[VariantKey, tuple[StartUp, ...]] = {}
     for deployment in snapshot.deployments:
@@ -32,9 +33,9 @@ def remember_start_ups(snapshot: Snapshot, before: StartUps) -> StartUps:
             pool = pools.get(variant.pool)
             if names := frozenset(_starting(variant, pool, before, snapshot.now_s)):
                 starting[variant.key] = names
-            ended = (*before.done.get(variant.key, ()), *_done(variant, pool, before))
-            if ended:
-                done[variant.key] = ended[-REMEMBERED:]
+            known, new = before.done.get(variant.key, ()), tuple(_done(variant, before, node_created_s))
+            if known or new:
+                done[variant.key] = (*known, *new)[-REMEMBERED:] if new else known
     return replace(before, at_s=snapshot.now_s, starting=starting, done=done)
 
 
@@ -47,9 +48,8 @@ def _starting(variant: Variant, pool: Pool | None, before: StartUps, now_s: floa
             yield pod.name
 
 
-def _done(variant: Variant, pool: Pool | None, before: StartUps) -> Iterable[StartUp]:
+def _done(variant: Variant, before: StartUps, node_created_s: Mapping[str, float]) -> Iterable[StartUp]:
     watched = before.starting.get(variant.key, frozenset())
-    node_created_s = {node.name: node.created_s for node in pool.nodes} if pool else {}
     for pod in variant.pods:
         # Created and ready between two ticks counts, too.
         seen = pod.name in watched or (before.at_s is not None and pod.created_s >= before.at_s)

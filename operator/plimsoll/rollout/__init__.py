@@ -34,6 +34,7 @@ from plimsoll.domain import (
 from plimsoll.readiness import FreeRoom, with_lead_times
 from plimsoll.rollout.deletion_order import delete_first, pods_by_node
 from plimsoll.rollout.disruption import Disruption
+from plimsoll.rollout.grace import short_graces
 from plimsoll.rollout.reasons import NOT_APPLIED, Told, tell
 from plimsoll.rollout.situation import PASSING_S, Situation
 from plimsoll.rollout.stabilization import remember
@@ -101,7 +102,7 @@ def roll_out(
         counts, bridge = next_counts(situation, room.left, disruption)
         told = tell(situation, counts, bridge, disruption, allocation.alternatives.get(deployment.key, ()))
         steps += _steps(situation, counts, told, on_node)
-        findings += _waiting(situation)
+        findings += [*_waiting(situation), *short_graces(situation)]
         targets |= histories
         reasons |= told
     return Rollout(steps=tuple(steps), targets=targets, findings=tuple(findings), reasons=reasons)

@@ -89,6 +89,8 @@ def _ups(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey
     left = situation.deployment.policy.max_scale_up_replicas_per_tick
     counts = dict(counts)
     for variant in sorted(movable(situation), key=lambda v: (v.lead_s, v.key)):
+        if with_replacements(variant, max(situation.wanted[variant.key], variant.min_replicas)) <= variant.replicas:
+            continue
         to = with_replacements(variant, allowed_up(situation, variant))
         more = min(left, max(0, to - variant.replicas))
         counts[variant.key] += more

@@ -12,10 +12,11 @@ from plimsoll.rollout.situation import PASSING_S, Situation, current_counts
 def only_cheaper(situation: Situation) -> bool:
     """True where what is asked for already carries what is expected, and something leaves for what is new."""
     counts = current_counts(situation.deployment)
-    leaves = any(situation.wanted[key] < count for key, count in counts.items())
+    if all(situation.wanted[key] >= count for key, count in counts.items()):
+        return False
     # The forecast's rate, not the part of it that a deployment which gives way is left with.
     covered = situation.shortfall_rps <= 0.0 and situation.asked_rps >= situation.need_rps
-    return leaves and covered and not _hangs_on_spot(situation)
+    return covered and not _hangs_on_spot(situation)
 
 
 def settling_s(situation: Situation, variant: Variant) -> float:

@@ -58,15 +58,19 @@ class World:
 
     def tick(self, demand: float | Demand) -> Decision:
         """Lets the cluster do its work, decides for that demand of every deployment, and carries the steps out."""
-        self.now_s += self.tick_s
-        for pool in self.pools:
-            self._scale_nodes(pool)
+        self.idle()
         seen = demand if isinstance(demand, Demand) else a_demand(demand)
         decision = decide(self.snapshot(seen), self.memory)
         self.memory = decision.memory
         for step in decision.plan.steps_to_apply:
             self._apply(step)
         return decision
+
+    def idle(self) -> None:
+        """Lets the cluster do its work for the length of a tick, and decides nothing."""
+        self.now_s += self.tick_s
+        for pool in self.pools:
+            self._scale_nodes(pool)
 
     def snapshot(self, demand: Demand) -> Snapshot:
         return a_snapshot(

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from plimsoll import __version__
 from plimsoll.domain import (
+    Alternative,
     Demand,
     DemandState,
     DeploymentPlan,
@@ -17,6 +18,7 @@ from plimsoll.domain import (
     LatencyComparison,
     LatencyMetric,
     LatencyObservation,
+    LeadTime,
     Reason,
     SizedBy,
     VariantPlan,
@@ -185,3 +187,23 @@ def test_a_scrape_in_the_middle_of_a_change_waits_for_the_whole_plan() -> None:
     metrics.show(replace(a_plan(), deployments=deployments))
     _Scraped.scrape.join(timeout=1.0)
     assert seen == [7.0]
+
+
+def test_lead_times_are_told_once_they_are_known() -> None:
+    assert value(shown(a_variant_plan()), "plimsoll_lead_time_seconds", **CHAT_H100) is None
+    known = shown(a_variant_plan(lead=LeadTime(95.0, observed=3)))
+    assert value(known, "plimsoll_lead_time_seconds", **CHAT_H100) == 95.0
+
+
+def test_a_refused_move_counts_once_until_it_is_no_longer_refused() -> None:
+    refused = Alternative("l4", {"l4": 2}, 0.66, Reason.CHANGE_DOES_NOT_PAY, "saves 0.04 USD/h")
+    dearer = Alternative("tpu", {"tpu": 2}, 9.0, Reason.DEARER, "8.30 USD/h more")
+    bridge = a_variant_plan(reason=Reason.BRIDGE_DOES_NOT_PAY)
+    pays_not = a_plan(a_deployment_plan(alternatives=(refused, dearer), variants=(bridge,)))
+    metrics = Metrics()
+    for plan in (pays_not, pays_not, a_plan(a_deployment_plan()), pays_not):
+        metrics.show(plan)
+    labels = {**CHAT, "variant": "l4", "reason": "ChangeDoesNotPay"}
+    assert value(metrics, "plimsoll_refusals_total", **labels) == 2.0
+    assert value(metrics, "plimsoll_refusals_total", **{**CHAT, "variant": "h100", "reason": "BridgeDoesNotPay"}) == 2.0
+    assert value(metrics, "plimsoll_refusals_total", **{**CHAT, "variant": "tpu", "reason": "Dearer"}) is None
