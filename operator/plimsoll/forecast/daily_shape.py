@@ -22,21 +22,25 @@ Floats = NDArray[np.float32]
 Truths = NDArray[np.bool_]
 
 SLOTS_A_DAY = 144
-HARMONICS = 4
+HARMONICS = 6
 """Measured on the weeks above: three miss an office's morning, six are no better."""
 
 RIDGE_SLOTS = 30.0
 """So many slots of evidence that nothing changes, for each feature. Measured: flat from 10 to 60."""
 
-FEWEST_SLOTS = 150
+DOUBT_SLOTS = 216.0
+FEWEST_SLOTS = 60
 """A little over a day: less has shown no time of day twice. Measured: a day and a half costs 1% in a first week."""
 
-LOOK_BACK = 5
+LOOK_BACK = 12
 """Slots before the present one that a forecast looks at: with it an hour."""
+
+LAGS = (1, 2, 3, 6, 12)
 
 OLD_STRIDE = 2
 """Of the days before those every second slot is learned from, counted twice: neighbours say nearly the same."""
 
+SLOTS_A_PART = 72
 DAYS_UNSEEN = 2
 """Each of the last days is tried with the fit of what was before it. A guess: two tell a weekend from a week."""
 
@@ -67,10 +71,10 @@ def recent_past(level_ds: Floats, mean_d: Floats) -> list[Floats]:
     """The features of the recent past for each slot from `LOOK_BACK` on."""
     slots = level_ds.shape[1]
     now = level_ds[:, LOOK_BACK:]
-    one_ago, three_ago = (level_ds[:, LOOK_BACK - k : slots - k] for k in (1, 3))
-    pairs = level_ds[:, 1:] + level_ds[:, :-1]
+    ago = [now - level_ds[:, LOOK_BACK - k : slots - k] for k in LAGS]
+    pairs = level_ds[:, LOOK_BACK - 4 :] + level_ds[:, LOOK_BACK - 5 : -1]
     six = pairs[:, 4:] + pairs[:, 2:-2] + pairs[:, :-4]
-    return [now - mean_d[:, None], now - one_ago, now - three_ago, now - six / np.float32(6.0)]
+    return [now - mean_d[:, None], *ago, now - six / np.float32(6.0)]
 
 
 def fit_daily_shape(
@@ -101,7 +105,9 @@ def fit_daily_shape(
     for lead in leads:
         use &= known_ds[:, LOOK_BACK + lead : LOOK_BACK + lead + learned]
         changes.append(now[:, lead : lead + learned] - now[:, :learned])
-    day_starts = [max(0, now.shape[1] - day * SLOTS_A_DAY) for day in range(DAYS_UNSEEN, 0, -1)]
+    day_starts = [
+        max(0, now.shape[1] - part * SLOTS_A_PART) for part in range(DAYS_UNSEEN * SLOTS_A_DAY // SLOTS_A_PART, 0, -1)
+    ]
     ends = [0, *(max(0, start - farthest) for start in day_starts), learned]
     errors_lds = np.zeros((len(leads), len(level_ds), now.shape[1] - day_starts[0]), dtype=np.float32)
     sums = _Sums.nothing(len(level_ds), waves.shape[1] + len(past), len(leads))
@@ -119,7 +125,8 @@ def fit_daily_shape(
                 seen = max(0, min(stop, now.shape[1] - lead) - start)
                 came = now[:, start + lead : start + lead + seen] - now[:, start : start + seen]
                 first_out = start - day_starts[0]
-                errors_lds[at, :, first_out : first_out + seen] = came - change_lds[at, :, :seen]
+                missed = came - change_lds[at, :, :seen]
+                errors_lds[at, :, first_out : first_out + seen] = missed
     return shape, errors_lds
 
 
@@ -168,6 +175,7 @@ class _Sums:
         count = np.maximum(self.count_d, 1.0)
         diagonal = np.einsum("dff->df", self.squares_dff)
         ridge = RIDGE_SLOTS * diagonal / count[:, None] + 1e-6
+        ridge[:, 1 : 2 * HARMONICS + 1] *= 1.0 + (DOUBT_SLOTS / count[:, None]) ** 4
         ridge[:, 0] = 1e-6
         matrix = self.squares_dff + ridge[:, :, None] * np.eye(ridge.shape[1])
         found = np.zeros_like(self.products_dfl)

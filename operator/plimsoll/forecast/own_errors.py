@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-WINDOWS = (72, 288)
+WINDOWS = (288,)
 """Slots of the newest errors whose quantiles are averaged: half a day and two days at ten minutes. Measured."""
 
 LATELY = 12
@@ -60,7 +60,7 @@ def _one(errors_ds: Floats, weight_ds: Floats, lead: int, quantile_d: Floats) ->
     unrest_ds = _unrest(errors_ds, known, lead)
     calm_ds = errors_ds / unrest_ds
     newest = (calm_ds[:, -(window + lead) :] for window in WINDOWS)
-    add_d = np.stack([_quantile(each, quantile_d) for each in newest]).mean(axis=0)
+    add_d = np.stack([_quantile(each, quantile_d, lead) for each in newest]).mean(axis=0)
     missed = errors_ds - add_d[:, None] * unrest_ds
     q = quantile_d[:, None]
     pinball = np.where(known, np.maximum(q * missed, (q - np.float32(1.0)) * missed) * weight_ds, np.float32(0.0))
@@ -86,11 +86,11 @@ def _sum_lately(value_ds: Floats, lead: int) -> Floats:
     return four[:, 8:] + four[:, 4:-4] + four[:, :-8]
 
 
-def _quantile(values_ds: Floats, quantile_d: Floats) -> Floats:
+def _quantile(values_ds: Floats, quantile_d: Floats, lead: int) -> Floats:
     """Of what is known in each row: the value of rank q (n + 1), which n values of the same kind exceed with 1 - q."""
     ordered = np.sort(values_ds, axis=1)
     count = (~np.isnan(ordered)).sum(axis=1)
-    rank = np.clip(quantile_d * (count + 1) - 1.0, 0.0, np.maximum(count - 1, 0))
+    rank = np.clip(quantile_d * (count + (2.0 * lead**2 + 1.0) / (3.0 * lead)) - 1.0, 0.0, np.maximum(count - 1, 0))
     low = rank.astype(np.int64)
     high = np.minimum(low + 1, np.maximum(count - 1, 0))
     rows = np.arange(len(ordered))

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from plimsoll.forecast.candidates import Way, choose, expect
+from plimsoll.forecast.history import RECENT_SLOTS
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +25,7 @@ def chosen_and_expected(rate_s: Floats, q: float = 0.9, shape: bool = True) -> t
     """Of one series, whose first slot is midnight."""
     rate_ds = rate_s[None, :]
     chosen = choose(rate_ds, 0, LEADS, np.array([q], np.float32), with_shape=shape)
-    expected = expect(chosen, rate_ds[:, -6:], float(len(rate_s) - 1))
+    expected = expect(chosen, rate_ds[:, -RECENT_SLOTS:], float(len(rate_s) - 1))
     return [Way(way) for way in chosen.way_dl[0]], expected[0].tolist()
 
 
@@ -60,7 +61,7 @@ def test_as_many_lie_below_the_quantile_as_it_says(q: float) -> None:
     rng = np.random.default_rng(RNG_SEED)
     rate_ds = (10.0 * np.exp(rng.normal(0.0, 0.05, (400, 3 * DAY)).cumsum(axis=1))).astype(np.float32)
     chosen = choose(rate_ds[:, :-3], 0, LEADS, np.full(400, q, np.float32))
-    expected_dl = expect(chosen, rate_ds[:, -9:-3], 3.0 * DAY - 4.0)
+    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS - 3 : -3], 3.0 * DAY - 4.0)
 
     for at, lead in enumerate(LEADS):
         assert (rate_ds[:, lead - 4] <= expected_dl[:, at]).mean() == pytest.approx(q, abs=0.05)
@@ -95,7 +96,7 @@ def test_each_series_is_forecast_on_its_own() -> None:
 
 def test_nothing_known_is_no_forecast() -> None:
     assert all(np.isnan(chosen_and_expected(np.full(3 * DAY, np.nan, np.float32))[1]))
-    assert all(np.isnan(chosen_and_expected(daily(10.0 / DAY))[1]))
+    assert all(np.isnan(chosen_and_expected(daily(20.0 / DAY))[1]))
 
 
 def test_silence_is_forecast_as_silence() -> None:
