@@ -5,7 +5,7 @@ again. It reads like a mapping of samples by deployment, the oldest first; the a
 the recent past work on. Samples of a row are at its right end, the newest last; NaN is where there is none. While a
 deployment's demand is unknown its row stands still: it is what is held.
 
-Axes: D deployments, S samples, K lengths of a mix (mean and p95 of prompts, mean and p95 of outputs). Design: section 4.
+Axes: D deployments, S samples, K lengths of a mix (mean and p95 of prompts, then of outputs). Design: section 4.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,7 +100,7 @@ class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
         in_time = at_s >= now_s - HISTORY_S
         for read, key in enumerate(past.keys):
             if key in self.row:
-                known = in_time & ~np.isnan(past.rate_ds[read]) & ~np.isnan(past.tokens_kds[:, read]).any(axis=0)
+                known = in_time & ~np.isnan(past.rate_ds[read])
                 filled._fill(self.row[key], at_s[known], past.rate_ds[read, known], past.tokens_kds[:, read, known])
         return filled
 
@@ -113,8 +113,9 @@ class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
         oldest = self.tokens_kds[:, row, first]
         high = oldest[[1, 3]] / np.maximum(oldest[[0, 2]], 1e-9)
         self.at_ds[row, places], self.rate_ds[row, places] = at_s[before], rate_s[before]
+        means_ks = np.stack([_last_known(means_s, now) for means_s, now in zip(means_ks, oldest[[0, 2]], strict=True)])
         self.tokens_kds[:, row, places] = np.repeat(means_ks[:, before], 2, axis=0)
-        self.tokens_kds[[1, 3], row, places] *= high[:, None]
+        self.tokens_kds[1::2, row, places] *= high[:, None]
 
     def _of(self, keys: Sequence[ObjectKey]) -> "LastHour":
         size = len(keys)
@@ -124,6 +125,12 @@ class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
         of = [self.row[keys[row]] for row in to]
         at_ds[to], rate_ds[to], tokens_kds[:, to] = self.at_ds[of], self.rate_ds[of], self.tokens_kds[:, of]
         return LastHour({key: row for row, key in enumerate(keys)}, at_ds, rate_ds, tokens_kds)
+
+
+def _last_known(values_s: Floats, otherwise: float) -> Floats:
+    """Each value or the last one known before it: silence leaves the mix as it was."""
+    known = np.maximum.accumulate(np.where(np.isnan(values_s), -1, np.arange(len(values_s))))
+    return np.where(known >= 0, values_s[known], otherwise)
 
 
 def lengths(mix: TokenMix) -> tuple[float, float, float, float]:

@@ -31,7 +31,7 @@ LONGEST_REACH = 2.0
 """Extrapolation ends at this multiple of the highest rate of the recent past: no line goes on for ever. A guess."""
 
 MOST_TREND_SAMPLES = 61
-"""Ten minutes of looks. Of more, every second or third is taken: pairs grow with the square, what they tell does not."""
+"""Ten minutes of looks. Of more, every second or third is taken: pairs grow with the square, what they tell less."""
 
 WINDOW_IN_STABILISATIONS = 2.0
 """The recent past, as a multiple of the policy's scale-down stabilisation: 10 minutes by default. A guess that lets one

@@ -7,12 +7,14 @@ worker thread, so that the event loop (watches, lease, probes) never waits for i
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from plimsoll.api import Engine
 from plimsoll.domain import LatencyMetric, Snapshot
 from plimsoll.observe.attribution import Asked
 from plimsoll.observe.cluster_cache import ClusterCache
 from plimsoll.observe.demand import DemandMemory, observe_demand
+from plimsoll.observe.history_fill import HistoryFill
 from plimsoll.observe.prometheus import MetricsReader, Wanted
 from plimsoll.observe.reading import MetricsReading
 from plimsoll.observe.resolve import Cluster, resolve, with_demand
@@ -21,13 +23,14 @@ from plimsoll.observe.targets import targets_to_look_up
 
 
 class Observer:
-    """Takes snapshots, and keeps between them what was last known of demand."""
+    """Takes snapshots, keeps between them what was last known of demand, and adds what is read of the time before."""
 
     def __init__(self, cache: ClusterCache, metrics: MetricsReader, scales: ScaleReader) -> None:
         self._cache = cache
         self._metrics = metrics
         self._scales = scales
         self._memory = DemandMemory()
+        self._history = HistoryFill(metrics)
 
     async def snapshot(self, now_s: float) -> Snapshot:
         """All that is known at `now_s` (seconds since the epoch), within the readers' time-outs."""
@@ -36,10 +39,12 @@ class Observer:
         cluster = await asyncio.to_thread(resolve, contents, scales)
         reading = await self._metrics.read(wanted(cluster.asked))
         snapshot, self._memory = await asyncio.to_thread(_complete, cluster, reading, self._memory, now_s)
-        return snapshot
+        self._history.want(cluster.asked, now_s)
+        return replace(snapshot, past=self._history.take())
 
     def close(self) -> None:
         """Let go of the readers' threads."""
+        self._history.close()
         self._metrics.close()
         self._scales.close()
 

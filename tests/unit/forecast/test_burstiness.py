@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from plimsoll.decide import decide
 from plimsoll.domain import POISSON, Burstiness, DemandSample
-from plimsoll.forecast import remember_demand
-from plimsoll.forecast import burstiness
+from plimsoll.forecast import burstiness, remember_demand
 from plimsoll.forecast.burstiness import FEWEST_WINDOWS, LEVELS_CV2
 from unit.builders import MIX, NOW_S, a_demand, a_deployment
 from unit.forecast.histories import TICK_S, a_past
