@@ -152,8 +152,8 @@ def _trend(recent: _Recent) -> str:
         return "; no rising trend"
     name = max(sorted(recent.at_lead_rps), key=lambda variant: recent.lead_s[variant])
     return (
-        f"; rising by {recent.slope_rps_per_s * 60.0:.2f} req/s a minute: {recent.at_lead_rps[name]:.2f} req/s expected "
-        f"when {name}, the slowest to start, is ready in {_duration(recent.lead_s[name])}"
+        f"; rising by {recent.slope_rps_per_s * 60.0:.2f} req/s a minute: {recent.at_lead_rps[name]:.2f} req/s "
+        f"expected when {name}, the slowest to start, is ready in {_duration(recent.lead_s[name])}"
     )
 
 

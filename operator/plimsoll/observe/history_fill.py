@@ -71,13 +71,19 @@ class HistoryFill:
 
     def want(self, asked: Sequence[Asked], now_s: float) -> None:
         """Read the past of those whose past is not read yet, unless that is under way."""
-        if self._reading is not None and not self._reading.done():
+        if self.is_reading:
             return
         self._begun &= {one.key for one in asked}
         new = [one.key for one in asked if one.key not in self._begun]
         if new:
             self._begun |= set(new)
             self._reading = asyncio.get_running_loop().create_task(self._fill(asked, frozenset(new), now_s))
+            self._reading.add_done_callback(_tell_what_broke)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether there is more to come."""
+        return self._reading is not None and not self._reading.done()
 
     def take(self) -> tuple[PastLooks, ...]:
         """What has been read since the last call."""
@@ -160,6 +166,11 @@ class HistoryFill:
 
     async def _ask(self, query: str, stretch: Stretch) -> list[Range]:
         return await self._metrics.read_past(query, stretch, self._metrics.settings.history_timeout_s)
+
+
+def _tell_what_broke(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("reading the past broke; %s", _MEANS, exc_info=task.exception())
 
 
 _MEANS = "the demand of the past is not known yet, so forecasts work from what has been seen since the start"

@@ -281,7 +281,8 @@ class MetricsReader:
             wait=wait_fixed(_PAUSE_BETWEEN_ATTEMPTS_S),
             reraise=True,
         )
-        return attempts(self._once, ask, deadline_s, timeout_s)
+        answer: T = attempts(self._once, ask, deadline_s, timeout_s)
+        return answer
 
     def _once(self, ask: Callable[[float], T], deadline_s: float, timeout_s: float) -> T:
         left_s = deadline_s - self._monotonic_s()

@@ -28,7 +28,11 @@ def shown(signal: str, values: Values, workload: str = "chat-h100", model: str =
 
 
 def read(
-    *ranges: Range, asked: Asked | None = None, steps: int = 3, dialect: Dialect = VLLM, custom: Mapping[str, Range] = {}
+    *ranges: Range,
+    asked: Asked | None = None,
+    steps: int = 3,
+    dialect: Dialect = VLLM,
+    custom: Mapping[str, Range] = {},
 ) -> PastLooks:
     """Of so many steps; a window before them is read as well."""
     stretch = Stretch(END_S - STEP_S * steps, END_S, STEP_S)
@@ -137,7 +141,11 @@ def test_token_means_are_tokens_over_requests_and_unknown_in_silence() -> None:
 
 def test_a_gateways_past_is_found_by_its_model() -> None:
     (dialect, _) = dialects_of(Engine.GATEWAY)
-    ranges = [shown("scrapes", [40.0] * 4), shown("request_rate", [3.0] * 4), shown("waiting", [0.0, 600.0, 600.0, 0.0])]
+    ranges = [
+        shown("scrapes", [40.0] * 4),
+        shown("request_rate", [3.0] * 4),
+        shown("waiting", [0.0, 600.0, 600.0, 0.0]),
+    ]
 
     assert rates(read(*ranges, asked=an_asked(source=Engine.GATEWAY), dialect=dialect)) == [4.0, 3.0, 2.0]
 
