@@ -37,10 +37,6 @@ LOOK_BACK = 12
 
 LAGS = (1, 2, 3, 6, 12)
 
-OLD_STRIDE = 2
-"""Of the days before those every second slot is learned from, counted twice: neighbours say nearly the same."""
-
-SLOTS_A_PART = 72
 DAYS_UNSEEN = 2
 """Each of the last days is tried with the fit of what was before it. A guess: two tell a weekend from a week."""
 
@@ -105,17 +101,16 @@ def fit_daily_shape(
     for lead in leads:
         use &= known_ds[:, LOOK_BACK + lead : LOOK_BACK + lead + learned]
         changes.append(now[:, lead : lead + learned] - now[:, :learned])
-    day_starts = [
-        max(0, now.shape[1] - part * SLOTS_A_PART) for part in range(DAYS_UNSEEN * SLOTS_A_DAY // SLOTS_A_PART, 0, -1)
-    ]
+    learned_from = past, changes
+    if not use.all():
+        learned_from = [np.where(use, x[:, :learned], 0.0) for x in past], [np.where(use, y, 0.0) for y in changes]
+    day_starts = [max(0, now.shape[1] - day * SLOTS_A_DAY) for day in range(DAYS_UNSEEN, 0, -1)]
     ends = [0, *(max(0, start - farthest) for start in day_starts), learned]
     errors_lds = np.zeros((len(leads), len(level_ds), now.shape[1] - day_starts[0]), dtype=np.float32)
     sums = _Sums.nothing(len(level_ds), waves.shape[1] + len(past), len(leads))
     for index, (first, end) in enumerate(pairwise(ends)):
-        stride = OLD_STRIDE if index == 0 else 1
-        part = slice(first, end, stride)
-        weight = stride * use[:, part].astype(np.float32)
-        sums = sums.with_slots(weight, waves[part], [x[:, part] for x in past], [y[:, part] for y in changes])
+        features, targets = ([x[:, first:end] for x in group] for group in learned_from)
+        sums = sums.with_slots(use[:, first:end], waves[first:end], features, targets)
         shape = sums.solve(mean_d)
         if index < len(day_starts):
             start = day_starts[index]
@@ -125,8 +120,7 @@ def fit_daily_shape(
                 seen = max(0, min(stop, now.shape[1] - lead) - start)
                 came = now[:, start + lead : start + lead + seen] - now[:, start : start + seen]
                 first_out = start - day_starts[0]
-                missed = came - change_lds[at, :, :seen]
-                errors_lds[at, :, first_out : first_out + seen] = missed
+                errors_lds[at, :, first_out : first_out + seen] = came - change_lds[at, :, :seen]
     return shape, errors_lds
 
 
@@ -153,22 +147,32 @@ class _Sums:
     def nothing(cls, series: int, features: int, leads: int) -> "_Sums":
         return cls(np.zeros((series, features, features)), np.zeros((series, features, leads)), np.zeros(series))
 
-    def with_slots(self, weight: Floats, waves: Floats, past: list[Floats], changes: list[Floats]) -> "_Sums":
-        waves_n = waves.shape[1]
+    def with_slots(self, use: Truths, waves: Floats, past: list[Floats], changes: list[Floats]) -> "_Sums":
+        """With some more slots; features and changes must be 0 where a slot is not used."""
+        if not use.shape[1]:
+            return self
+        waves_n, n = waves.shape[1], len(past)
         squares, products = self.squares_dff.copy(), self.products_dfl.copy()
-        pairs = (waves[:, :, None] * waves[:, None, :]).reshape(len(waves), waves_n * waves_n)
-        squares[:, :waves_n, :waves_n] += (weight @ pairs).reshape(-1, waves_n, waves_n)
-        both_dns = np.stack([*past, *changes], axis=1)
-        weighted_dns = both_dns * weight[:, None]
-        cross_dnf = weighted_dns @ waves
-        inner_dnn = weighted_dns @ both_dns.transpose(0, 2, 1)
-        n = len(past)
-        squares[:, waves_n:, :waves_n] += cross_dnf[:, :n]
-        squares[:, :waves_n, waves_n:] += cross_dnf[:, :n].transpose(0, 2, 1)
-        squares[:, waves_n:, waves_n:] += inner_dnn[:, :n, :n]
-        products[:, :waves_n] += cross_dnf[:, n:].transpose(0, 2, 1)
-        products[:, waves_n:] += inner_dnn[:, :n, n:]
-        return _Sums(squares, products, self.count_d + weight.sum(axis=1))
+        # A wave is the same every day: what it is multiplied with is summed by the time of day first.
+        day = waves[:SLOTS_A_DAY]
+        pairs = (day[:, :, None] * day[:, None, :]).reshape(len(day), waves_n * waves_n)
+        # Without gaps these sums are the same for all series.
+        used = use[:1] if use.all() else use
+        squares[:, :waves_n, :waves_n] += (_by_time_of_day(used) @ pairs).reshape(-1, waves_n, waves_n)
+        for i, feature in enumerate(past):
+            cross_df = _by_time_of_day(feature) @ day
+            squares[:, waves_n + i, :waves_n] += cross_df
+            squares[:, :waves_n, waves_n + i] += cross_df
+            for j in range(i, n):
+                inner_d = np.einsum("ds,ds->d", feature, past[j])
+                squares[:, waves_n + i, waves_n + j] += inner_d
+                if j > i:
+                    squares[:, waves_n + j, waves_n + i] += inner_d
+            for at, change in enumerate(changes):
+                products[:, waves_n + i, at] += np.einsum("ds,ds->d", feature, change)
+        for at, change in enumerate(changes):
+            products[:, :waves_n, at] += _by_time_of_day(change) @ day
+        return _Sums(squares, products, self.count_d + use.sum(axis=1))
 
     def solve(self, mean_d: Floats) -> DailyShape:
         enough = self.count_d >= FEWEST_SLOTS
@@ -184,3 +188,14 @@ class _Sums:
         waves_n = 2 * HARMONICS + 1
         farthest = _FARTHEST * np.sqrt(diagonal[:, waves_n:] / count[:, None])
         return DailyShape(mean_d, farthest.astype(np.float32), found.astype(np.float32), enough)
+
+
+def _by_time_of_day(value_ds: Floats | Truths) -> Floats:
+    """Sums over days, beginning with the time of day of the first slot; shorter than a day only if the slots are."""
+    days, rest = divmod(value_ds.shape[1], SLOTS_A_DAY)
+    if not days:
+        return value_ds.astype(np.float32)
+    whole = value_ds[:, : days * SLOTS_A_DAY].reshape(len(value_ds), days, SLOTS_A_DAY)
+    total: Floats = whole.sum(axis=1, dtype=np.float32)
+    total[:, :rest] += value_ds[:, days * SLOTS_A_DAY :]
+    return total
