@@ -15,6 +15,7 @@ from plimsoll.api import (
     CostStatus,
     DecimalText,
     DemandStatus,
+    ForecastLeadStatus,
     ForecastStatus,
     InferenceDeploymentStatus,
     LatencyStatus,
@@ -25,7 +26,16 @@ from plimsoll.api import (
     Timestamp,
     VariantStatus,
 )
-from plimsoll.domain import Alternative, Burstiness, DeploymentPlan, SizedBy, SolverReport, Step, VariantPlan
+from plimsoll.domain import (
+    Alternative,
+    Burstiness,
+    DeploymentPlan,
+    ForecastScore,
+    SizedBy,
+    SolverReport,
+    Step,
+    VariantPlan,
+)
 from plimsoll.explain import Verdict, cost, proven_gap_ratio
 
 Raw = Mapping[str, Any]
@@ -63,6 +73,8 @@ def deployment_status(
             now_rate=DecimalText.of(plan.forecast.now_rps),
             required_rate=DecimalText.of(plan.forecast.required_rps),
             burstiness=_burstiness(plan.forecast.burstiness),
+            known_since=None if plan.forecast.known_since_s is None else Timestamp.of(plan.forecast.known_since_s),
+            leads=tuple(_lead(score) for score in plan.forecast.scores),
             message=plan.forecast.message,
         ),
         cost=_cost(plan),
@@ -115,7 +127,8 @@ def differs(new: Raw, old: Raw | None, age_s: float) -> bool:
         return True
     if age_s < _DRIFT_INTERVAL_S:
         return False
-    return _words(new) != _words(old) or any(_drifted(new, old, *path) for path in _FIGURES_THAT_COUNT)
+    told_anew = _words(new) != _words(old) or _ways(new) != _ways(old)
+    return told_anew or any(_drifted(new, old, *path) for path in _FIGURES_THAT_COUNT)
 
 
 def _shape(status: Raw) -> object:
@@ -148,6 +161,12 @@ def _words(status: Raw) -> list[tuple[str, str]]:
     return sorted((one["type"], _NUMBER.sub("#", one["message"])) for one in status.get("conditions") or ())
 
 
+def _ways(status: Raw) -> tuple[object, ...]:
+    """How demand is forecast at each time ahead, and whether anything is known of the time before."""
+    forecast = status.get("forecast") or {}
+    return "knownSince" in forecast, *((one["seconds"], one["way"]) for one in forecast.get("leads") or ())
+
+
 def _drifted(new: Raw, old: Raw, group: str, name: str) -> bool:
     now, then = ((status.get(group) or {}).get(name) for status in (new, old))
     if now is None or then is None:
@@ -170,6 +189,17 @@ def _demand(plan: DeploymentPlan) -> DemandStatus:
         output_tokens_p95=None if demand.tokens is None else DecimalText.of(demand.tokens.output_tokens_p95, 0),
         running=DecimalText.of(demand.running, 0),
         waiting=DecimalText.of(demand.waiting, 0),
+    )
+
+
+def _lead(score: ForecastScore) -> ForecastLeadStatus:
+    ratio = score.loss_over_last_value
+    return ForecastLeadStatus(
+        seconds=round(score.lead_s),
+        way=score.way,
+        rate=DecimalText.of(score.rate_rps),
+        loss_over_last_value=None if ratio is None else DecimalText.of(ratio),
+        covered=None if score.covered_ratio is None else DecimalText.of(score.covered_ratio),
     )
 
 

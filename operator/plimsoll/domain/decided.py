@@ -49,6 +49,13 @@ class ForecastScore:
     covered_ratio: float | None = None
     """Share of what came lately that lay below what had been said; the policy's quantile where forecasts are honest."""
 
+    @property
+    def loss_over_last_value(self) -> float | None:
+        """Below 1: better than the last value."""
+        if self.loss_rps is None or not self.last_value_loss_rps:
+            return None
+        return self.loss_rps / self.last_value_loss_rps
+
 
 class ForecastBasis(StrEnum):
     """What a forecast stands on: fresh data, the last known demand, or the policy's fallback."""

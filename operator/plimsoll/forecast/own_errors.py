@@ -83,7 +83,8 @@ def _sum_lately(value_ds: Floats, lead: int) -> Floats:
     padded[:, LATELY + lead - 1 :] = value_ds[:, : slots - lead]
     two = padded[:, 1:] + padded[:, :-1]
     four = two[:, 2:] + two[:, :-2]
-    return four[:, 8:] + four[:, 4:-4] + four[:, :-8]
+    total: Floats = four[:, 8:] + four[:, 4:-4] + four[:, :-8]
+    return total
 
 
 def _quantile(values_ds: Floats, count_d: NDArray[np.int32], quantile_d: Floats, lead: int) -> Floats:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from plimsoll.api.values import Timestamp
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.domain import (
@@ -14,6 +15,8 @@ from plimsoll.domain import (
     DeploymentPlan,
     Forecast,
     ForecastBasis,
+    ForecastScore,
+    ForecastWay,
     Phase,
     Reason,
     SizedBy,
@@ -115,6 +118,32 @@ def test_a_condition_that_turns_gets_the_time_of_now() -> None:
     new = a_status(at(10.0, shortfall_rps=4.0), old, NOW_S + 60.0)
     assert condition(new, "Ready")["lastTransitionTime"] == "1970-01-12T13:47:40Z"
     assert condition(new, "DemandKnown")["lastTransitionTime"] == FIRST
+
+
+SCORES = (
+    ForecastScore(600.0, ForecastWay.DAILY_SHAPE, 12.0, 0.25, 0.5, 0.5, 0.91),
+    ForecastScore(1800.0, ForecastWay.RECENT_QUANTILE, 14.0, None, None),
+)
+
+
+def test_how_each_time_ahead_is_forecast_and_how_good_that_has_been_is_told() -> None:
+    told = replace(at(10.0).forecast, scores=SCORES, known_since_s=NOW_S - 7200.0)
+    forecast = a_status(at(10.0, forecast=told))["forecast"]
+    assert forecast["leads"] == [
+        {"seconds": 600, "way": "DailyShape", "rate": "12", "lossOverLastValue": "0.5", "covered": "0.91"},
+        {"seconds": 1800, "way": "RecentQuantile", "rate": "14"},
+    ]
+    assert forecast["knownSince"] == Timestamp.of(NOW_S - 7200.0)
+
+
+def test_another_way_to_forecast_is_told_before_long_and_its_figures_are_no_news() -> None:
+    forecast = replace(at(10.0).forecast, scores=SCORES)
+    old = a_status(at(10.0, forecast=forecast))
+    better = (replace(SCORES[0], loss_rps=0.2, covered_ratio=0.9), SCORES[1])
+    other = (replace(SCORES[0], way=ForecastWay.LAST_VALUE), SCORES[1])
+    assert not differs(a_status(at(10.0, forecast=replace(forecast, scores=better)), old), old, age_s=3600.0)
+    assert not differs(a_status(at(10.0, forecast=replace(forecast, scores=other)), old), old, age_s=1.0)
+    assert differs(a_status(at(10.0, forecast=replace(forecast, scores=other)), old), old, age_s=3600.0)
 
 
 def test_a_first_status_is_always_written() -> None:
