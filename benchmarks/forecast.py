@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import data_folder
-from plimsoll.forecast.candidates import choose, expect
+from plimsoll.forecast.candidates import Chosen, choose, expect
 from plimsoll.forecast.history import MINUTE_LEADS, MINUTES, RECENT_SLOTS, TEN_MINUTE_LEADS, TENS
 
 Floats = NDArray[np.float32]
@@ -39,14 +39,18 @@ TRACES = {
     "servegen deepseek-r1": ("servegen_deepseek-r1_10min.csv", "rate_rps", 1.0),
 }
 
+TOKENS = {"prompt": "mean_input_tokens", "output": "mean_output_tokens"}
+"""Columns of the ServeGen traces."""
+
 DAILY_SHARE = 0.2
 """Of the variance that the mean of each time of day must explain, for a series to have a daily shape."""
 
-MAX_WORST_RATIO = 1.05
-MAX_SEASONAL_RATIO = {1: 0.97, 3: 0.95}
+MAX_WORST_RATIO = 1.02
+MAX_SEASONAL_RATIO = {1: 0.90, 3: 0.90}
 COVERAGE = (0.87, 0.93)
-MAX_REFIT_S, MAX_PREDICT_S = 3.0, 0.1
-"""Floors: what a change for the worse would miss on a slow machine, not what is reached or wanted."""
+MAX_REFIT_S, MAX_PREDICT_S = 1.0, 0.1
+"""What is wanted: the loss against the last value's anywhere, the same where there is a daily shape (by slots ahead),
+the share of what came that lay below its forecast on each trace and time ahead, and seconds on an idle machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,33 @@ def outcomes(
     return found
 
 
+def token_errors(folder: Path, name: str) -> list[str]:
+    """What forecasting token means would gain over the last value, which is what the mix in use follows."""
+    with (folder / "traces" / TRACES[name][0]).open() as lines:
+        rows = list(csv.DictReader(lines))
+    told = []
+    for kind, column in TOKENS.items():
+        if column not in rows[0]:
+            continue
+        mean_s = np.array([float(row[column] or "nan") for row in rows], np.float32)
+        known = np.maximum.accumulate(np.where(np.isnan(mean_s), 0, np.arange(len(mean_s))))
+        mean_s = mean_s[known]
+        origins = np.arange(FIRST_ORIGIN, len(mean_s) - max(TEN_MINUTE_LEADS))
+        said = walked(mean_s, TEN_MINUTE_LEADS, TENS, origins, shape=True)
+        hour = np.mean([mean_s[origins - back] for back in range(6)], axis=0)
+        for at, lead in enumerate(TEN_MINUTE_LEADS):
+            came = mean_s[origins + lead]
+            ratio = pinball(came - said[:, at]) / pinball(came - last_value(mean_s, lead, origins, 2 * SLOTS_A_DAY))
+            last_error, hour_error = (
+                float(np.abs(came - each).mean() / came.mean()) for each in (mean_s[origins], hour)
+            )
+            told.append(
+                f"{name:24} {lead * 10:3.0f} min: mean {kind} tokens: the last value is off by {last_error:.3f}, the "
+                f"hour's mean by {hour_error:.3f}; loss by the ways {ratio:.3f} of the last value's"
+            )
+    return told
+
+
 def minutes_of(rate_s: Floats, rng: np.random.Generator) -> Floats:
     """Poisson counts of every minute, as rates, around straight lines between the middles of ten minutes."""
     middle = np.arange(len(rate_s)) * 10.0 + 5.0
@@ -136,25 +167,32 @@ def minutes_of(rate_s: Floats, rng: np.random.Generator) -> Floats:
     return (rng.poisson(pace * 60.0) / 60.0).astype(np.float32)
 
 
-def seconds(action: Callable[[], object], times: int = 3) -> float:
+def seconds(action: Callable[[], object], clock: Callable[[], float] = time.perf_counter, times: int = 3) -> float:
     """The quickest of some runs."""
     taken = []
     for _ in range(times):
-        start = time.perf_counter()
+        start = clock()
         action()
-        taken.append(time.perf_counter() - start)
+        taken.append(clock() - start)
     return min(taken)
 
 
-def speed(series: int) -> tuple[float, float]:
-    """Seconds to refit and to predict so many series of two weeks."""
+def speed(series: int) -> tuple[float, float, float]:
+    """Seconds to refit so many series of two weeks, the same of all processors together, and seconds to predict."""
     rng = np.random.default_rng(5)
     wave = np.sin(2.0 * np.pi * np.arange(TENS) / SLOTS_A_DAY)
     rate_ds = (np.exp(wave * rng.random((series, 1))) * rng.lognormal(0.0, 0.1, (series, TENS))).astype(np.float32)
     quantile_d = np.full(series, QUANTILE, np.float32)
     chosen = choose(rate_ds, 0, TEN_MINUTE_LEADS, quantile_d)
-    refit_s = seconds(lambda: choose(rate_ds, 0, TEN_MINUTE_LEADS, quantile_d))
-    return refit_s, seconds(lambda: expect(chosen, rate_ds[:, -RECENT_SLOTS:], 5.0))
+
+    def refit() -> Chosen:
+        return choose(rate_ds, 0, TEN_MINUTE_LEADS, quantile_d)
+
+    return (
+        seconds(refit),
+        seconds(refit, time.process_time),
+        seconds(lambda: expect(chosen, rate_ds[:, -RECENT_SLOTS:], 5.0)),
+    )
 
 
 def main() -> int:
@@ -171,7 +209,7 @@ def main() -> int:
             found += outcomes(name, rate_s, 600.0, TEN_MINUTE_LEADS, TENS, FIRST_ORIGIN, seasonal)
             drawn = minutes_of(rate_s, np.random.default_rng(7))
             found += outcomes(name, drawn, 60.0, MINUTE_LEADS, MINUTES, MINUTES, seasonal)
-    refit_s, predict_s = speed(arguments.series)
+    refit_s, refit_cpu_s, predict_s = speed(arguments.series)
     if not arguments.json:
         for each in found:
             shape = "daily shape" if each.seasonal else ""
@@ -179,6 +217,8 @@ def main() -> int:
                 f"{each.trace:24} {each.lead_s / 60:3.0f} min: loss {each.loss_ratio:.3f} of the last value's, "
                 f"{each.covered / each.forecasts:.3f} covered {shape}"
             )
+        if folder is not None:
+            print(*(line for name in TRACES for line in token_errors(folder, name)), sep="\n")
     seasonal_ratio = {
         lead: max((each.loss_ratio for each in found if each.seasonal and each.lead_s == lead * 600.0), default=None)
         for lead in TEN_MINUTE_LEADS
@@ -194,12 +234,13 @@ def main() -> int:
         "coverage_q90_lowest": _rounded(min(by_trace, default=None)),
         "coverage_q90_highest": _rounded(max(by_trace, default=None)),
         "refit_10k_s": round(refit_s, 3),
+        "refit_10k_cpu_s": round(refit_cpu_s, 3),
         "predict_10k_s": round(predict_s, 4),
     }
     print(json.dumps(result))
     missed = refit_s > MAX_REFIT_S or predict_s > MAX_PREDICT_S
     if worst is not None and coverage is not None:
-        missed |= worst > MAX_WORST_RATIO or not COVERAGE[0] <= coverage <= COVERAGE[1]
+        missed |= worst > MAX_WORST_RATIO or min(by_trace) < COVERAGE[0] or max(by_trace) > COVERAGE[1]
         missed |= any(ratio is not None and ratio > MAX_SEASONAL_RATIO[lead] for lead, ratio in seasonal_ratio.items())
     return int(missed)
 

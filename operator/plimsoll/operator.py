@@ -193,6 +193,7 @@ def _prometheus(settings: ObserveSettings) -> PrometheusSettings:
         labels=Labels(namespace=settings.namespace_label, pod=settings.pod_label),
         window_s=settings.window_s,
         timeout_s=settings.timeout_s,
+        history_timeout_s=settings.history_timeout_s,
         bearer_token_file=settings.bearer_token_file,
         verify_tls=settings.verify_tls,
     )

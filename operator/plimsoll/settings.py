@@ -90,6 +90,8 @@ class ObserveSettings(Group):
     """Rates are averaged over this many seconds; at least four scrape intervals."""
     timeout_s: Seconds = 4.0
     """Longest wait for all metrics of one tick, in seconds; without them demand counts as unknown, never as zero."""
+    history_timeout_s: Seconds = 30.0
+    """Longest wait for one query of the demand of the past, in seconds; it is read in the background after a start."""
 
 
 class SizingSettings(Group):

@@ -125,6 +125,13 @@ class Metrics:
             registry=registry,
         )
         self._refused: frozenset[tuple[str, str, str, str]] = frozenset()
+        self._forecast_gauges = _forecast_gauges(registry)
+        self._history = Gauge(
+            "plimsoll_forecast_history_seconds",
+            "How far back demand is known, gaps aside; absent until the first minute is over.",
+            _DEPLOYMENT,
+            registry=registry,
+        )
         self._pool_gauges = _pool_gauges(registry)
 
     def count_write(self, kind: str, verb: str) -> None:
@@ -157,9 +164,10 @@ class Metrics:
         self.solver_seconds.set(plan.solver.seconds)
         for one in SizedBy:
             self._sized_by.labels(one.value).set(0.0)
-        for gauge in (*self._deployment_gauges.values(), *self._variant_gauges.values(), *self._pool_gauges.values()):
+        groups = (self._deployment_gauges, self._variant_gauges, self._pool_gauges, self._forecast_gauges)
+        for gauge in (gauge for group in groups for gauge in group.values()):
             gauge.clear()
-        for gauge in (self._latency, self._compared, self._corrections, self._forecast_loss):
+        for gauge in (self._latency, self._compared, self._corrections, self._forecast_loss, self._history):
             gauge.clear()
         for profile, correction in plan.corrections.items():
             self._corrections.labels(profile).set(correction)
@@ -180,6 +188,7 @@ class Metrics:
                 if value is not None:
                     self._deployment_gauges[name].labels(deployment.key.namespace, deployment.key.name).set(value)
             self._show_scores(deployment.key, deployment.forecast.scores)
+            self._show_history(deployment.key, deployment.forecast.known_since_s, plan.now_s)
             for variant in deployment.variants:
                 self._show_variant(variant)
         self._count_refusals(frozenset(refused))
@@ -191,10 +200,21 @@ class Metrics:
 
     def _show_scores(self, key: ObjectKey, scores: Iterable[ForecastScore]) -> None:
         for score in scores:
+            labels = (key.namespace, key.name, f"{score.lead_s:.0f}")
+            for way in ForecastWay:
+                self._forecast_gauges["way"].labels(*labels, way.value).set(float(way is score.way))
+            self._forecast_gauges["rate"].labels(*labels).set(score.rate_rps)
+            for name, ratio in (("loss", score.loss_over_last_value), ("covered", score.covered_ratio)):
+                if ratio is not None:
+                    self._forecast_gauges[name].labels(*labels).set(ratio)
             losses = {ForecastWay.RECENT_QUANTILE: score.recent_quantile_loss_rps, score.way: score.loss_rps}
             for way, loss_rps in losses.items():
                 if loss_rps is not None:
                     self._forecast_loss.labels(key.namespace, key.name, f"{score.lead_s:.0f}", way.value).set(loss_rps)
+
+    def _show_history(self, key: ObjectKey, since_s: float | None, now_s: float) -> None:
+        if since_s is not None:
+            self._history.labels(key.namespace, key.name).set(now_s - since_s)
 
     def _show_variant(self, variant: VariantPlan) -> None:
         labels = (variant.key.namespace, variant.key.deployment, variant.key.variant, variant.pool)
@@ -236,6 +256,25 @@ def _deployment_gauges(registry: CollectorRegistry) -> dict[str, Gauge]:
         "overflow_rate": gauge("overflow_requests_per_second", "Of the planned demand, what an external API takes."),
         "cost": gauge("cost_usd_per_hour", "Price of its share of nodes in the plan, and of its external API."),
         "cost_per_million": gauge("cost_usd_per_million_tokens", "The same per million tokens at the present demand."),
+    }
+
+
+def _forecast_gauges(registry: CollectorRegistry) -> dict[str, Gauge]:
+    def gauge(name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"plimsoll_forecast_{name}", text, [*_DEPLOYMENT, "lead_seconds", *labels], registry=registry)
+
+    return {
+        "way": gauge("way", "1 for the way to forecast in use so far ahead, 0 for the others.", "way"),
+        "rate": gauge("lead_requests_per_second", "Demand that is not to be exceeded so far ahead."),
+        "loss": gauge(
+            "loss_over_last_value_ratio",
+            "Recent mean pinball loss of the way in use over that of the last value; absent while too little is known.",
+        ),
+        "covered": gauge(
+            "covered_ratio",
+            "Share of what came that lay below its forecast, near the policy's quantile where errors are known; absent "
+            "while too little is known.",
+        ),
     }
 
 

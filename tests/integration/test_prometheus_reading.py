@@ -8,22 +8,27 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from integration.small_exporter import Exporter, Page, an_exporter
 from plimsoll.api import Engine
-from plimsoll.domain import Demand, DemandState, LatencyMetric, LatencyTarget, ObjectKey
+from plimsoll.domain import Demand, DemandState, LatencyMetric, LatencyTarget, ObjectKey, PastLooks
 from plimsoll.observe import DemandMemory, MetricsReader, Observed, PrometheusSettings
 from plimsoll.observe.attribution import Asked, Server
 from plimsoll.observe.demand import observe_demand
+from plimsoll.observe.dialects import DIALECTS
+from plimsoll.observe.history_fill import SPANS, HistoryFill
+from plimsoll.observe.history_queries import history_query
 from plimsoll.observe.observer import wanted
-from plimsoll.observe.prometheus import Wanted
+from plimsoll.observe.prometheus import Stretch, Wanted
 from plimsoll_testkit.prometheus_server import PrometheusServer
 from unit.builders import a_pod
 
 SCRAPE_S = 0.5
 WINDOW_S = 4.0
 STALE_AFTER_S = 2.0
+PAST_STEP_S = SPANS[0].step_s
 SLO = (LatencyTarget(LatencyMetric.TTFT, 0.95, 800.0), LatencyTarget(LatencyMetric.TPOT, 0.5, 60.0))
 RATE_RPS = 5.0
 NEAR = 0.15
@@ -262,3 +267,46 @@ def test_a_prometheus_that_dies_and_returns_never_shows_less_than_there_was(
     back = deployment.watch(2.0 * WINDOW_S + STALE_AFTER_S)
     assert all(is_near(demand, RATE_RPS) for demand in back if demand.state is DemandState.KNOWN)
     assert back[-1].state is DemandState.KNOWN
+
+
+def test_a_process_that_starts_learns_what_was_before_it(
+    deployment: Deployment, exporter: Exporter, prometheus: PrometheusServer
+) -> None:
+    deployment.add_pod("chat-h100-7d9f8b6c5-x2x4z")
+    deployment.settle(RATE_RPS)
+    deployment.watch(WINDOW_S + 3.0 * PAST_STEP_S)
+    settings = PrometheusSettings(prometheus.url, window_s=WINDOW_S)
+
+    async def read() -> tuple[PastLooks, ...]:
+        reader = MetricsReader(settings)
+        fill = HistoryFill(reader)
+        fill.want([deployment.asked], time.time())
+        while fill.is_reading:
+            await asyncio.sleep(0.05)
+        reader.close()
+        return fill.take()
+
+    past = asyncio.run(read())
+
+    assert [looks.step_s for looks in past] == [PAST_STEP_S, 60.0, 600.0]
+    rates = past[0].rate_ds[0]
+    seen = rates[~np.isnan(rates)]
+    # As often as the watch lasted, give or take a look that fell into the start; all before it is not known.
+    assert 2 <= len(seen) <= len(rates) - 200
+    assert seen[-2:] == pytest.approx(RATE_RPS, rel=0.2)
+    assert past[0].tokens_kds[:, 0, -2:] == pytest.approx(np.array([[300.0] * 2, [50.0] * 2]), rel=0.01)
+
+
+def test_prometheus_accepts_the_queries_of_the_past_of_every_engine(prometheus: PrometheusServer) -> None:
+    settings = PrometheusSettings(prometheus.url, window_s=WINDOW_S)
+    queries = [history_query(dialect, settings.labels, WINDOW_S, tokens=True) for dialect in DIALECTS]
+    now_s = time.time()
+
+    async def read() -> list[int]:
+        reader = MetricsReader(settings)
+        stretch = Stretch(now_s - 60.0, now_s, 10.0)
+        answers = [len(await reader.read_past(query, stretch, 20.0)) for query in queries if query]
+        reader.close()
+        return answers
+
+    assert len(asyncio.run(read())) == len(DIALECTS) - 1  # llama.cpp counts no requests

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from plimsoll.api.values import DecimalText, Duration, Money
+from plimsoll.api.values import DecimalText, Duration, Money, Timestamp
 from plimsoll.api.wire import Conditions, Count, Label, Message, StatusModel, cut_items
 from plimsoll.domain import DemandState, ForecastBasis, ForecastWay, LatencyMetric, LatencyObservation, Phase, SizedBy
 
@@ -16,7 +16,7 @@ MAX_STATUS_VARIANTS = 16
 MAX_STEPS = 16
 MAX_ALTERNATIVES = 8
 MAX_BREAK_EVENS = 4
-MAX_FORECAST_SCORES = 8
+MAX_FORECAST_LEADS = 4
 
 _PERCENTILE_BY_QUANTILE = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
 
@@ -44,20 +44,21 @@ class DemandStatus(StatusModel):
     """Requests queued."""
 
 
-class ForecastScoreStatus(StatusModel):
-    """How good the forecast has been lately, so long ahead."""
+class ForecastLeadStatus(StatusModel):
+    """How demand a certain time ahead is forecast, and how good that has been lately."""
 
-    lead: Duration
-    """How long ahead."""
+    seconds: Count
+    """So far ahead."""
     way: ForecastWay
-    """What the rate is read from."""
+    """The way in use. RecentQuantile: the policy's quantile of the recent past and its trend, until another way has
+    been clearly better. LastValue, RecentLevel, RecentTrend, DailyShape: that, plus what its own errors lacked."""
     rate: DecimalText
-    """Requests per second expected then."""
-    loss: DecimalText | None = None
-    """Mean pinball loss of that way at the policy's quantile, in requests per second; absent while too little is
-    known."""
-    recent_quantile_loss: DecimalText | None = None
-    """The same of the recent past's quantile and trend, which is used until another way is better."""
+    """Requests per second that are expected not to be exceeded then, at the policy's quantile."""
+    loss_over_last_value: DecimalText | None = None
+    """Recent mean pinball loss over that of the last value; below 1 is better. Absent while too little is known."""
+    covered: DecimalText | None = None
+    """Share of what came lately that lay below what had been forecast; near the policy's quantile where forecasts know
+    their error. Absent while too little is known."""
 
 
 class ForecastStatus(StatusModel):
@@ -72,10 +73,13 @@ class ForecastStatus(StatusModel):
     burstiness: DecimalText | None = None
     """Squared coefficient of variation of the rate itself, from window to window; absent where arrivals vary no more
     than by chance. Read back after a restart, since it takes many windows to be seen."""
-    scores: Annotated[
-        tuple[ForecastScoreStatus, ...], Field(max_length=MAX_FORECAST_SCORES), cut_items(MAX_FORECAST_SCORES)
+    known_since: Timestamp | None = None
+    """Since when demand is known, gaps aside; metrics of the time before a start are read where there are any. Absent
+    until the first minute is over."""
+    leads: Annotated[
+        tuple[ForecastLeadStatus, ...], Field(max_length=MAX_FORECAST_LEADS), cut_items(MAX_FORECAST_LEADS)
     ] = ()
-    """How good it has been lately, by lead time."""
+    """The forecast at a few times ahead, the nearest first; none while demand is not known."""
     message: Message = ""
     """How the figures came about."""
 

@@ -18,7 +18,7 @@ from plimsoll.api import (
     DecimalText,
     DemandStatus,
     Duration,
-    ForecastScoreStatus,
+    ForecastLeadStatus,
     ForecastStatus,
     InferenceDeploymentStatus,
     LatencyStatus,
@@ -85,7 +85,8 @@ def deployment_status(
             now_rate=DecimalText.of(plan.forecast.now_rps),
             required_rate=DecimalText.of(plan.forecast.required_rps),
             burstiness=_burstiness(plan.forecast.burstiness),
-            scores=tuple(_score(one) for one in plan.forecast.scores if isfinite(one.rate_rps)),
+            known_since=None if plan.forecast.known_since_s is None else Timestamp.of(plan.forecast.known_since_s),
+            leads=tuple(_lead(score) for score in plan.forecast.scores if isfinite(score.rate_rps)),
             message=plan.forecast.message,
         ),
         cost=_cost(plan, pools),
@@ -141,7 +142,8 @@ def differs(new: Raw, old: Raw | None, age_s: float) -> bool:
         return True
     if age_s < _DRIFT_INTERVAL_S:
         return False
-    return _words(new) != _words(old) or any(_drifted(new, old, *path) for path in _FIGURES_THAT_COUNT)
+    told_anew = _words(new) != _words(old) or _ways(new) != _ways(old)
+    return told_anew or any(_drifted(new, old, *path) for path in _FIGURES_THAT_COUNT)
 
 
 def _shape(status: Raw) -> object:
@@ -174,6 +176,12 @@ def _words(status: Raw) -> list[tuple[str, str]]:
     return sorted((one["type"], _NUMBER.sub("#", one["message"])) for one in status.get("conditions") or ())
 
 
+def _ways(status: Raw) -> tuple[object, ...]:
+    """How demand is forecast at each time ahead, and whether anything is known of the time before."""
+    forecast = status.get("forecast") or {}
+    return "knownSince" in forecast, *((one["seconds"], one["way"]) for one in forecast.get("leads") or ())
+
+
 def _drifted(new: Raw, old: Raw, group: str, name: str) -> bool:
     now, then = ((status.get(group) or {}).get(name) for status in (new, old))
     if now is None or then is None:
@@ -199,18 +207,19 @@ def _demand(plan: DeploymentPlan) -> DemandStatus:
     )
 
 
-def _burstiness(bursts: Burstiness) -> DecimalText | None:
-    return DecimalText.of(bursts.rate_cv2) if bursts.rate_cv2 > 0.0 else None
-
-
-def _score(score: ForecastScore) -> ForecastScoreStatus:
-    return ForecastScoreStatus(
-        lead=Duration.of_seconds(score.lead_s),
+def _lead(score: ForecastScore) -> ForecastLeadStatus:
+    ratio = score.loss_over_last_value
+    return ForecastLeadStatus(
+        seconds=round(score.lead_s),
         way=score.way,
         rate=DecimalText.of(score.rate_rps),
-        loss=_decimal(score.loss_rps),
-        recent_quantile_loss=_decimal(score.recent_quantile_loss_rps),
+        loss_over_last_value=None if ratio is None else DecimalText.of(ratio),
+        covered=None if score.covered_ratio is None else DecimalText.of(score.covered_ratio),
     )
+
+
+def _burstiness(bursts: Burstiness) -> DecimalText | None:
+    return DecimalText.of(bursts.rate_cv2) if bursts.rate_cv2 > 0.0 else None
 
 
 def _decimal(value: float | None) -> DecimalText | None:

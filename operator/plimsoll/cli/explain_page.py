@@ -12,7 +12,6 @@ from plimsoll.explain import gap_text
 
 Raw = Mapping[str, Any]
 _TOLD_ELSEWHERE = ("Ready", "Reconciling", "Stalled")
-_RECENT = "RecentQuantile"
 
 
 def condition(status: Raw, type_: str) -> Raw:
@@ -184,16 +183,17 @@ def _demand(status: Raw) -> Iterator[str]:
 
 
 def _forecast(status: Raw) -> Iterator[str]:
-    scores = (status.get("forecast") or {}).get("scores") or ()
-    if scores and not any("loss" in one for one in scores):
+    forecast = status.get("forecast") or {}
+    leads = forecast.get("leads") or ()
+    if leads and not any("lossOverLastValue" in one or "covered" in one for one in leads):
         yield "too early to say how good it is: a lead time has to pass first"
         return
-    for one in scores:
-        loss, recent = one.get("loss"), one.get("recentQuantileLoss")
-        text = f"in {one['lead']}: {one['rate']} req/s by {one['way']}"
-        if loss is None:
-            yield f"{text}; too early to say how good that is"
-        elif one["way"] == _RECENT or recent is None:
-            yield f"{text}; has been off by {loss} req/s (pinball loss)"
-        else:
-            yield f"{text}; has been off by {loss} req/s, the recent past alone by {recent} (pinball loss)"
+    for one in leads:
+        text = f"in {one['seconds']} s: at most {one['rate']} req/s by {one['way']}"
+        if "lossOverLastValue" in one:
+            text += f"; off by {one['lossOverLastValue']} of what taking the last rate for it would be"
+        if "covered" in one:
+            text += f"; {float(one['covered']):.0%} of what came lay below"
+        yield text
+    if "knownSince" in forecast:
+        yield f"demand is known since {forecast['knownSince']}"

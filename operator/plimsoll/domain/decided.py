@@ -46,6 +46,17 @@ class ForecastScore:
     """Mean pinball loss at the policy's quantile; None while too little is known."""
     recent_quantile_loss_rps: float | None
     """The same of the recent quantile and its trend, which is used until another way is better."""
+    last_value_loss_rps: float | None = None
+    """The same of the last value with the quantile of its own past errors, the yardstick."""
+    covered_ratio: float | None = None
+    """Share of what came lately that lay below what had been said; the policy's quantile where forecasts are honest."""
+
+    @property
+    def loss_over_last_value(self) -> float | None:
+        """Below 1: better than the last value."""
+        if self.loss_rps is None or not self.last_value_loss_rps:
+            return None
+        return self.loss_rps / self.last_value_loss_rps
 
 
 class ForecastBasis(StrEnum):
@@ -75,6 +86,8 @@ class Forecast:
     """One for each lead time that ways to forecast are judged at; none where demand is not known."""
     recent_quantile_rps: tuple[float, ...] = ()
     """What the recent quantile and its trend say at these lead times, whatever is used."""
+    known_since_s: float | None = None
+    """Since when demand has been known, gaps aside; None at the start."""
 
     @property
     def required_rps(self) -> float:

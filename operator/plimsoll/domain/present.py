@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from plimsoll.domain.names import Finding, ObjectKey, Resources, VariantKey
 from plimsoll.domain.wanted import ExternalPrice, LatencyMetric, LatencyTarget, Mode, Policy, Routing
 
@@ -322,6 +325,28 @@ class Deployment:
     """Burstiness as its status tells it, for a process that has not seen enough of its own."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PastLooks:
+    """What metrics still tell of the time before: one look a step, NaN where nothing is known; no gap is filled.
+
+    Axes: K means (prompt tokens, output tokens), D deployments, S steps.
+    """
+
+    step_s: float
+    end_s: float
+    """Moment of the newest look, a multiple of the step; rates are averaged over the time before each look."""
+    keys: tuple[ObjectKey, ...]
+    rate_ds: NDArray[np.float64]
+    tokens_kds: NDArray[np.float64]
+
+    @property
+    def at_s(self) -> NDArray[np.float64]:
+        """The moment of each look."""
+        steps = self.rate_ds.shape[1]
+        moments: NDArray[np.float64] = self.end_s - self.step_s * np.arange(steps - 1, -1, -1, dtype=np.float64)
+        return moments
+
+
 @dataclass(frozen=True, slots=True)
 class DisruptionBudget:
     """A PodDisruptionBudget: how many of the ready pods it selects may go at the moment."""
@@ -342,3 +367,5 @@ class Snapshot:
     findings: tuple[Finding, ...] = ()
     """Objects and variants that were left out or pinned, and why."""
     disruption_budgets: tuple[DisruptionBudget, ...] = ()
+    past: tuple[PastLooks, ...] = ()
+    """What was read of the time before, once for each deployment: after a start, or when it is new."""

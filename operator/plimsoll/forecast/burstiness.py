@@ -16,7 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.domain import POISSON, Burstiness, DemandSample
+from plimsoll.domain import POISSON, Burstiness
+
+Floats = NDArray[np.float64]
 
 FEWEST_WINDOWS = 8
 """Fewer tell nothing: the variance of 8 counts is known to within 60%. A guess."""
@@ -56,20 +58,27 @@ class _Measure(NamedTuple):
 
 
 def burstiness_in_use(
-    samples: Sequence[DemandSample], window_s: float | None, last: Burstiness = POISSON
-) -> Burstiness:
-    """The burstiness to size for from now on.
+    at_s: Floats, rate_ds: Floats, window_s: float | None, last: Sequence[Burstiness]
+) -> list[Burstiness]:
+    """The burstiness to size for from now on, of deployments that were looked at together.
 
     Args:
-        samples: the remembered looks, the oldest first.
+        at_s: when they were looked at, the oldest first.
+        rate_ds: requests per second, a row for each deployment.
         window_s: over which each rate was averaged; None where that is not known.
         last: what was in use until now. It stays as long as what is measured is near it, or too little was seen.
     """
     if not window_s:
-        return POISSON
-    measure = _measure(samples, window_s)
+        return [POISSON] * len(last)
+    measures = _measures(at_s, rate_ds, window_s)
+    return [_in_use(measure, one, window_s) for measure, one in zip(measures, last, strict=True)]
+
+
+def _in_use(measure: _Measure | None, last: Burstiness, window_s: float) -> Burstiness:
     level = last.rate_cv2 if measure is None else _level(measure, last.rate_cv2)
-    return Burstiness(level, window_s) if level > 0.0 else POISSON
+    if level <= 0.0:
+        return POISSON
+    return last if (level, window_s) == (last.rate_cv2, last.window_s) else Burstiness(level, window_s)
 
 
 def as_told(rate_cv2: float, window_s: float) -> Burstiness:
@@ -91,25 +100,31 @@ def _at_or_above(rate_cv2: float) -> float:
     return next((level for level in LEVELS_CV2 if level >= rate_cv2), LEVELS_CV2[-1])
 
 
-def _measure(samples: Sequence[DemandSample], window_s: float) -> _Measure | None:
+def _measures(at_s: Floats, rate_ds: Floats, window_s: float) -> list[_Measure | None]:
     """None where too little was seen.
 
     All pairs of neighbours count, at whatever tick they end (an overlapping Allan variance), which wastes nothing and
     moves little from tick to tick. Half the variance of their differences is the variance of a count (von Neumann);
     about the mean difference, so that a ramp adds nothing.
     """
-    if not samples:
-        return None
-    all_at_s, rates_rps, _ = zip(*samples, strict=True)
-    at_s, counts = np.array(all_at_s), np.array(rates_rps) * window_s
+    if not len(at_s):
+        return [None] * len(rate_ds)
+    count_ds = rate_ds * window_s
     # The latest sample at least a window before each; -1 where there is none.
     before = np.searchsorted(at_s, at_s - window_s, side="right") - 1
     near = (before >= 0) & (at_s - at_s[before] <= LONGEST_GAP_IN_WINDOWS * window_s)
     windows = _windows(before, near)
-    mean = float(counts.mean())
-    if windows < FEWEST_WINDOWS or mean <= 0.0:
-        return None
-    variance = float(np.var(counts[near] - counts[before[near]])) / 2.0
+    if windows < FEWEST_WINDOWS:
+        return [None] * len(rate_ds)
+    mean_d = count_ds.mean(axis=1)
+    variance_d = np.var(count_ds[:, near] - count_ds[:, before[near]], axis=1) / 2.0
+    return [
+        _measure(mean, variance, windows) if mean > 0.0 else None
+        for mean, variance in zip(mean_d.tolist(), variance_d.tolist(), strict=True)
+    ]
+
+
+def _measure(mean: float, variance: float, windows: int) -> _Measure:
     expected = CHANCE_DISPERSION * mean
     # Of n independent counts: 3/n as if they were normal (von Neumann 1941), and 1/(n mean) for Poisson's heavier tail.
     deviation = math.sqrt((3.0 + 1.0 / mean) / windows)

@@ -6,7 +6,7 @@ forecast by them alone. Design: section 4.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,6 +23,8 @@ WAYS = {
     Way.DAILY_SHAPE: ForecastWay.DAILY_SHAPE,
 }
 
+_UNKNOWN = (math.nan,) * len(LEADS_S)
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -32,31 +34,50 @@ class Outlook:
     way: tuple[ForecastWay, ...]
     loss_rps: tuple[float, ...]
     recent_quantile_loss_rps: tuple[float, ...]
+    last_value_loss_rps: tuple[float, ...] = _UNKNOWN
+    covered_ratio: tuple[float, ...] = _UNKNOWN
+    """Share of what came that lay below what the way in use at that time had said; NaN while too little was said."""
+    known_since_s: float | None = None
 
-    def scores(self, recent_rps: Callable[[float], float]) -> tuple[ForecastScore, ...]:
+    def scores(self, recent_rps: Sequence[float]) -> tuple[ForecastScore, ...]:
         """The way in use at each lead time.
 
         Args:
-            recent_rps: what the recent quantile and its trend say, by lead time in seconds.
+            recent_rps: what the recent quantile and its trend say at each of `LEADS_S`.
         """
         found = []
-        figures = zip(LEADS_S, self.rate_rps, self.way, self.loss_rps, self.recent_quantile_loss_rps, strict=True)
-        for lead_s, rate_rps, way, loss, recent_loss in figures:
+        figures = zip(
+            LEADS_S,
+            recent_rps,
+            self.rate_rps,
+            self.way,
+            self.loss_rps,
+            self.recent_quantile_loss_rps,
+            map(_finite, self.last_value_loss_rps),
+            map(_finite, self.covered_ratio),
+            strict=True,
+        )
+        for lead_s, plain_rps, rate_rps, way, loss, recent_loss, last_loss, covered in figures:
             # Both must be known: the other way's loss is finite where its rate is, the rule's once it was tried.
             better = math.isfinite(rate_rps) and math.isfinite(recent_loss) and loss < CLEARLY_BETTER * recent_loss
             known_loss = recent_loss if math.isfinite(recent_loss) else None
             found.append(
-                ForecastScore(lead_s, way, rate_rps, loss, known_loss)
+                ForecastScore(lead_s, way, rate_rps, loss, known_loss, last_loss, covered)
                 if better
-                else ForecastScore(lead_s, ForecastWay.RECENT_QUANTILE, recent_rps(lead_s), known_loss, known_loss)
+                else ForecastScore(
+                    lead_s, ForecastWay.RECENT_QUANTILE, plain_rps, known_loss, known_loss, last_loss, covered
+                )
             )
         return tuple(found)
 
 
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 def nothing_ahead() -> Outlook:
     """Of a deployment without a past."""
-    unknown = (math.nan,) * len(LEADS_S)
-    return Outlook(unknown, (ForecastWay.LAST_VALUE,) * len(LEADS_S), unknown, unknown)
+    return Outlook(_UNKNOWN, (ForecastWay.LAST_VALUE,) * len(LEADS_S), _UNKNOWN, _UNKNOWN)
 
 
 def outlooks(past: PastDemand) -> Mapping[ObjectKey, Outlook]:
@@ -66,10 +87,17 @@ def outlooks(past: PastDemand) -> Mapping[ObjectKey, Outlook]:
     rates = past.expected_dl.tolist()
     ways = np.concatenate((past.by_minutes.way_dl, past.by_tens.way_dl), axis=1).tolist()
     losses = np.concatenate((past.by_minutes.loss_dl, past.by_tens.loss_dl), axis=1).tolist()
-    said = past.said_loss_dl.tolist()
+    last = np.concatenate((past.by_minutes.last_value_loss_dl, past.by_tens.last_value_loss_dl), axis=1).tolist()
+    said, covered, since = past.said_loss_dl.tolist(), past.covered_dl.tolist(), past.since_d.tolist()
     return {
         key: Outlook(
-            tuple(rates[row]), tuple(WAYS[Way(way)] for way in ways[row]), tuple(losses[row]), tuple(said[row])
+            tuple(rates[row]),
+            tuple(WAYS[Way(way)] for way in ways[row]),
+            tuple(losses[row]),
+            tuple(said[row]),
+            tuple(last[row]),
+            tuple(covered[row]),
+            _finite(since[row]),
         )
         for key, row in past.row.items()
     }

@@ -7,15 +7,15 @@ a few requests trembles by tens of percent, and safe rates with it; what moves r
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
   away by more than the tolerance. After a jump it must first consist of what came after the jump.
 
-Letters: arrays have one entry for each of prompt mean, prompt p95, output mean and output p95. Design: section 4.
+Axes: K lengths (prompt mean, prompt p95, output mean, output p95), D deployments, S samples. Design: section 4.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.domain import DemandSample, MixInUse, TokenMix
+from plimsoll.forecast.last_hour import SAMPLE_S, LastHour
 
 Floats = NDArray[np.float64]
 
@@ -36,49 +36,66 @@ by log-normal lengths with sigma = 0.8 to 1.0: 0.95 to 1.3 for a mean, sqrt(.95 
 a p95 (a geometric length has less: 1.0 and 1.5)."""
 
 
-def mix_in_use(
-    last: MixInUse | None,
-    latest: TokenMix,
-    recent: Sequence[DemandSample],
-    latest_requests: float,
-    recent_requests: float,
-    now_s: float,
-) -> MixInUse:
-    """The mix to size for from now on.
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What is known of the mixes of some deployments, one column each."""
+
+    latest_kd: Floats
+    latest_requests_d: Floats
+    """Over how many requests the latest look was averaged."""
+    mean_kd: Floats
+    """Of the last `MIX_WINDOW_S`, weighted by requests."""
+    recent_requests_d: Floats
+
+
+def looks_of(hour: LastHour, rows: NDArray[np.int64], latest_rps_d: Floats, window_d: Floats, now_s: float) -> Looks:
+    """The latest look and the recent past of these rows.
 
     Args:
-        last: what was in use until now; None at the first look.
-        latest: the latest look.
-        recent: the samples of the last `MIX_WINDOW_S`, this look among them.
-        latest_requests: over how many requests the latest look was averaged.
-        recent_requests: how many requests the recent samples stand for.
+        hour: with the latest look in it.
+        rows: of the deployments, all of them just looked at.
+        latest_rps_d: the rate of the latest look.
+        window_d: over which rates are averaged, in seconds.
         now_s: the snapshot's time.
     """
-    if last is None:
-        return MixInUse(latest, None)
-    used, seen, mean = _lengths(last.tokens), _lengths(latest), _mean(recent, latest)
-    jumps = seen > used * (1.0 + np.maximum(TOLERANCE_RATIO, JUMP_DEVIATIONS * _deviation(latest_requests)))
-    drift = np.clip(DRIFT_DEVIATIONS * _deviation(recent_requests), TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
-    settled = last.jumped_s is None or now_s - last.jumped_s > MIX_WINDOW_S
-    moved = (mean > used * (1.0 + drift)) | ((mean < used * (1.0 - drift)) & settled)
-    tokens = TokenMix(*np.where(jumps, np.maximum(seen, mean), np.where(moved, mean, used)).tolist())
-    return MixInUse(tokens, now_s if jumps.any() else last.jumped_s)
+    columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
+    at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
+    tokens_kds = hour.tokens_kds[:, rows, columns].astype(np.float64)
+    recent = at_ds >= now_s - MIX_WINDOW_S
+    weight_ds = np.where(recent, rate_ds, 0.0)
+    total_d = weight_ds.sum(axis=1)
+    latest_kd = tokens_kds[:, :, -1].round(2)
+    weighted_kd = (np.where(recent, tokens_kds, 0.0) * weight_ds).sum(axis=2) / np.where(total_d > 0.0, total_d, 1.0)
+    # Rounding hides the errors of a mean of equals, which would carry a mix past a limit it only touches.
+    mean_kd = np.where(total_d > 0.0, weighted_kd.round(2), latest_kd)
+    # The oldest sample, too, stands for the window before it.
+    recent_s = now_s - np.where(recent, at_ds, np.inf).min(axis=1) + window_d
+    mean_rps_d = total_d / np.maximum(recent.sum(axis=1), 1)
+    return Looks(latest_kd, latest_rps_d * window_d, mean_kd, mean_rps_d * recent_s)
 
 
-def _deviation(requests: float) -> Floats:
+def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) -> tuple[Floats, Floats]:
+    """The mixes to size for from now on, and when each last jumped.
+
+    Args:
+        used_kd: what was in use until now; NaN at the first look.
+        jumped_d: when a single look last made it heavier; minus infinity where none did.
+        looks: of the same deployments.
+        now_s: the snapshot's time.
+    """
+    seen_kd, mean_kd = looks.latest_kd, looks.mean_kd
+    jumps = seen_kd > used_kd * (
+        1.0 + np.maximum(TOLERANCE_RATIO, JUMP_DEVIATIONS * _deviation(looks.latest_requests_d))
+    )
+    drift_kd = np.clip(DRIFT_DEVIATIONS * _deviation(looks.recent_requests_d), TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
+    settled = now_s - jumped_d > MIX_WINDOW_S
+    moved = (mean_kd > used_kd * (1.0 + drift_kd)) | ((mean_kd < used_kd * (1.0 - drift_kd)) & settled)
+    found_kd = np.where(jumps, np.maximum(seen_kd, mean_kd), np.where(moved, mean_kd, used_kd))
+    found_kd = np.where(np.isnan(used_kd), seen_kd, found_kd)
+    return found_kd, np.where(jumps.any(axis=0), now_s, jumped_d)
+
+
+def _deviation(requests_d: Floats) -> Floats:
     """Relative standard deviation of each length when it is averaged over so many requests."""
-    deviation: Floats = REQUEST_DEVIATIONS / np.sqrt(max(requests, 1.0))
+    deviation: Floats = REQUEST_DEVIATIONS[:, None] / np.sqrt(np.maximum(requests_d, 1.0))
     return deviation
-
-
-def _lengths(mix: TokenMix) -> Floats:
-    return np.array((mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.output_tokens_mean, mix.output_tokens_p95))
-
-
-def _mean(samples: Sequence[DemandSample], latest: TokenMix) -> Floats:
-    weights = np.array([sample.arrival_rate_rps for sample in samples])
-    if weights.sum() <= 0.0:
-        return _lengths(latest)
-    mean: Floats = np.average([_lengths(sample.tokens) for sample in samples], axis=0, weights=weights)
-    # Hides the rounding errors of a mean of equals, which would carry a mix past a limit it only touches.
-    return mean.round(2)

@@ -76,7 +76,7 @@ def look_at_pods(
         usual_scrapes: in the window of a whole pod so far; None when nothing is remembered.
         after_gap: the last looks found a window with a gap.
     """
-    blind = _blind_variant(asked)
+    blind = blind_variant(asked)
     if blind is not None:
         return Look(DemandState.ABSENT, blind)
     invalid = _invalid(found)
@@ -168,15 +168,20 @@ def _is_rated(one: PodSamples) -> bool:
 def _fills_window(one: PodSamples, usual_scrapes: float | None, after_gap: bool) -> bool:
     if usual_scrapes is None:
         return True
-    enough = usual_scrapes if after_gap else min(usual_scrapes - 1.0, usual_scrapes * _FULL_WINDOW_RATIO)
+    enough = usual_scrapes if after_gap else enough_scrapes(usual_scrapes)
     return one.samples.values.get(Signal.SCRAPES, 0.0) >= enough
+
+
+def enough_scrapes(usual: float) -> float:
+    """Of a window without a gap."""
+    return min(usual - 1.0, usual * _FULL_WINDOW_RATIO)
 
 
 def _age_s(since_s: float | None, now_s: float) -> float:
     return math.inf if since_s is None else now_s - since_s
 
 
-def _blind_variant(asked: Asked) -> str | None:
+def blind_variant(asked: Asked) -> str | None:
     """Why demand cannot be read at all: a variant runs on an engine that counts no requests."""
     for server in asked.servers:
         rows = dialects_of(server.engine)

@@ -14,6 +14,7 @@ from plimsoll.domain import LatencyMetric, Snapshot
 from plimsoll.observe.attribution import Asked
 from plimsoll.observe.cluster_cache import ClusterCache
 from plimsoll.observe.demand import DemandMemory, observe_demand
+from plimsoll.observe.history_fill import HistoryFill
 from plimsoll.observe.prices import SeenPrice, with_open_cost
 from plimsoll.observe.prometheus import MetricsReader, Wanted
 from plimsoll.observe.reading import MetricsReading
@@ -23,7 +24,7 @@ from plimsoll.observe.targets import targets_to_look_up
 
 
 class Observer:
-    """Takes snapshots, and keeps between them what was last known of demand."""
+    """Takes snapshots, keeps between them what was last known of demand, and adds what is read of the time before."""
 
     def __init__(self, cache: ClusterCache, metrics: MetricsReader, scales: ScaleReader) -> None:
         self._cache = cache
@@ -31,6 +32,7 @@ class Observer:
         self._scales = scales
         self._memory = DemandMemory()
         self._prices: Mapping[str, SeenPrice] = {}
+        self._history = HistoryFill(metrics)
 
     async def snapshot(self, now_s: float) -> Snapshot:
         """All that is known at `now_s` (seconds since the epoch), within the readers' time-outs."""
@@ -42,10 +44,12 @@ class Observer:
         pools, self._prices = with_open_cost(
             snapshot.pools, cluster.open_cost_pools, reading.prices, self._prices, now_s
         )
-        return replace(snapshot, pools=pools)
+        self._history.want(cluster.asked, now_s)
+        return replace(snapshot, pools=pools, past=self._history.take())
 
     def close(self) -> None:
         """Let go of the readers' threads."""
+        self._history.close()
         self._metrics.close()
         self._scales.close()
 

@@ -9,11 +9,12 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import requests
 from prometheus_api_client import PrometheusConnect
@@ -39,6 +40,8 @@ from plimsoll.observe.queries import (
 )
 from plimsoll.observe.reading import CustomReading, EngineReading, MetricsReading, PriceReading, Samples, on_the_wire
 
+T = TypeVar("T")
+
 
 class Sample(NamedTuple):
     """One series of an instant vector."""
@@ -48,6 +51,23 @@ class Sample(NamedTuple):
 
 
 Vector = list[Sample]
+
+
+class Range(NamedTuple):
+    """One series of a range: moments in seconds since the epoch, and what it showed then."""
+
+    labels: Mapping[str, str]
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of the past to read, both ends included."""
+
+    start_s: float
+    end_s: float
+    step_s: float
+
 
 _WORKERS = 8
 """Queries under way at once; a guess that a small Prometheus bears beside its scrapes."""
@@ -66,6 +86,8 @@ class PrometheusSettings:
     """Rates are averaged over this; at least four scrape intervals."""
     timeout_s: float = 4.0
     """For one whole reading, retries included; the tick goes on without metrics after it."""
+    history_timeout_s: float = 30.0
+    """For one query of the past, retries included; no tick waits for it."""
     bearer_token_file: Path | None = None
     """Its content is sent with every query."""
     verify_tls: bool = True
@@ -75,6 +97,16 @@ class Client(Protocol):
     """The part of PrometheusConnect that is used."""
 
     def custom_query(self, query: str, params: dict[str, str] | None = None, timeout: float | None = None) -> Any: ...
+
+    def custom_query_range(
+        self,
+        query: str,
+        start_time: datetime,
+        end_time: datetime,
+        step: str,
+        params: dict[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +178,11 @@ class MetricsReader:
         self._monotonic_s = monotonic_s
         self._threads = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="prometheus")
 
+    @property
+    def settings(self) -> PrometheusSettings:
+        """As given."""
+        return self._settings
+
     async def read(self, wanted: Wanted) -> MetricsReading:
         """The answers that came in time; what did not come is a failure in its place."""
         deadline_s = self._monotonic_s() + self._settings.timeout_s
@@ -160,6 +197,25 @@ class MetricsReader:
             custom=dict(zip(custom, by_object, strict=True)),
             prices=await prices if prices else None,
         )
+
+    async def read_past(self, query: str, stretch: Stretch, timeout_s: float) -> list[Range]:
+        """What a query showed at every step of the past; one query at a time leaves the other threads to the ticks.
+
+        Raises:
+            MetricsUnavailable: no answer in time.
+            InvalidObject: Prometheus refuses the query, perhaps since it would load too many samples.
+        """
+        start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in (stretch.start_s, stretch.end_s))
+
+        def ask(left_s: float) -> list[Range]:
+            params = {"timeout": f"{left_s:.3f}"}
+            answer = self._client.custom_query_range(query, start, end, f"{stretch.step_s:g}", params, left_s)
+            return [
+                Range(series["metric"], [(float(at_s), float(value)) for at_s, value in series["values"]])
+                for series in answer
+            ]
+
+        return await self._in_thread(ask, self._monotonic_s() + timeout_s, timeout_s)
 
     def close(self) -> None:
         """Let go of the threads; a query under way ends by itself within the time-out."""
@@ -217,35 +273,42 @@ class MetricsReader:
         return PriceReading({one.labels[NODE_LABEL]: one.value for one in answer if NODE_LABEL in one.labels})
 
     async def _ask(self, query: str, deadline_s: float) -> Vector:
+        def ask(left_s: float) -> Vector:
+            return _vector(self._client.custom_query(query, params={"timeout": f"{left_s:.3f}"}, timeout=left_s))
+
+        return await self._in_thread(ask, deadline_s, self._settings.timeout_s)
+
+    async def _in_thread(self, ask: Callable[[float], T], deadline_s: float, timeout_s: float) -> T:
         loop = asyncio.get_running_loop()
-        asked = loop.run_in_executor(self._threads, self._query, query, deadline_s)
+        asked = loop.run_in_executor(self._threads, self._with_retries, ask, deadline_s, timeout_s)
         try:
             return await asyncio.wait_for(asked, max(0.0, deadline_s - self._monotonic_s()))
         except TimeoutError as error:
-            raise MetricsUnavailable(self._timed_out()) from error
+            raise MetricsUnavailable(self._timed_out(timeout_s)) from error
 
-    def _query(self, query: str, deadline_s: float) -> Vector:
+    def _with_retries(self, ask: Callable[[float], T], deadline_s: float, timeout_s: float) -> T:
         """One query with its retries, in a worker thread."""
         attempts = Retrying(
             retry=retry_if_exception_type(MetricsUnavailable),
-            stop=stop_after_attempt(_ATTEMPTS) | stop_before_delay(self._settings.timeout_s),
+            stop=stop_after_attempt(_ATTEMPTS) | stop_before_delay(timeout_s),
             wait=wait_fixed(_PAUSE_BETWEEN_ATTEMPTS_S),
             reraise=True,
         )
-        return attempts(self._query_once, query, deadline_s)
+        answer: T = attempts(self._once, ask, deadline_s, timeout_s)
+        return answer
 
-    def _query_once(self, query: str, deadline_s: float) -> Vector:
+    def _once(self, ask: Callable[[float], T], deadline_s: float, timeout_s: float) -> T:
         left_s = deadline_s - self._monotonic_s()
         if left_s <= 0.0:
-            raise MetricsUnavailable(self._timed_out())
+            raise MetricsUnavailable(self._timed_out(timeout_s))
         try:
-            return _vector(self._client.custom_query(query, params={"timeout": f"{left_s:.3f}"}, timeout=left_s))
+            return ask(left_s)
         except (*CLIENT_ERRORS, KeyError, TypeError, ValueError) as error:
             raise translated(error, self._settings.url) from error
 
-    def _timed_out(self) -> str:
+    def _timed_out(self, timeout_s: float) -> str:
         return (
-            f"Prometheus at {self._settings.url} did not answer within {self._settings.timeout_s:g}s: "
+            f"Prometheus at {self._settings.url} did not answer within {timeout_s:g}s: "
             "look at its load and its memory, or allow more with the time-out setting"
         )
 

@@ -84,7 +84,7 @@ def demand_query(dialect: Dialect, labels: Labels, window_s: float) -> str:
         (Signal.OUTPUTS_RATE, ask.histogram_rate(dialect.output_tokens, "_count", _counted(dialect, "output"))),
         (Signal.OUTPUT_TOKENS_P95, ask.quantile(dialect.output_tokens, HIGH_QUANTILE)),
     ]
-    return _union((signal, text) for signal, text in parts if text)
+    return union((signal, text) for signal, text in parts if text)
 
 
 def latency_query(
@@ -103,7 +103,7 @@ def latency_query(
         for metric in sorted({metric for metric, _ in quantiles})
     ]
     asked = [(signal, text) for signal, text in parts if text]
-    return _union(asked) if asked else None
+    return union(asked) if asked else None
 
 
 def latency_signal(metric: LatencyMetric, quantile: float) -> str:
@@ -177,7 +177,8 @@ def _each(series: tuple[Series, ...], template: str, suffix: str = "") -> str:
     return " or ".join(template.format(one.selector(suffix)) for one in series)
 
 
-def _union(parts: Iterable[tuple[str, str]]) -> str:
+def union(parts: Iterable[tuple[str, str]]) -> str:
+    """One query of many, each of which comes back under its name."""
     return " or ".join(f'label_replace({text}, "{SIGNAL_LABEL}", "{signal}", "", "")' for signal, text in parts)
 
 

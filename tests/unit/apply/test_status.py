@@ -1,12 +1,12 @@
 """A status is written when something people act on changed, and left alone while only figures tremble."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from plimsoll.api.values import Timestamp
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.domain import (
@@ -120,6 +120,32 @@ def test_a_condition_that_turns_gets_the_time_of_now() -> None:
     new = a_status(at(10.0, shortfall_rps=4.0), old, NOW_S + 60.0)
     assert condition(new, "Ready")["lastTransitionTime"] == "1970-01-12T13:47:40Z"
     assert condition(new, "DemandKnown")["lastTransitionTime"] == FIRST
+
+
+SCORES = (
+    ForecastScore(600.0, ForecastWay.DAILY_SHAPE, 12.0, 0.25, 0.5, 0.5, 0.91),
+    ForecastScore(1800.0, ForecastWay.RECENT_QUANTILE, 14.0, None, None),
+)
+
+
+def test_how_each_time_ahead_is_forecast_and_how_good_that_has_been_is_told() -> None:
+    told = replace(at(10.0).forecast, scores=SCORES, known_since_s=NOW_S - 7200.0)
+    forecast = a_status(at(10.0, forecast=told))["forecast"]
+    assert forecast["leads"] == [
+        {"seconds": 600, "way": "DailyShape", "rate": "12", "lossOverLastValue": "0.5", "covered": "0.91"},
+        {"seconds": 1800, "way": "RecentQuantile", "rate": "14"},
+    ]
+    assert forecast["knownSince"] == Timestamp.of(NOW_S - 7200.0)
+
+
+def test_another_way_to_forecast_is_told_before_long_and_its_figures_are_no_news() -> None:
+    forecast = replace(at(10.0).forecast, scores=SCORES)
+    old = a_status(at(10.0, forecast=forecast))
+    better = (replace(SCORES[0], loss_rps=0.2, covered_ratio=0.9), SCORES[1])
+    other = (replace(SCORES[0], way=ForecastWay.LAST_VALUE), SCORES[1])
+    assert not differs(a_status(at(10.0, forecast=replace(forecast, scores=better)), old), old, age_s=3600.0)
+    assert not differs(a_status(at(10.0, forecast=replace(forecast, scores=other)), old), old, age_s=1.0)
+    assert differs(a_status(at(10.0, forecast=replace(forecast, scores=other)), old), old, age_s=3600.0)
 
 
 def test_a_first_status_is_always_written() -> None:
@@ -315,20 +341,6 @@ def test_the_status_tells_at_which_price_the_next_best_would_win() -> None:
     pools = {"gpu-l4": a_pool_plan("gpu-l4", price_usd_per_hour=1.0)}
     status = deployment_status(at(10.0, alternatives=(dearer,)), (), None, NOW_S, PROVEN, pools)
     assert status["cost"]["nextBest"]["breakEven"] == [{"pool": "gpu-l4", "nowPerHour": "1.000", "perHour": "0.250"}]
-
-
-def test_the_status_tells_how_good_the_forecast_has_been() -> None:
-    scores = (
-        ForecastScore(60.0, ForecastWay.RECENT_QUANTILE, 11.0, None, None),
-        ForecastScore(600.0, ForecastWay.DAILY_SHAPE, 14.5, 0.3, 0.5),
-        ForecastScore(1800.0, ForecastWay.DAILY_SHAPE, math.nan, 0.3, 0.5),
-    )
-    plan = at(10.0)
-    status = a_status(replace(plan, forecast=replace(plan.forecast, scores=scores)))
-    assert status["forecast"]["scores"] == [
-        {"lead": "1m", "way": "RecentQuantile", "rate": "11"},
-        {"lead": "10m", "way": "DailyShape", "rate": "14.5", "loss": "0.3", "recentQuantileLoss": "0.5"},
-    ]
 
 
 def test_what_overflows_to_the_external_api_is_told_apart() -> None:

@@ -1,6 +1,7 @@
 """A status read back becomes a page: the verdict first, then what runs, why, what it costs and what else there is."""
 
 import io
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -99,18 +100,21 @@ def test_what_lost_by_a_limit_says_how_to_ask_for_more() -> None:
 
 def test_the_forecast_says_how_far_off_it_has_been() -> None:
     scores = (
-        ForecastScore(60.0, ForecastWay.RECENT_QUANTILE, 11.0, 0.4, 0.4),
-        ForecastScore(600.0, ForecastWay.DAILY_SHAPE, 14.5, 0.3, 0.5),
+        ForecastScore(60.0, ForecastWay.RECENT_QUANTILE, 11.0, 0.4, 0.4, 0.4, 0.88),
+        ForecastScore(600.0, ForecastWay.DAILY_SHAPE, 14.5, 0.3, 0.5, 0.4, 0.91),
         ForecastScore(1800.0, ForecastWay.RECENT_QUANTILE, 12.0, None, None),
+        ForecastScore(3600.0, ForecastWay.RECENT_QUANTILE, math.nan, None, None),
     )
     plan = a_deployment_plan()
     lines = page(replace(plan, forecast=replace(plan.forecast, scores=scores)))
-    assert "forecast   in 1m: 11 req/s by RecentQuantile; has been off by 0.4 req/s (pinball loss)" in lines
+    text = "\n".join(lines)
+    assert "forecast   in 60 s: at most 11 req/s by RecentQuantile; off by 1 of what taking the last rate" in text
     assert (
-        "           in 10m: 14.5 req/s by DailyShape; has been off by 0.3 req/s, the recent past alone by 0.5 "
-        "(pinball loss)"
-    ) in lines
-    assert "           in 30m: 12 req/s by RecentQuantile; too early to say how good that is" in lines
+        "in 600 s: at most 14.5 req/s by DailyShape; off by 0.75 of what taking the last rate for it would be" in text
+    )
+    assert "91% of what came lay below" in text
+    assert "in 1800 s: at most 12 req/s by RecentQuantile\n" in text
+    assert "in 3600 s" not in text
 
 
 def test_a_forecast_that_nothing_was_held_against_yet_says_so_once() -> None:

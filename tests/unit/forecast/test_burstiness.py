@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from plimsoll.decide import decide
 from plimsoll.domain import POISSON, Burstiness, DemandSample
-from plimsoll.forecast import remember_demand
-from plimsoll.forecast.burstiness import FEWEST_WINDOWS, LEVELS_CV2, burstiness_in_use
+from plimsoll.forecast import burstiness, remember_demand
+from plimsoll.forecast.burstiness import FEWEST_WINDOWS, LEVELS_CV2
 from unit.builders import MIX, NOW_S, a_demand, a_deployment
 from unit.forecast.histories import TICK_S, a_past
 
@@ -28,6 +28,15 @@ def looks(paces_rps: Floats, rng: np.random.Generator | None = None) -> list[Dem
     total = np.concatenate(([0.0], np.cumsum(arrived)))
     rates_rps = (total[TICKS_A_WINDOW:] - total[:-TICKS_A_WINDOW]) / WINDOW_S
     return [DemandSample(NOW_S + TICK_S * tick, rate, MIX) for tick, rate in enumerate(rates_rps.tolist())]
+
+
+def burstiness_in_use(
+    samples: Sequence[DemandSample], window_s: float | None, last: Burstiness = POISSON
+) -> Burstiness:
+    """Of one deployment."""
+    at_s, rate_ds = np.array([one.at_s for one in samples]), np.array([[one.arrival_rate_rps for one in samples]])
+    (found,) = burstiness.burstiness_in_use(at_s, rate_ds, window_s, [last])
+    return found
 
 
 def steady(rps: float, ticks: int = TICKS_AN_HOUR) -> Floats:

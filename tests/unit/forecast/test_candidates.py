@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from plimsoll.forecast.candidates import Way, choose, expect
+from plimsoll.forecast.history import RECENT_SLOTS
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +25,7 @@ def chosen_and_expected(rate_s: Floats, q: float = 0.9, shape: bool = True) -> t
     """Of one series, whose first slot is midnight."""
     rate_ds = rate_s[None, :]
     chosen = choose(rate_ds, 0, LEADS, np.array([q], np.float32), with_shape=shape)
-    expected = expect(chosen, rate_ds[:, -6:], float(len(rate_s) - 1))
+    expected = expect(chosen, rate_ds[:, -RECENT_SLOTS:], float(len(rate_s) - 1))
     return [Way(way) for way in chosen.way_dl[0]], expected[0].tolist()
 
 
@@ -60,7 +61,7 @@ def test_as_many_lie_below_the_quantile_as_it_says(q: float) -> None:
     rng = np.random.default_rng(RNG_SEED)
     rate_ds = (10.0 * np.exp(rng.normal(0.0, 0.05, (400, 3 * DAY)).cumsum(axis=1))).astype(np.float32)
     chosen = choose(rate_ds[:, :-3], 0, LEADS, np.full(400, q, np.float32))
-    expected_dl = expect(chosen, rate_ds[:, -9:-3], 3.0 * DAY - 4.0)
+    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS - 3 : -3], 3.0 * DAY - 4.0)
 
     for at, lead in enumerate(LEADS):
         assert (rate_ds[:, lead - 4] <= expected_dl[:, at]).mean() == pytest.approx(q, abs=0.05)
@@ -95,7 +96,7 @@ def test_each_series_is_forecast_on_its_own() -> None:
 
 def test_nothing_known_is_no_forecast() -> None:
     assert all(np.isnan(chosen_and_expected(np.full(3 * DAY, np.nan, np.float32))[1]))
-    assert all(np.isnan(chosen_and_expected(daily(10.0 / DAY))[1]))
+    assert all(np.isnan(chosen_and_expected(daily(20.0 / DAY))[1]))
 
 
 def test_silence_is_forecast_as_silence() -> None:
@@ -135,6 +136,49 @@ def test_a_holiday_does_not_end_in_a_rise_that_never_comes() -> None:
     _, expected = chosen_and_expected(rate_s)
 
     assert all(3.0 < each < 6.0 for each in expected)
+
+
+def test_a_few_requests_an_hour_are_forecast_by_their_level_and_not_by_their_noise() -> None:
+    # 0.05 req/s: 30 requests in ten minutes, of which chance leaves 37 or fewer nine times in ten. The last value would
+    # need 1.28 sqrt(60) = 10 requests more than it, whatever it is.
+    counts = np.random.default_rng(RNG_SEED).poisson(30.0, (200, 4 * DAY))
+    rate_ds = (counts / 600.0).astype(np.float32)
+    chosen = choose(rate_ds[:, :-3], 0, LEADS, np.full(200, 0.9, np.float32))
+    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS - 3 : -3], 4.0 * DAY - 4.0)
+
+    assert (chosen.way_dl == Way.LAST_VALUE).mean() < 0.05
+    assert expected_dl.mean() * 600.0 == pytest.approx(38.0, abs=2.0)
+    for at, lead in enumerate(LEADS):
+        # 2.5 standard deviations of a share of 200.
+        assert (rate_ds[:, lead - 4] <= expected_dl[:, at]).mean() == pytest.approx(0.9, abs=0.053)
+
+
+def test_a_request_an_hour_does_not_call_for_more_than_a_few() -> None:
+    # 1 in 3,600 s: nine of ten times none arrives in ten minutes, and then one, 1/600 req/s.
+    counts = np.random.default_rng(RNG_SEED).poisson(1.0 / 6.0, (50, 4 * DAY))
+    rate_ds = (counts / 600.0).astype(np.float32)
+    chosen = choose(rate_ds, 0, LEADS, np.full(50, 0.9, np.float32))
+    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS:], 4.0 * DAY - 1.0)
+
+    assert (expected_dl * 600.0 <= 3.0).all()
+
+
+def test_a_weekend_is_not_forecast_as_a_working_day() -> None:
+    # Two weeks of working days, two days at a fifth of them each; on Sunday at ten the third Monday is not there yet.
+    rate_s = daily(13.0 + 10.0 / 24.0)
+    rate_s[5 * DAY : 7 * DAY] *= 0.2
+    rate_s[12 * DAY :] *= 0.2
+
+    _, expected = chosen_and_expected(rate_s)
+
+    assert all(rate_s[-1] < each < 2.0 * rate_s[-1] for each in expected)
+
+
+def test_the_first_hours_are_forecast_by_what_they_show() -> None:
+    _, expected = chosen_and_expected(daily(0.4))
+
+    assert all(np.isfinite(expected))
+    assert all(0.5 * daily(0.4)[-1] < each < 2.0 * daily(0.4)[-1] for each in expected)
 
 
 def test_minutes_have_no_daily_shape() -> None:

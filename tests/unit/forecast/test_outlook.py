@@ -29,21 +29,21 @@ def an_outlook(loss: float = 1.0, recent_loss: float = 2.0, rate_rps: float = 40
     [(1.0, 2.0, True), (1.99, 2.0, False), (3.0, 2.0, False), (math.inf, 2.0, False), (1.0, math.inf, False)],
 )
 def test_another_way_is_used_where_it_was_clearly_better(loss: float, recent_loss: float, better: bool) -> None:
-    (*_, last) = an_outlook(loss, recent_loss).scores(lambda lead_s: lead_s)
+    (*_, last) = an_outlook(loss, recent_loss).scores(LEADS_S)
 
     assert last.way is (ForecastWay.DAILY_SHAPE if better else ForecastWay.RECENT_QUANTILE)
     assert last.rate_rps == (40.0 if better else 1800.0)
 
 
 def test_a_rate_that_is_not_known_is_not_used() -> None:
-    scores = an_outlook(rate_rps=math.nan).scores(lambda lead_s: 7.0)
+    scores = an_outlook(rate_rps=math.nan).scores((7.0,) * 4)
 
     assert {score.way for score in scores} == {ForecastWay.RECENT_QUANTILE}
     assert ahead(scores, 900.0) is None
 
 
 def test_between_lead_times_the_rate_is_between() -> None:
-    scores = replace(an_outlook(), rate_rps=(10.0, 20.0, 30.0, 60.0)).scores(lambda lead_s: 0.0)
+    scores = replace(an_outlook(), rate_rps=(10.0, 20.0, 30.0, 60.0)).scores((0.0,) * 4)
     found = {lead_s: ahead(scores, lead_s) for lead_s in (60.0, 180.0, 1200.0, 1800.0)}
 
     assert {lead_s: each and each[0] for lead_s, each in found.items()} == {
@@ -149,7 +149,7 @@ def test_a_decision_hands_days_on_with_what_it_said() -> None:
 
     assert isinstance(memory.past, DemandHistory)
     assert memory.past.minutes.rate_ds[0, -1] == 10.0
-    assert memory.past.minutes.said_lds[:, 0, -1].tolist() == [10.0, 10.0]
+    assert memory.past.minutes.said_lds[:, 0, -1].tolist() == [10.0] * 4
 
 
 @settings(max_examples=20, deadline=None)

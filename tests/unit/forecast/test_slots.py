@@ -83,7 +83,7 @@ def said_of_minutes(minutes: int, said_rps: float) -> DemandHistory:
     past = DemandHistory()
     for minute in range(minutes):
         after = past.with_look(START_S + 60.0 * minute, {CHAT: 10.0}, {CHAT: 0.9})
-        past = after.with_said(past, {CHAT: [said_rps] * len(LEADS_S)})
+        past = after.with_said(past, {CHAT: [said_rps] * (2 * len(LEADS_S))})
     return past
 
 

@@ -50,6 +50,9 @@ class FakeClient:
             raise answer
         return answer() if callable(answer) else answer
 
+    def custom_query_range(self, query: str, *_: Any) -> Any:
+        return self.custom_query(query)
+
 
 class Answers(list[Any]):
     """One answer for each call."""

@@ -3,7 +3,7 @@
 import pytest
 
 from plimsoll.domain import Deployment, Memory, PriceKind, Reason, TargetSample
-from plimsoll.forecast import SAMPLE_S
+from plimsoll.forecast.last_hour import SAMPLE_S
 from plimsoll.rollout.situation import PASSING_S
 from unit.builders import NOW_S, a_deployment, a_policy, a_pool, a_variant
 from unit.rollout.case import POOLS, changes, message, reason, rolled_out

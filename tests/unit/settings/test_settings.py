@@ -169,6 +169,7 @@ def test_defaults_are_what_the_manual_says() -> None:
         "observe.pod_label": "pod",
         "observe.window_s": "60.0",
         "observe.timeout_s": "4.0",
+        "observe.history_timeout_s": "30.0",
         "sizing.simulate": "True",
         "sizing.cache_file": "",
         "leader.enabled": "True",

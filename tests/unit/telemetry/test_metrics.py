@@ -114,6 +114,32 @@ def test_the_loss_of_the_way_in_use_is_told_beside_that_of_the_recent_quantile()
     assert value(metrics, name, **CHAT, lead_seconds="600", way="DailyShape") is None
 
 
+def test_which_way_is_in_use_and_how_good_it_has_been_is_told_for_each_time_ahead() -> None:
+    told = a_deployment_plan()
+    scores = (
+        ForecastScore(600.0, ForecastWay.DAILY_SHAPE, 12.0, 0.25, 0.5, 0.5, 0.91),
+        ForecastScore(1800.0, ForecastWay.RECENT_QUANTILE, 14.0, None, None),
+    )
+    metrics = Metrics()
+    forecast = replace(told.forecast, scores=scores, known_since_s=NOW_S - 7200.0)
+    metrics.show(a_plan(replace(told, forecast=forecast)))
+
+    def shown_at(name: str, lead: str, **labels: str) -> float | None:
+        return value(metrics, f"plimsoll_forecast_{name}", **CHAT, lead_seconds=lead, **labels)
+
+    assert shown_at("way", "600", way="DailyShape") == 1.0
+    assert shown_at("way", "600", way="LastValue") == 0.0
+    assert shown_at("lead_requests_per_second", "1800") == 14.0
+    assert shown_at("loss_over_last_value_ratio", "600") == 0.5
+    assert shown_at("covered_ratio", "600") == 0.91
+    assert shown_at("loss_over_last_value_ratio", "1800") is None
+    assert shown_at("covered_ratio", "1800") is None
+    assert value(metrics, "plimsoll_forecast_history_seconds", **CHAT) is not None
+    metrics.show(a_plan(told))
+    assert shown_at("way", "600", way="DailyShape") is None
+    assert value(metrics, "plimsoll_forecast_history_seconds", **CHAT) is None
+
+
 def test_unknown_demand_is_no_arrival_rate_rather_than_zero() -> None:
     metrics = shown(demand=Demand(DemandState.STALE, "no scrape", sees_zero_replicas=False))
     assert value(metrics, "plimsoll_demand_known", **CHAT) == 0.0

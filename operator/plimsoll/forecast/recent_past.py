@@ -1,0 +1,144 @@
+"""What does the rule of the recent past say: which level has demand had lately, and does it clearly rise?
+
+In: the samples of the last hour. Out: for each deployment the quantile of its recent samples, the highest of them and
+the slope of their rise, 0 where it is not clear. Plain on purpose: it needs no more than a minute of looks, and stands
+until another way has been shown to be better. All deployments at once.
+
+Axes: D deployments, S samples, P pairs of samples. Design: section 4.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plimsoll.domain import Policy
+
+Floats = NDArray[np.float64]
+
+TREND_SAMPLES = 6
+"""Fewer show no trend: one minute at the default tick. A guess."""
+
+CLEAR_RISE = 0.4
+"""Kendall's tau, (rising pairs - falling pairs) / pairs, below which a rise is no trend, however many samples show it:
+samples of a rate over a minute are not independent. A guess."""
+
+CLEAR_RISE_DEVIATIONS = 2.5
+"""And tau must be this many of its own standard deviations above 0, which asks more of few samples. Convention: 1 in
+160 by chance."""
+
+LONGEST_REACH = 2.0
+"""Extrapolation ends at this multiple of the highest rate of the recent past: no line goes on for ever. A guess."""
+
+MOST_TREND_SAMPLES = 61
+"""Ten minutes of looks. Of more, every second or third is taken: pairs grow with the square, what they tell less."""
+
+WINDOW_IN_STABILISATIONS = 2.0
+"""The recent past, as a multiple of the policy's scale-down stabilisation: 10 minutes by default. A guess that lets one
+setting say how slowly a deployment forgets."""
+
+SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 60.0, 1800.0
+"""Bounds of the recent past: below, a quantile is of a handful of samples; above, a morning still counts at noon."""
+
+_ROWS_AT_ONCE = 250
+
+
+def window_s(policy: Policy) -> float:
+    """How far back the recent past goes."""
+    wanted_s = WINDOW_IN_STABILISATIONS * policy.scale_down_stabilization_s
+    return min(max(wanted_s, SHORTEST_WINDOW_S), LONGEST_WINDOW_S)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentPast:
+    """Of each row; a level and a highest of 0 where there is no sample."""
+
+    level_d: Floats
+    highest_d: Floats
+    slope_d: Floats
+    """Requests per second more each second, never below 0."""
+
+    def reach(self, latest_d: Floats) -> Floats:
+        """Beyond which nothing is expected."""
+        now_d = np.maximum(latest_d, self.level_d)
+        reach_d: Floats = np.maximum(now_d, LONGEST_REACH * np.maximum(latest_d, self.highest_d))
+        return reach_d
+
+    def expected(self, latest_d: Floats, lead_dl: Floats) -> Floats:
+        """What is to be expected so long after the latest rate, at least the latest rate. Axes: D, lead times."""
+        now_d = np.maximum(latest_d, self.level_d)
+        rate_dl: Floats = np.minimum(self.reach(latest_d)[:, None], now_d[:, None] + self.slope_d[:, None] * lead_dl)
+        return rate_dl
+
+
+def recent_past(at_ds: Floats, rate_ds: Floats, from_d: Floats, quantile_d: Floats) -> RecentPast:
+    """What the samples from a moment on say.
+
+    Args:
+        at_ds: when each sample was taken, rising, NaN where there is none.
+        rate_ds: requests per second.
+        from_d: the moment from which a row's samples count.
+        quantile_d: the share of the samples that shall lie below the level, 0 to 1.
+    """
+    counted = at_ds >= from_d[:, None]
+    count_d = counted.sum(axis=1)
+    widest = int(np.argmax(counted.any(axis=0))) if counted.any() else at_ds.shape[1]
+    at_ds, rate_ds, counted = at_ds[:, widest:], rate_ds[:, widest:], counted[:, widest:]
+    known_ds = np.where(counted, rate_ds, np.nan)
+    return RecentPast(
+        _quantile(known_ds, count_d, quantile_d),
+        np.where(counted, rate_ds, 0.0).max(axis=1, initial=0.0),
+        _rising_slope(np.where(counted, at_ds, np.nan), known_ds, count_d),
+    )
+
+
+def _quantile(known_ds: Floats, count_d: NDArray[np.int64], quantile_d: Floats) -> Floats:
+    if not known_ds.shape[1]:
+        return np.zeros(len(known_ds))
+    ordered = np.sort(known_ds, axis=1)
+    rank = quantile_d * np.maximum(count_d - 1, 0)
+    low = rank.astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(count_d - 1, 0))
+    rows = np.arange(len(ordered))
+    # Written so that equal neighbours leave their value exactly as it is.
+    found = ordered[rows, low] + (rank - low) * (ordered[rows, high] - ordered[rows, low])
+    return np.where(count_d > 0, found, 0.0)
+
+
+def _rising_slope(at_ds: Floats, rate_ds: Floats, count_d: NDArray[np.int64]) -> Floats:
+    """The median slope of all pairs of samples (Theil and Sen), where the rise is clear; 0 otherwise.
+
+    A median, so that a burst or a gap of a quarter of the samples does not turn it.
+    """
+    slope_d = np.zeros(len(at_ds))
+    stride_d = -(-count_d // MOST_TREND_SAMPLES)
+    for stride in np.unique(stride_d[count_d >= TREND_SAMPLES]).tolist():
+        rows = np.flatnonzero((stride_d == stride) & (count_d >= TREND_SAMPLES))
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[first : first + _ROWS_AT_ONCE]
+            columns = slice((at_ds.shape[1] - 1) % stride, None, stride)
+            slope_d[some] = _slope(at_ds[some, columns], rate_ds[some, columns])
+    return slope_d
+
+
+def _slope(at_ds: Floats, rate_ds: Floats) -> Floats:
+    earlier, later = np.triu_indices(at_ds.shape[1], k=1)
+    rise_dp = rate_ds[:, later] - rate_ds[:, earlier]
+    known_dp = ~np.isnan(rise_dp)
+    count_d = (~np.isnan(rate_ds)).sum(axis=1)
+    tau_d = np.where(known_dp, np.sign(rise_dp), 0.0).sum(axis=1) / np.maximum(known_dp.sum(axis=1), 1)
+    clear = (count_d >= TREND_SAMPLES) & (
+        tau_d >= np.maximum(CLEAR_RISE, CLEAR_RISE_DEVIATIONS * _kendall_deviation(count_d))
+    )
+    slope_d = np.zeros(len(at_ds))
+    if clear.any():
+        after_dp = at_ds[clear][:, later] - at_ds[clear][:, earlier]
+        slope_d[clear] = np.maximum(0.0, np.nanmedian(rise_dp[clear] / after_dp, axis=1))
+    return slope_d
+
+
+def _kendall_deviation(count_d: NDArray[np.int64]) -> Floats:
+    """Standard deviation of tau without a trend: sqrt(2 (2 n + 5) / (9 n (n - 1))). Source: Kendall 1938."""
+    n = np.maximum(count_d, 2).astype(np.float64)
+    deviation: Floats = np.sqrt(2.0 * (2.0 * n + 5.0) / (9.0 * n * (n - 1.0)))
+    return deviation
