@@ -11,7 +11,8 @@ from urllib.request import urlopen
 import pytest
 
 from integration.small_api_server import SmallApiServer, a_small_api_server
-from integration.world import GRACEFUL_EXIT_S, PLIMSOLL
+from integration.world import GRACEFUL_EXIT_S
+from plimsoll_testkit.chart import PLIMSOLL
 from plimsoll.api import GROUP
 from plimsoll_testkit.processes import Process, wait_until
 

@@ -9,7 +9,7 @@ other.
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from kubernetes.watch import Watch
 
 from integration.small_exporter import Exporter, Page
 from plimsoll.api import API_VERSION, render_crds
+from plimsoll_testkit.chart import Release
 from plimsoll_testkit.control_plane import ControlPlane
 from plimsoll_testkit.definitions import install_definitions
 from plimsoll_testkit.json_api import MERGE_PATCH, SERVER_SIDE_APPLY, delete, exists, items, request
@@ -35,7 +36,6 @@ MUCH_RPS = 12.0
 SCALE_DOWN_S = 3.0
 GRACEFUL_EXIT_S = 5.0
 """What the operator has for leaving after SIGTERM."""
-PLIMSOLL = Path(sys.executable).parent / "plimsoll"
 TICK_S = 1.0
 UP_WITHIN_S = 40.0
 """Ticks, scheduling and start-up take some 6 s; the rest is for a busy machine."""
@@ -77,6 +77,7 @@ class World:
         prometheus: PrometheusServer,
         exporter: Exporter,
         directory: Path,
+        scale_targets: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self.api = api
         self.namespace = namespace
@@ -93,6 +94,14 @@ class World:
         self.page = Page({"namespace": namespace})
         exporter.pages[namespace] = self.page
         install_crds(api)
+        values = {
+            "watchNamespaces": [namespace],
+            "settings": {"observe": {"prometheus_url": prometheus.url}},
+            "scaleTargets": list(scale_targets),
+        }
+        self.release = Release(control_plane, api, "plimsoll", namespace, values)
+        self.release.install_account()
+        self._operator_kubeconfig = self.release.kubeconfig()
         self._add_pool(self.cpu, {"paid": {"amortisedPerHour": "0.50"}}, CPU_REPLICAS_MAX, "xeon", {"cpu": "16"})
         self._add_pool(self.gpu, {"onDemandPerHour": "4.00"}, 3, "h100", {"cpu": "16", "nvidia.com/gpu": "1"})
         self._add_profile(f"{namespace}-gpu", "h100", {"alpha": 7, "beta": 0.02, "pi": 0.02, "kappa": 0.0001}, 256)
@@ -132,12 +141,12 @@ class World:
             }
             for place in pools
         ]
-        self._apply_variants(name, variants, mode)
+        self.apply_variants(name, variants, mode)
 
     def apply_templated_model(self, *variants: str, name: str = "chat") -> None:
         """The InferenceDeployment with GPU variants of these names, whose Deployments Plimsoll makes itself."""
         template = self._pod_template(self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, {"model": name})
-        self._apply_variants(
+        self.apply_variants(
             name,
             [
                 {
@@ -151,7 +160,8 @@ class World:
             ],
         )
 
-    def _apply_variants(self, name: str, variants: list[dict[str, Any]], mode: str = "Auto") -> None:
+    def apply_variants(self, name: str, variants: list[dict[str, Any]], mode: str = "Auto") -> None:
+        """The InferenceDeployment with these variants."""
         arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
         spec = {
             "model": "acme/llama",
@@ -222,14 +232,9 @@ class World:
     # --- The operator ------------------------------------------------------------------------------------------------
 
     def start_operator(self, name: str = "operator", *settings: str) -> Process:
-        """`plimsoll run` as a process of its own, serving this namespace."""
+        """The chart's operator as a process of its own, with the chart's service account, serving this namespace."""
         command = [
-            str(PLIMSOLL),
-            "run",
-            f"--kubeconfig={self._control_plane.kubeconfig}",
-            f"--namespace={self.namespace}",
-            f"--lease-namespace={self.namespace}",
-            f"--prometheus-url={self.prometheus.url}",
+            *self.release.command(self.directory / "settings.yaml", self._operator_kubeconfig),
             f"--tick-interval={TICK_S}",
             "--listen=127.0.0.1:0",
             *(f"--set={one}" for one in ("observe.window_s=4", "observe.timeout_s=1", *settings)),
@@ -348,6 +353,7 @@ class World:
         self._exporter.pages.pop(self.namespace, None)
         for path in self._cluster_objects:
             delete(self.api, path)
+        self.release.remove_account()
 
     # --- Cluster-scoped parts ----------------------------------------------------------------------------------------
 
