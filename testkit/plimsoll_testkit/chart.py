@@ -1,8 +1,8 @@
 """How would the chart set up the operator?
 
-In: a release's name, namespace and values. Out: the manifests that the real Helm renders, the objects of them that an
-operator outside the cluster needs (its account, roles and settings), and the command of its pod as a local one, with the
-token of its service account. So what tests and demo run has exactly the rights and settings of an installed operator.
+In: a release's name, namespace and values. Out: the manifests that the real Helm renders, those of them that an
+operator outside the cluster needs (its account, roles and settings), and the command of its pod as a local one, with
+the token of its service account. So tests and demo run with the rights and settings of an installed operator.
 """
 
 import os

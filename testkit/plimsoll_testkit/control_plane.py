@@ -287,7 +287,7 @@ def _api_server_flags(plane: ControlPlane) -> dict[str, object]:
 
 
 def _audit_policy() -> dict[str, object]:
-    """Service accounts alone are recorded: here these are operators on trial, for the controllers have users' tokens."""
+    """Service accounts alone are recorded: here these are operators; the controllers are users."""
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",

@@ -7,7 +7,6 @@ other.
 """
 
 import os
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -143,7 +142,7 @@ class World:
         ]
         self.apply_variants(name, variants, mode)
 
-    def apply_templated_model(self, *variants: str, name: str = "chat") -> None:
+    def apply_templated_model(self, *variants: str, name: str = "chat", mode: str = "Auto") -> None:
         """The InferenceDeployment with GPU variants of these names, whose Deployments Plimsoll makes itself."""
         template = self._pod_template(self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, {"model": name})
         self.apply_variants(
@@ -158,6 +157,7 @@ class World:
                 }
                 for variant in variants
             ],
+            mode,
         )
 
     def apply_variants(self, name: str, variants: list[dict[str, Any]], mode: str = "Auto") -> None:
