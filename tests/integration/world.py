@@ -129,6 +129,16 @@ class World:
         extra: Mapping[str, str] | None = None,
     ) -> None:
         """The InferenceDeployment as its user applies it; `extra` adds GPU variants by name and pool."""
+        self._apply_model(self.model_manifest(name, kind, mode, extra))
+
+    def model_manifest(
+        self,
+        name: str,
+        kind: str = "Deployment",
+        mode: str = "Auto",
+        extra: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The same as a manifest."""
         pools = {"gpu": self.gpu, "cpu": self.cpu, **(extra or {})}
         variants = [
             {
@@ -140,7 +150,7 @@ class World:
             }
             for place in pools
         ]
-        self.apply_variants(name, variants, mode)
+        return self._model_manifest(name, variants, mode)
 
     def apply_templated_model(self, *variants: str, name: str = "chat", mode: str = "Auto") -> None:
         """The InferenceDeployment with GPU variants of these names, whose Deployments Plimsoll makes itself."""
@@ -162,6 +172,12 @@ class World:
 
     def apply_variants(self, name: str, variants: list[dict[str, Any]], mode: str = "Auto") -> None:
         """The InferenceDeployment with these variants."""
+        self._apply_model(self._model_manifest(name, variants, mode))
+
+    def _apply_model(self, manifest: Mapping[str, Any]) -> None:
+        apply(self.api, f"{self.models_path}/{manifest['metadata']['name']}", manifest)
+
+    def _model_manifest(self, name: str, variants: list[dict[str, Any]], mode: str) -> dict[str, Any]:
         arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
         spec = {
             "model": "acme/llama",
@@ -174,13 +190,8 @@ class World:
             "policy": f"{self.namespace}-quick",
             "variants": variants,
         }
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": _KIND,
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": spec,
-        }
-        apply(self.api, f"{self._models}/{name}", manifest)
+        metadata = {"name": name, "namespace": self.namespace}
+        return {"apiVersion": API_VERSION, "kind": _KIND, "metadata": metadata, "spec": spec}
 
     def add_workload(self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment") -> None:
         """A workload that nothing runs on yet."""
@@ -189,18 +200,19 @@ class World:
 
     def apply_workload(self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment") -> None:
         """A workload as Git holds it: everything but replicas."""
+        apply(self.api, f"{self._workloads(kind)}/{name}", self.workload_manifest(name, pool, requests, kind))
+
+    def workload_manifest(
+        self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment"
+    ) -> dict[str, Any]:
+        """The same as a manifest."""
         labels = {"app": name}
         template = self._pod_template(pool, requests, labels)
         spec: dict[str, Any] = {"selector": {"matchLabels": labels}, "template": template}
         if kind == "StatefulSet":
             spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
-        manifest = {
-            "apiVersion": "apps/v1",
-            "kind": kind,
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": spec,
-        }
-        apply(self.api, f"{self._workloads(kind)}/{name}", manifest)
+        metadata = {"name": name, "namespace": self.namespace}
+        return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
     @staticmethod
     def _pod_template(pool: str, requests: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Any]:
@@ -252,11 +264,11 @@ class World:
 
     def replicas(self, workload: str, kind: str = "Deployment") -> int:
         """What the workload asks for."""
-        return int(self._workload(workload, kind)["spec"].get("replicas", 0))
+        return int(self.workload(workload, kind)["spec"].get("replicas", 0))
 
     def images(self, workload: str) -> list[str]:
         """What its containers run."""
-        containers = self._workload(workload, "Deployment")["spec"]["template"]["spec"]["containers"]
+        containers = self.workload(workload, "Deployment")["spec"]["template"]["spec"]["containers"]
         return [one["image"] for one in containers]
 
     def has(self, workload: str) -> bool:
@@ -265,11 +277,11 @@ class World:
 
     def ready(self, workload: str, kind: str = "Deployment") -> int:
         """Its ready replicas."""
-        return int(self._workload(workload, kind).get("status", {}).get("readyReplicas", 0))
+        return int(self.workload(workload, kind).get("status", {}).get("readyReplicas", 0))
 
     def model(self, name: str = "chat") -> dict[str, Any]:
         """The InferenceDeployment as it is."""
-        return request(self.api, "GET", f"{self._models}/{name}")
+        return request(self.api, "GET", f"{self.models_path}/{name}")
 
     def condition(self, type_: str, name: str = "chat") -> dict[str, str]:
         """One condition of it; empty where it is not there."""
@@ -332,7 +344,7 @@ class World:
 
     def objects(self) -> dict[str, Any]:
         """Everything of the namespace that an operator could write, by kind and name, without the lease."""
-        paths = [self._models, self._workloads("Deployment"), f"/api/v1/namespaces/{self.namespace}/pods"]
+        paths = [self.models_path, self._workloads("Deployment"), f"/api/v1/namespaces/{self.namespace}/pods"]
         paths.append(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
         paths.append(f"/apis/{API_VERSION}/computepools")
         return {one["metadata"]["uid"]: one for path in paths for one in items(self.api, path)}
@@ -405,13 +417,15 @@ class World:
             self._cluster_objects.append(path)
 
     @property
-    def _models(self) -> str:
+    def models_path(self) -> str:
+        """Where the InferenceDeployments of the namespace are."""
         return f"/apis/{API_VERSION}/namespaces/{self.namespace}/inferencedeployments"
 
     def _workloads(self, kind: str) -> str:
         return f"/apis/apps/v1/namespaces/{self.namespace}/{kind.lower()}s"
 
-    def _workload(self, name: str, kind: str) -> dict[str, Any]:
+    def workload(self, name: str, kind: str = "Deployment") -> dict[str, Any]:
+        """The workload as it is."""
         return request(self.api, "GET", f"{self._workloads(kind)}/{name}")
 
 
