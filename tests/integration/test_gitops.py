@@ -11,12 +11,12 @@ from kubernetes.client import ApiClient
 from integration.world import DOWN_WITHIN_S, LITTLE_RPS, UP_WITHIN_S, World
 from plimsoll_testkit.control_plane import ControlPlane
 from plimsoll_testkit.flux import Flux
-from plimsoll_testkit.json_api import exists, request
+from plimsoll_testkit.json_api import SERVER_SIDE_APPLY, exists, request
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 5
 MORE_THAN_ONE_RPS = 100.0
-"""More than one GPU replica carries, so that Plimsoll has to write a number: a Deployment without one has one replica."""
+"""More than one GPU replica carries, so that Plimsoll has to write a number: without one it is 1."""
 
 
 @pytest.fixture
@@ -64,7 +64,6 @@ def test_flux_and_plimsoll_never_fight_over_replicas(world: World, flux: Flux, t
     for _ in range(ROUNDS):
         flux.reconcile()
     assert world.model()["metadata"]["generation"] == generation
-    assert "plimsoll" in managers_of_replicas(world.workload("chat-gpu"))
     assert "kustomize-controller" not in managers_of_replicas(world.workload("chat-gpu"))
     assert all(event["chat-gpu"] >= 2 for event in record.events)
     # What changes in Git changes in the cluster, and takes no replica with it.
@@ -84,6 +83,25 @@ def test_flux_and_plimsoll_never_fight_over_replicas(world: World, flux: Flux, t
     flux.wait_until_applied()
     model = f"/apis/plimsoll.dev/v1alpha1/namespaces/{world.namespace}/inferencedeployments/chat"
     assert not exists(world.api, model)
+
+
+def test_a_number_that_git_insists_on_is_plimsolls_by_name_once_it_has_scaled(world: World) -> None:
+    """So that Argo CD can leave it alone: `managedFieldsManagers` of its ignoreDifferences goes by that name."""
+    world.add_model()
+    manifest = world.workload_manifest("chat-gpu", world.gpu, {"cpu": "8", "nvidia.com/gpu": "1"})
+    manifest["spec"]["replicas"] = 0
+    path = f"/apis/apps/v1/namespaces/{world.namespace}/deployments/chat-gpu"
+    query = {"fieldManager": "argocd-controller", "force": "true"}
+    request(world.api, "PATCH", path, manifest, query, SERVER_SIDE_APPLY)
+    assert managers_of_replicas(world.workload("chat-gpu")) == {"argocd-controller"}
+    world.set_demand(MORE_THAN_ONE_RPS)
+    world.start_operator()
+    world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
+    assert managers_of_replicas(world.workload("chat-gpu")) == {"plimsoll"}
+    trusted = yaml.safe_load((ROOT / "examples/gitops/argocd/application.yaml").read_text())["spec"][
+        "ignoreDifferences"
+    ]
+    assert {"group": "apps", "kind": "Deployment", "managedFieldsManagers": ["plimsoll"]} in trusted
 
 
 def test_flux_says_what_to_change_when_plimsoll_cannot_work_with_an_object(
