@@ -96,6 +96,7 @@ def test_the_entry_point_starts_is_well_and_leaves_on_sigterm(image: Image, worl
     # As the chart's pod has it, but for the address.
     _, *arguments = world.release.command(tmp_path / "settings.yaml", kubeconfig_of_files(world, tmp_path))
     before = listing(image.root)
+    log = (tmp_path / "log").open("w")
     process = subprocess.Popen(
         [
             *CONFINED,
@@ -107,7 +108,7 @@ def test_the_entry_point_starts_is_well_and_leaves_on_sigterm(image: Image, worl
         env=no_place_to_write(image),
         cwd="/",
         stdout=subprocess.DEVNULL,
-        stderr=(tmp_path / "log").open("w"),
+        stderr=log,
     )
     try:
         world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
@@ -121,6 +122,7 @@ def test_the_entry_point_starts_is_well_and_leaves_on_sigterm(image: Image, worl
     finally:
         process.kill()
         process.wait()
+        log.close()
     assert listing(image.root) == before
 
 
