@@ -17,7 +17,7 @@ from plimsoll.api_server import FIELD_MANAGER
 from plimsoll_testkit.chart import Release
 from plimsoll_testkit.control_plane import ControlPlane
 from plimsoll_testkit.definitions import install_definitions
-from plimsoll_testkit.json_api import MERGE_PATCH, delete, request
+from plimsoll_testkit.json_api import MERGE_PATCH, delete, exists, request
 
 LEADER_WORKER_SETS = {"apiGroup": "leaderworkerset.x-k8s.io", "resource": "leaderworkersets"}
 RETIRED_WITHIN_S = 90.0
@@ -83,6 +83,26 @@ def test_every_right_is_used_and_no_request_is_refused(world: World, control_pla
     used = {right for one in audit for right in rights_used(one)}
     assert granted <= used, f"granted by the chart and never used, so take it away: {told(granted - used)}"
     assert used <= granted, f"allowed by something else than the chart: {told(used - granted)}"
+
+
+def test_an_operator_of_the_whole_cluster_gets_along_without_roles_in_namespaces(
+    world: World, control_plane: ControlPlane
+) -> None:
+    role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}/roles/plimsoll"
+    delete(world.api, role)
+    world.serve([])
+    assert not exists(world.api, role)
+    world.add_model()
+    world.set_demand(LITTLE_RPS)
+    operator = world.start_operator()
+    world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
+    world.wait(lambda: world.condition("Ready").get("status") == "True", "Ready", UP_WITHIN_S)
+    operator.stop()
+    audit = [one for one in control_plane.audit_log() if is_of(one, world.namespace)]
+    assert [one["requestURI"] for one in audit if decision(one) == "forbid"] == []
+    used = {right for one in audit for right in rights_used(one)}
+    assert {right.namespace for right in used} == {"", world.namespace}
+    assert {right.resource for right in used if right.namespace} == {"leases"}
 
 
 def go_through_everything(world: World) -> None:

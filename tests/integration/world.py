@@ -93,14 +93,8 @@ class World:
         self.page = Page({"namespace": namespace})
         exporter.pages[namespace] = self.page
         install_crds(api)
-        values = {
-            "watchNamespaces": [namespace],
-            "settings": {"observe": {"prometheus_url": prometheus.url}},
-            "scaleTargets": list(scale_targets),
-        }
-        self.release = Release(control_plane, api, "plimsoll", namespace, values)
-        self.release.install_account()
-        self._operator_kubeconfig = self.release.kubeconfig()
+        self._scale_targets = scale_targets
+        self.serve([namespace])
         self._add_pool(self.cpu, {"paid": {"amortisedPerHour": "0.50"}}, CPU_REPLICAS_MAX, "xeon", {"cpu": "16"})
         self._add_pool(self.gpu, {"onDemandPerHour": "4.00"}, 3, "h100", {"cpu": "16", "nvidia.com/gpu": "1"})
         self._add_profile(f"{namespace}-gpu", "h100", {"alpha": 7, "beta": 0.02, "pi": 0.02, "kappa": 0.0001}, 256)
@@ -240,6 +234,17 @@ class World:
     def set_demand(self, rate_rps: float) -> None:
         """From now on so many requests arrive per second."""
         self.page.gauges["test_arrivals"] = rate_rps
+
+    def serve(self, namespaces: Sequence[str]) -> None:
+        """Operators from now on have the chart's account, roles and settings for these namespaces; none means all."""
+        values = {
+            "watchNamespaces": list(namespaces),
+            "settings": {"observe": {"prometheus_url": self.prometheus.url}},
+            "scaleTargets": list(self._scale_targets),
+        }
+        self.release = Release(self._control_plane, self.api, "plimsoll", self.namespace, values)
+        self.release.install_account()
+        self._operator_kubeconfig = self.release.kubeconfig()
 
     # --- The operator ------------------------------------------------------------------------------------------------
 
