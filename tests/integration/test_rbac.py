@@ -17,7 +17,7 @@ from plimsoll.api_server import FIELD_MANAGER
 from plimsoll_testkit.chart import Release
 from plimsoll_testkit.control_plane import ControlPlane
 from plimsoll_testkit.definitions import install_definitions
-from plimsoll_testkit.json_api import MERGE_PATCH, delete, exists, request
+from plimsoll_testkit.json_api import MERGE_PATCH, SERVER_SIDE_APPLY, delete, exists, request
 
 LEADER_WORKER_SETS = {"apiGroup": "leaderworkerset.x-k8s.io", "resource": "leaderworkersets"}
 RETIRED_WITHIN_S = 90.0
@@ -62,10 +62,11 @@ def a_kind(group: str, kind: str, plural: str, scale: bool = False) -> dict[str,
 
 @pytest.fixture
 def scale_targets(api: ApiClient) -> Iterator[Sequence[Mapping[str, str]]]:
-    """One more scalable kind, which the values of the chart name; KEDA's kind is there as well."""
+    """One more scalable kind, which the values of the chart name; KEDA's and the Gateway API's are there too."""
     definitions = [
         a_kind("leaderworkerset.x-k8s.io", "LeaderWorkerSet", "leaderworkersets", scale=True),
         a_kind("keda.sh", "ScaledObject", "scaledobjects"),
+        a_kind("gateway.networking.k8s.io", "HTTPRoute", "httproutes"),
     ]
     install_definitions(api, definitions, manager="user")
     yield [LEADER_WORKER_SETS]
@@ -108,6 +109,7 @@ def test_an_operator_of_the_whole_cluster_gets_along_without_roles_in_namespaces
 def go_through_everything(world: World) -> None:
     """An owned Deployment made, moved and retired, three kinds scaled up and down, a lease taken and left."""
     world.add_model()
+    share_out_by_a_route(world)
     world.apply_templated_model("gpu", name="owned")
     add_stateful_set(world)
     add_leader_worker_set(world)
@@ -119,6 +121,7 @@ def go_through_everything(world: World) -> None:
         lambda: leader_worker_set(world)["spec"]["replicas"] > 0, "the LeaderWorkerSet to be scaled", UP_WITHIN_S
     )
     world.wait(lambda: world.replicas("stateful-cpu", "StatefulSet") > 1, "the StatefulSet to be scaled", UP_WITHIN_S)
+    world.wait(lambda: weights_of_route(world) != [1, 1], "the route to be weighed", UP_WITHIN_S)
     leave_a_mark(world)
     world.apply_templated_model("h100", name="owned")
     world.wait(lambda: not world.has("owned-gpu"), "the retired Deployment to be gone", RETIRED_WITHIN_S)
@@ -127,6 +130,37 @@ def go_through_everything(world: World) -> None:
     world.wait(lambda: replicas_of_chat(world) == 1, "less of the Deployments", DOWN_WITHIN_S)
     world.wait(lambda: not is_marked(world), "the mark that no step wants to be taken back", DOWN_WITHIN_S)
     operator.stop()
+
+
+def share_out_by_a_route(world: World) -> None:
+    """The model's two variants have a Service each, between which a route chooses by weight."""
+    manifest = world.model_manifest("chat")
+    services = [f"chat-{variant['name']}" for variant in manifest["spec"]["variants"]]
+    for variant, service in zip(manifest["spec"]["variants"], services, strict=True):
+        variant["service"] = service
+    manifest["spec"]["routing"] = {"type": "HTTPRoute", "httpRoute": "chat"}
+    request(world.api, "POST", routes(world), a_route(services))
+    query = {"fieldManager": "user"}
+    request(world.api, "PATCH", f"{world.models_path}/chat", manifest, query, SERVER_SIDE_APPLY)
+
+
+def a_route(services: Sequence[str]) -> dict[str, Any]:
+    backends = [{"name": service, "port": 80, "weight": 1} for service in services]
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "chat"},
+        "spec": {"rules": [{"backendRefs": backends}]},
+    }
+
+
+def routes(world: World) -> str:
+    return f"/apis/gateway.networking.k8s.io/v1/namespaces/{world.namespace}/httproutes"
+
+
+def weights_of_route(world: World) -> list[int]:
+    (rule,) = request(world.api, "GET", f"{routes(world)}/chat")["spec"]["rules"]
+    return [backend["weight"] for backend in rule["backendRefs"]]
 
 
 def pod_of_stateful_set(world: World) -> str:

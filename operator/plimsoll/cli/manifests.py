@@ -58,6 +58,20 @@ def load(paths: Sequence[Path], namespace: str) -> ClusterCache:
     return cache
 
 
+def manifests_of(kind: str, paths: Sequence[Path]) -> tuple[Raw, ...]:
+    """All objects of one kind in these files and folders, as they are written.
+
+    Raises:
+        InvalidObject: when a path is missing, a file cannot be read, or one of the objects has no name.
+    """
+    found = [(path, raw) for path, raw in _objects(paths) if raw.get("kind") == kind]
+    for path, raw in found:
+        metadata = raw.get("metadata")
+        if not isinstance(metadata, dict) or not metadata.get("name") or not isinstance(raw.get("spec"), dict):
+            raise InvalidObject(f"{path}: a {kind} needs metadata.name and spec: write them")
+    return tuple(raw for _, raw in found)
+
+
 def _objects(paths: Iterable[Path]) -> Iterator[tuple[Path, Raw]]:
     for path in paths:
         for file in _files(path):

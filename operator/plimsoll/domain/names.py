@@ -58,6 +58,8 @@ class Reason(StrEnum):
     TARGET_FOREIGN = "TargetForeign"
     RIVAL_AUTOSCALER = "RivalAutoscaler"
     REPLICA_DOES_NOT_FIT = "ReplicaDoesNotFit"
+    ROUTE_MISSING = "RouteMissing"
+    BACKEND_MISSING = "BackendMissing"
     SLO_UNREACHABLE = "SLOUnreachable"
     OUTSIDE_PROFILE_RANGE = "OutsideProfileRange"
     PROFILE_DRIFTED = "ProfileDrifted"
@@ -91,6 +93,8 @@ class Reason(StrEnum):
     OVER_BUDGET = "OverBudget"
     SPOT_RISK = "SpotRisk"
     CAPACITY_SHORT = "CapacityShort"
+    ROUTED_EQUALLY = "RoutedEqually"
+    WITHIN_GAP = "WithinGap"
     SLO_MISSED = "SLOMissed"
     # How the solve went.
     SOLVED = "Solved"

@@ -63,9 +63,32 @@ class Policy:
     fallback: FallbackAction = FallbackAction.HOLD
 
 
+class Routing(StrEnum):
+    """Who shares requests out among the replicas of a deployment. What that means for them stands in `sharing`."""
+
+    SERVICE = "Service"
+    LOAD_AWARE = "LoadAware"
+    HTTP_ROUTE = "HTTPRoute"
+
+
+class ExternalUse(StrEnum):
+    """Compare only shows the price; with Overflow, requests that own replicas do not carry really go to the API."""
+
+    COMPARE = "Compare"
+    OVERFLOW = "Overflow"
+
+
 @dataclass(frozen=True, slots=True)
 class ExternalPrice:
     """What the same tokens cost at a public API, the price to beat."""
 
     usd_per_million_prompt_tokens: float
     usd_per_million_output_tokens: float
+    use: ExternalUse = ExternalUse.COMPARE
+
+    def usd_per_request(self, prompt_tokens_mean: float, output_tokens_mean: float) -> float:
+        """What an average request costs."""
+        return (
+            prompt_tokens_mean * self.usd_per_million_prompt_tokens
+            + output_tokens_mean * self.usd_per_million_output_tokens
+        ) / 1e6

@@ -1,6 +1,6 @@
 """What is in the cluster at this moment, as far as the watches have told?
 
-In: watch events of ten kinds, one by one. Out: plain dictionaries of trimmed views by key, and the four kinds of our
+In: watch events of eleven kinds, one by one. Out: plain dictionaries of trimmed views by key, and the four kinds of our
 own as parsed models, or as the mistake that keeps them from being one. Synchronous and without a lock: the loop that
 feeds it also reads it. When the first listing is complete is not known here. Design section 7.
 """
@@ -17,10 +17,12 @@ from plimsoll.observe.views import (
     PodView,
     Raw,
     RivalView,
+    RouteView,
     WorkloadView,
     autoscaler_view,
     node_view,
     pod_view,
+    route_view,
     scaled_object_view,
     workload_view,
 )
@@ -113,6 +115,8 @@ class Contents:
     workloads: Mapping[tuple[str, ObjectKey], WorkloadView] = field(default_factory=dict)
     """By kind and key."""
     rivals: tuple[RivalView, ...] = ()
+    routes: Mapping[ObjectKey, RouteView] = field(default_factory=dict)
+    """HTTPRoutes; none where the API server does not serve the kind."""
 
 
 class ClusterCache:
@@ -131,6 +135,7 @@ class ClusterCache:
         }
         self.autoscalers: Shelf[RivalView] = Shelf(autoscaler_view)
         self.scaled_objects: Shelf[RivalView] = Shelf(scaled_object_view)
+        self.routes: Shelf[RouteView] = Shelf(route_view)
         self._shelves: Mapping[str, Shelf[Any] | OwnShelf[Any]] = {
             "InferenceDeployment": self.deployments,
             "ComputePool": self.pools,
@@ -141,6 +146,7 @@ class ClusterCache:
             **self.workloads,
             "HorizontalPodAutoscaler": self.autoscalers,
             "ScaledObject": self.scaled_objects,
+            "HTTPRoute": self.routes,
         }
 
     def apply(self, kind: str, event_type: str | None, raw: Raw) -> None:
@@ -175,6 +181,7 @@ class ClusterCache:
                 (kind, key): view for kind, shelf in self.workloads.items() for key, view in shelf.objects.items()
             },
             rivals=(*self.autoscalers.objects.values(), *self.scaled_objects.objects.values()),
+            routes=dict(self.routes.objects),
         )
 
 

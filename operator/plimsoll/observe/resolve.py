@@ -30,7 +30,9 @@ from plimsoll.observe.cluster_cache import Contents
 from plimsoll.observe.demand import Observed
 from plimsoll.observe.pod_index import Claim, share_out
 from plimsoll.observe.pool_nodes import resolve_pools
+from plimsoll.observe.prices import pools_priced_by_open_cost
 from plimsoll.observe.retired import retired_workloads
+from plimsoll.observe.routes import missing_route
 from plimsoll.observe.targets import Found, Scales, Unavailable, claims, find, identity
 from plimsoll.observe.variants import World, resolve_variant
 from plimsoll.observe.views import PodView
@@ -47,6 +49,8 @@ class Cluster:
     findings: tuple[Finding, ...]
     asked: tuple[Asked, ...]
     """What metrics are to be asked, one for each deployment."""
+    open_cost_pools: frozenset[str] = frozenset()
+    """Pools whose price OpenCost is asked for."""
 
 
 def resolve(contents: Contents, scales: Scales) -> Cluster:
@@ -61,12 +65,13 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
     pools = resolve_pools(contents, side_pods)
     retired = _retired_servers(contents, side_pods)
     rivals = {identity(rival.target): rival.description for rival in contents.rivals}
-    world = World(pools, contents.profiles, rivals)
+    world = World(pools, contents.profiles, rivals, contents.routes)
     deployments: list[Deployment] = []
     findings = _invalid(contents)
     asked: list[Asked] = []
     for key, manifest in manifests.items():
         policy, noticed = _policy(key, manifest, contents)
+        noticed += missing_route(manifest, contents.routes)
         variants: list[Variant] = []
         for spec in manifest.spec.variants:
             name = VariantKey(key.namespace, key.name, spec.name)
@@ -86,6 +91,7 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
         tuple(pool for _, pool in sorted(pools.usable.items())),
         tuple(findings),
         tuple(asked),
+        pools_priced_by_open_cost(contents),
     )
 
 
@@ -150,6 +156,8 @@ def _deployment(
         policy=policy,
         budget_usd_per_hour=spec.budget.per_hour.usd if spec.budget else None,
         external_price=spec.external_api.to_domain() if spec.external_api else None,
+        routing=spec.routing.type,
+        http_route=spec.routing.http_route,
         told_rate_cv2=told_rate_cv2,
     )
 

@@ -109,6 +109,48 @@ class RivalView:
     target: Target
 
 
+@dataclass(frozen=True, slots=True)
+class BackendView:
+    """One Service that a rule of an HTTPRoute sends requests to."""
+
+    rule: int
+    """Position of the rule."""
+    service: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """An HTTPRoute, as far as backends in its own namespace go."""
+
+    key: ObjectKey
+    backends: tuple[BackendView, ...]
+
+    def sends_to(self, service: str) -> bool:
+        return any(backend.service == service for backend in self.backends)
+
+
+def route_view(raw: Raw) -> RouteView:
+    """An HTTPRoute; a backend is a Service of weight 1 unless it says otherwise.
+
+    Source: Gateway API v1, HTTPRoute, HTTPBackendRef.
+    """
+    metadata = raw["metadata"]
+    backends = tuple(
+        BackendView(index, backend["name"], backend.get("weight", 1))
+        for index, rule in enumerate(raw.get("spec", {}).get("rules") or ())
+        for backend in rule.get("backendRefs") or ()
+        if is_service_of(backend, metadata["namespace"])
+    )
+    return RouteView(ObjectKey(metadata["namespace"], metadata["name"]), backends)
+
+
+def is_service_of(backend: Raw, namespace: str) -> bool:
+    """Whether an HTTPRoute's backend is a Service in that namespace, which is the route's own."""
+    is_service = (backend.get("group") or "", backend.get("kind") or "Service") == ("", "Service")
+    return is_service and (backend.get("namespace") or namespace) == namespace
+
+
 def pod_view(raw: Raw) -> PodView | None:
     """The pod; None for one that is over and takes nothing any more."""
     metadata, spec, status = raw["metadata"], raw.get("spec", {}), raw.get("status", {})

@@ -76,6 +76,8 @@ def _start(programme: Programme, plan: Assessment) -> Floats:
         values[programme.placed[choice.key]] = min(choice.upper, plan.placed[choice.key])
         if choice.key in programme.unplaced:
             values[programme.unplaced[choice.key]] = plan.replicas[choice.key] - plan.placed[choice.key]
+    for column, value in programme.modes_of(plan.placed).items():
+        values[column] = value
     for name, room in programme.problem.rooms.items():
         for column, (free, _) in zip(programme.nodes[name], room.classes, strict=True):
             values[column] = plan.packed[name].used.get(free, 0)

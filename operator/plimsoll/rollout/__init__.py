@@ -6,8 +6,8 @@ steps to write now, targets to remember, what to tell about each variant. Never:
 
 The promise: no step of ours takes ready capacity below demand, unless a higher priority or the budget wants it
 (``yielding``); no step goes below `min_replicas` or above `max_replicas`; nothing goes down while demand is unknown, or
-before the stabilisation window has been watched in full. ``steps`` keeps it, with ``stabilization``, ``stock_outs`` and
-``deletion_order``; ``reasons`` says it.
+before the stabilisation window has been watched in full. ``steps`` keeps it, with ``situation``, ``stabilization``,
+``voluntary``, ``stock_outs`` and ``deletion_order``; ``reasons`` says it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,11 +30,14 @@ from plimsoll.domain import (
     Variant,
     VariantKey,
 )
+from plimsoll.readiness import with_lead_times
 from plimsoll.rollout.deletion_order import delete_first, pods_by_node
 from plimsoll.rollout.reasons import NOT_APPLIED, Told, tell
+from plimsoll.rollout.situation import Situation
 from plimsoll.rollout.stabilization import remember
-from plimsoll.rollout.steps import Situation, next_counts
+from plimsoll.rollout.steps import next_counts
 from plimsoll.rollout.stock_outs import mark_stock_outs, stuck_pods
+from plimsoll.rollout.voluntary import PASSING_S
 from plimsoll.rollout.yielding import gives_way
 
 __all__ = ["NOT_APPLIED", "Rollout", "mark_stock_outs", "roll_out"]
@@ -70,6 +73,7 @@ def roll_out(
         stock_outs: marks of this tick.
         memory: of the last tick; an empty one means that nothing goes down until a window has passed.
     """
+    snapshot = with_lead_times(snapshot)
     on_node, yielding = pods_by_node(snapshot), gives_way(snapshot, allocation)
     pools = {pool.name: pool for pool in snapshot.pools}
     steps: list[Step] = []
@@ -89,6 +93,7 @@ def roll_out(
             histories=histories,
             stock_outs=stock_outs,
             pools=pools,
+            overflow_rps=_overflow_rps(allocation, deployment.key),
         )
         counts = next_counts(situation)
         told = tell(situation, counts, allocation.alternatives.get(deployment.key, ()))
@@ -99,11 +104,16 @@ def roll_out(
     return Rollout(steps=tuple(steps), targets=targets, findings=tuple(findings), reasons=reasons)
 
 
+def _overflow_rps(allocation: Allocation, key: ObjectKey) -> float:
+    overflow = allocation.overflow.get(key)
+    return overflow.rate_rps if overflow is not None else 0.0
+
+
 def _history(
     deployment: Deployment, variant: Variant, allocation: Allocation, memory: Memory, now_s: float
 ) -> tuple[TargetSample, ...]:
     policy = deployment.policy
-    keep_s = max(policy.scale_down_stabilization_s, policy.scale_up_stabilization_s)
+    keep_s = max(policy.scale_down_stabilization_s, policy.scale_up_stabilization_s, PASSING_S)
     wanted = allocation.replicas.get(variant.key, variant.replicas)
     return remember(memory.targets.get(variant.key, ()), now_s, wanted, keep_s)
 

@@ -7,8 +7,10 @@ The words are for the owner of the deployment: figures first, then what has to h
 from collections.abc import Mapping
 
 from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Variant, VariantKey
-from plimsoll.rollout.steps import Situation, allowed_up, current_counts, is_safe, limits_down
+from plimsoll.rollout.situation import Situation, current_counts
+from plimsoll.rollout.steps import allowed_up, is_safe, limits_down, up_window_s
 from plimsoll.rollout.stock_outs import stuck_pods
+from plimsoll.rollout.voluntary import only_cheaper
 
 Told = tuple[Reason, str]
 NOT_APPLIED = "not applied: mode is Recommend; set mode: Auto to apply"
@@ -89,10 +91,10 @@ def _is_withdrawn(situation: Situation, variant: Variant, to: int) -> bool:
 def _waits_up(situation: Situation, variant: Variant) -> Told:
     wanted, policy = situation.wanted[variant.key], situation.deployment.policy
     if allowed_up(situation, variant) <= variant.replicas:
-        window_s = policy.scale_up_stabilization_s
-        return Reason.WAITS_FOR_STABILISATION, (
-            f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
-        )
+        window_s = up_window_s(situation, variant)
+        waits = f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
+        cheaper = f", because they are only cheaper: what is asked for carries {situation.asked_rps:.1f} req/s"
+        return Reason.WAITS_FOR_STABILISATION, waits + (cheaper if only_cheaper(situation) else "")
     limit = policy.max_scale_up_replicas_per_tick
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} more at once"
 

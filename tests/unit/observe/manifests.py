@@ -97,6 +97,18 @@ def a_profile_manifest(name: str = "llama-h100", *, hardware: str = "h100", **sp
     }
 
 
+def a_route_manifest(**weights: int | None) -> Manifest:
+    """An HTTPRoute with one rule and a backend for each Service (``chat_h100=1``); None leaves the weight out."""
+    backends = [
+        {"name": service.replace("_", "-"), "port": 8000} | ({} if weight is None else {"weight": weight})
+        for service, weight in weights.items()
+    ]
+    return {
+        "metadata": {"name": "chat", "namespace": NAMESPACE, "uid": "uid-route"},
+        "spec": {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": backends}]},
+    }
+
+
 def a_workload(
     name: str = "chat-h100",
     *,

@@ -372,7 +372,7 @@ def test_pods_stuck_in_a_sold_out_pool_go_on_waiting_where_nothing_replaces_them
 
 def test_pods_stuck_in_a_pool_that_is_not_sold_out_are_waited_for() -> None:
     chat = with_stuck(2)
-    assert changes(rolled_out(chat, {"h100": 1, "xeon": 6}, rps=18.0, memory=Memory())) == {"xeon": (0, 6)}
+    assert changes(rolled_out(chat, {"h100": 1, "xeon": 6}, rps=18.0)) == {"xeon": (0, 6)}
     waiting = rolled_out(chat, {"h100": 3}, rps=18.0)
     assert reason(waiting, "h100") is Reason.WAITS_FOR_READY
     assert message(waiting, "h100") == "1 of 3 replicas are ready (2 wait for a node)"

@@ -1,0 +1,13 @@
+"""Readiness: how long will it be until a replica that is asked for now serves?
+
+In: a snapshot, and the start-ups that were seen. Out: the same snapshot in which every variant has its `LeadTime`, the
+one that forecast, planning and rollout all go by. Never: a decision, clocks or I/O. Design section 6.
+
+``free_room`` says what present nodes have room for, ``start_ups`` what was observed, ``lead_times`` puts them together.
+"""
+
+from plimsoll.readiness.free_room import FreeRoom
+from plimsoll.readiness.lead_times import with_lead_times
+from plimsoll.readiness.start_ups import remember_start_ups
+
+__all__ = ["FreeRoom", "remember_start_ups", "with_lead_times"]
