@@ -139,7 +139,7 @@ def test_no_rule_has_a_wildcard_or_reads_secrets(variation: str) -> None:
         assert "secrets" not in rule["resources"]
         # Right upon the workloads themselves is only for what Plimsoll owns.
         if set(rule["verbs"]) & {"create", "update", "patch", "delete"}:
-            allowed = {"pods", "deployments", "events", "leases"}
+            allowed = {"pods", "deployments", "httproutes", "events", "leases"}
             assert all("/" in resource or resource in allowed for resource in rule["resources"])
 
 
