@@ -74,6 +74,15 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "kubeconform", "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", "github.com/yannh/kubeconform", 5
     ),
+    # Our own few lines around the library, which has no command.
+    Tool("kstatus", "kstatus", "plimsoll.dev/tools/kstatus", "sigs.k8s.io/cli-utils", 15),
+    Tool(
+        "kustomize-controller",
+        "flux",
+        "github.com/fluxcd/kustomize-controller",
+        "github.com/fluxcd/kustomize-controller",
+        300,
+    ),
 )
 TOOL_BY_NAME: Mapping[str, Tool] = {tool.name: tool for tool in TOOLS}
 
@@ -137,10 +146,12 @@ class Binaries:
         )
 
     def _digest(self, tool: Tool) -> str:
-        """Changes whenever a rebuilt binary could differ: pins, flags, platform."""
+        """Changes whenever a rebuilt binary could differ: pins, source of ours, flags, platform."""
         digest = hashlib.sha256()
         for name in ("go.mod", "go.sum"):
             digest.update(self._module_file(tool, name).read_bytes())
+        for source in sorted((self.tools_directory / tool.module).glob("*.go")):
+            digest.update(source.read_bytes())
         digest.update(
             repr((linker_flags(tool, self.version(tool)), tool.tags, sys.platform, platform.machine())).encode()
         )

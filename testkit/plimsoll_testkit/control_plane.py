@@ -10,6 +10,7 @@ SIGTERM and when a part does not start; when this process is killed, the kernel 
 """
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -122,6 +123,15 @@ class ControlPlane:
         """Loopback port by part's name."""
         return self._ports
 
+    def audit_log(self) -> list[dict[str, Any]]:
+        """What service accounts asked of the API server until now, oldest first: audit.k8s.io/v1 Events."""
+        path = self.directory / "audit.log"
+        if not path.exists():
+            return []
+        # The last line may be half written still.
+        complete, _, _ = path.read_text().rpartition("\n")
+        return [json.loads(line) for line in complete.splitlines()]
+
     def _write_identities(self) -> None:
         self._authority = Authority("plimsoll-testkit")
         self._ports = {name: free_port() for name in (*PARTS, "etcd-peer")}
@@ -146,6 +156,7 @@ class ControlPlane:
             self._write_kubeconfig(user, with_token(token))
         self.kubeconfig = self.directory / "admin.kubeconfig"
         (self.directory / "scheduler.yaml").write_text(yaml.safe_dump(_scheduler_configuration(self.directory)))
+        (self.directory / "audit-policy.yaml").write_text(yaml.safe_dump(_audit_policy()))
 
     def _write_kubeconfig(self, name: str, identity: Mapping[str, Any]) -> Path:
         safe_name = name.removeprefix("system:").replace(":", "-").replace("/", "-")
@@ -270,6 +281,18 @@ def _api_server_flags(plane: ControlPlane) -> dict[str, object]:
         "service-account-key-file": plane.directory / "service-accounts.pub",
         "service-account-signing-key-file": plane.directory / "service-accounts.key",
         "profiling": "false",
+        "audit-policy-file": plane.directory / "audit-policy.yaml",
+        "audit-log-path": plane.directory / "audit.log",
+    }
+
+
+def _audit_policy() -> dict[str, object]:
+    """Service accounts alone are recorded: here these are operators; the controllers are users."""
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}],
     }
 
 

@@ -7,7 +7,7 @@ be had is an error of every test that asks for it, never a skip.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -54,7 +54,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     capture = session.config.pluginmanager.getplugin("capturemanager")
     try:
         with capture.global_and_fixture_disabled():
-            ensure([*PARTS, "prometheus"])
+            ensure([*PARTS, "prometheus", "helm"])
     except BinaryMissing:
         # The fixture below says so in the same words for each test that needs it, and the other tests still run.
         return
@@ -106,11 +106,23 @@ def exporter() -> Iterator[Exporter]:
 
 
 @pytest.fixture
+def scale_targets() -> Sequence[Mapping[str, str]]:
+    """More scalable kinds that the operator's role must allow for; a test module that has some overrides this."""
+    return ()
+
+
+@pytest.fixture
 def world(
-    control_plane: ControlPlane, api: ApiClient, namespace: str, pools: FixedPools, exporter: Exporter, tmp_path: Path
+    control_plane: ControlPlane,
+    api: ApiClient,
+    namespace: str,
+    pools: FixedPools,
+    exporter: Exporter,
+    tmp_path: Path,
+    scale_targets: Sequence[Mapping[str, str]],
 ) -> Iterator[World]:
     """Two pools, two profiles and a Prometheus of the test's own; operators are started by the test."""
     with PrometheusServer(exporter.service_discovery_url, SCRAPE_S) as prometheus:
-        made = World(control_plane, api, namespace, pools, prometheus, exporter, tmp_path)
+        made = World(control_plane, api, namespace, pools, prometheus, exporter, tmp_path, scale_targets)
         yield made
         made.close()

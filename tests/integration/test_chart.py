@@ -6,91 +6,228 @@ One test installs, because CRDs and cluster roles are there once for everybody.
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from kubernetes.client import ApiClient
+from kubernetes.client import ApiClient, ApiException
 
+from integration.world import LITTLE_RPS, UP_WITHIN_S, World
+from plimsoll.settings import load_settings
 from plimsoll_testkit.binaries import ensure
+from plimsoll_testkit.chart import CHART, ChartRefused, helm, rendered
 from plimsoll_testkit.control_plane import ControlPlane
-from plimsoll_testkit.json_api import items, request
+from plimsoll_testkit.json_api import MERGE_PATCH, items, request
+from plimsoll_testkit.kwok import FixedPools
 from plimsoll_testkit.processes import wait_until
+from unit.api.manifests import an_inference_deployment
 
-CHART = Path(__file__).resolve().parents[2] / "charts" / "plimsoll"
 PRESETS = {"balanced", "batch", "cost-first", "latency-first"}
-GONE_WITHIN_S = 60.0
-VARIATIONS: Mapping[str, tuple[str, ...]] = {
-    "defaults": (),
-    "namespaced": ("--set", "watchNamespaces={team-a,team-b}"),
-    "cached": ("--set", "sizing.cache.enabled=true"),
-    "claimed": ("--set", "sizing.cache.enabled=true,sizing.cache.existingClaim=safe-rates"),
-    "bare": ("--set", "crds.install=false,policies.install=false,ownedDeployments=false"),
+RUNS_WITHIN_S = 60.0
+FOREIGN_KINDS = ("ScalingPolicy", "ServiceMonitor", "PrometheusRule")
+"""Of CRDs that are not there when the schemas are taken from the API server."""
+EVERYTHING: Mapping[str, Any] = {
+    "commonLabels": {"team": "platform"},
+    "admissionPolicies": {"enabled": True},
+    "scaleTargets": [{"apiGroup": "leaderworkerset.x-k8s.io", "resource": "leaderworkersets"}],
+    "sizing": {"cache": {"enabled": True}},
+    "image": {"digest": "sha256:" + "0" * 64},
+    "imagePullSecrets": [{"name": "registry"}],
+    "networkPolicy": {
+        "ingressFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        "egress": [{"ports": [{"port": 443}]}],
+    },
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {"enabled": True},
+    "dashboard": {"enabled": True},
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "tolerations": [{"key": "system", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {}}
+    ],
+    "priorityClassName": "system-cluster-critical",
+    "podAnnotations": {"note": "mine"},
+    "podLabels": {"tier": "control"},
+    "extraArgs": ["--log-level=debug"],
+    "extraEnv": [{"name": "PLIMSOLL_LOG__FORMAT", "value": "text"}],
+    "extraVolumes": [{"name": "token", "emptyDir": {}}],
+    "extraVolumeMounts": [{"name": "token", "mountPath": "/var/run/prometheus"}],
+    "extraObjects": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-extra"}, "data": {}}
+    ],
+}
+VARIATIONS: Mapping[str, Mapping[str, Any]] = {
+    "defaults": {},
+    "namespaced": {"watchNamespaces": ["team-a", "team-b"]},
+    "cached": {"sizing": {"cache": {"enabled": True}}},
+    "claimed": {"sizing": {"cache": {"enabled": True, "existingClaim": "safe-rates"}}},
+    "bare": {
+        "crds": {"install": False},
+        "policies": {"install": False},
+        "ownedDeployments": False,
+        "podDisruptionBudget": {"enabled": False},
+        "networkPolicy": {"enabled": False},
+        "serviceAccount": {"create": False, "name": "mine"},
+        "rbac": {"create": False},
+    },
+    "no owned Deployments": {"ownedDeployments": False},
+    "everything": EVERYTHING,
 }
 
 
-@pytest.fixture(scope="module")
-def tools() -> Mapping[str, Path]:
-    return ensure(["helm", "kubeconform"])
+@cache
+def objects_of(variation: str) -> list[dict[str, Any]]:
+    return rendered("trial", "default", VARIATIONS[variation])
 
 
-def run(tool: Path, *arguments: str, home: Path, stdin: str | None = None) -> str:
-    """What the tool prints; its complaint when it fails. Helm keeps its own files under `home`."""
-    environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
-    done = subprocess.run(
-        [tool, *arguments], input=stdin, capture_output=True, text=True, timeout=120, env=environment, check=False
-    )
-    assert done.returncode == 0, f"{tool.name} {' '.join(arguments)}\n{done.stdout}{done.stderr}"
-    return done.stdout
+def of_kind(variation: str, kind: str) -> list[dict[str, Any]]:
+    return [one for one in objects_of(variation) if one["kind"] == kind]
 
 
-def test_lint_has_no_complaint(tools: Mapping[str, Path], tmp_path: Path) -> None:
-    run(tools["helm"], "lint", "--strict", str(CHART), home=tmp_path)
+def operators_pod(variation: str) -> dict[str, Any]:
+    (deployment,) = of_kind(variation, "Deployment")
+    pod: dict[str, Any] = deployment["spec"]["template"]["spec"]
+    return pod
 
 
-def test_where_only_some_namespaces_are_served_pods_are_read_everywhere_and_written_to_only_there(
-    tools: Mapping[str, Path], tmp_path: Path
-) -> None:
-    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS["namespaced"], home=tmp_path)
-    roles = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] in ("ClusterRole", "Role")]
+def test_lint_has_no_complaint() -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"replica": 3},
+        {"image": {"digest": "latest"}},
+        {"scaleTargets": [{"apiGroup": "*", "resource": "widgets"}]},
+        {"scaleTargets": [{"apiGroup": "example.com", "resource": "*"}]},
+        {"watchNamespaces": ["*"]},
+        {"extraArgs": ["run"]},
+    ],
+)
+def test_a_value_that_is_misspelt_or_asks_for_everything_is_refused(values: Mapping[str, Any]) -> None:
+    with pytest.raises(ChartRefused, match="values don't meet the specifications of the schema"):
+        rendered("trial", "default", values)
+
+
+def test_every_value_of_the_chart_is_in_its_schema_and_the_other_way_round() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    # Helm hands `global` to every chart.
+    assert set(schema["properties"]) - {"global"} == set(values)
+    assert schema["additionalProperties"] is False
+
+
+def test_the_default_settings_are_settings_of_the_operator(tmp_path: Path) -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(values["settings"]))
+    settings = load_settings({}, tmp_path / "settings.yaml")
+    assert settings.observe.prometheus_url == values["settings"]["observe"]["prometheus_url"]
+
+
+@pytest.mark.parametrize("variation", sorted(VARIATIONS))
+def test_no_rule_has_a_wildcard_or_reads_secrets(variation: str) -> None:
+    rules = [rule for kind in ("ClusterRole", "Role") for one in of_kind(variation, kind) for rule in one["rules"]]
+    assert bool(rules) is (variation != "bare")
+    for rule in rules:
+        assert "*" not in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+        assert "secrets" not in rule["resources"]
+        # Right upon the workloads themselves is only for what Plimsoll owns.
+        if set(rule["verbs"]) & {"create", "update", "patch", "delete"}:
+            allowed = {"pods", "deployments", "httproutes", "events", "leases"}
+            assert all("/" in resource or resource in allowed for resource in rule["resources"])
+
+
+def test_where_only_some_namespaces_are_served_pods_are_read_everywhere_and_written_to_only_there() -> None:
     verbs = {
         (role["kind"], role["metadata"].get("namespace")): rule["verbs"]
-        for role in roles
+        for role in (*of_kind("namespaced", "ClusterRole"), *of_kind("namespaced", "Role"))
         for rule in role["rules"]
         if "pods" in rule["resources"]
     }
-    reading = ["get", "list", "watch"]
     assert verbs == {
-        ("ClusterRole", None): reading,
-        ("Role", "team-a"): [*reading, "patch"],
-        ("Role", "team-b"): [*reading, "patch"],
+        ("ClusterRole", None): ["list", "watch"],
+        ("Role", "team-a"): ["get", "patch"],
+        ("Role", "team-b"): ["get", "patch"],
     }
 
 
 @pytest.mark.parametrize("variation", sorted(VARIATIONS))
-def test_every_object_matches_the_schemas_of_the_api_server(
-    variation: str, tools: Mapping[str, Path], api: ApiClient, tmp_path: Path
-) -> None:
-    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS[variation], home=tmp_path)
-    objects = [one for one in yaml.safe_load_all(rendered) if one]
-    schemas = tmp_path / "schemas"
-    schemas.mkdir()
-    for version in sorted({one["apiVersion"] for one in objects} - {"plimsoll.dev/v1alpha1"}):
-        write_schemas(api, version, schemas)
-    told = run(
-        tools["kubeconform"],
-        "-output=json",
-        "-summary",
-        f"-schema-location={schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json",
-        "-skip=ScalingPolicy",
-        home=tmp_path,
-        stdin=rendered,
+def test_every_object_matches_the_schemas_of_the_api_server(variation: str, api: ApiClient, tmp_path: Path) -> None:
+    objects = objects_of(variation)
+    for version in sorted({one["apiVersion"] for one in objects if one["kind"] not in FOREIGN_KINDS}):
+        write_schemas(api, version, tmp_path)
+    done = subprocess.run(
+        [
+            ensure(["kubeconform"])["kubeconform"],
+            "-output=json",
+            "-summary",
+            f"-schema-location={tmp_path}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json",
+            f"-skip={','.join(FOREIGN_KINDS)}",
+        ],
+        input=yaml.safe_dump_all(objects),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    summary = json.loads(told)["summary"]
-    presets = sum(one["kind"] == "ScalingPolicy" for one in objects)
-    assert summary == {"valid": len(objects) - presets, "invalid": 0, "errors": 0, "skipped": presets}
+    assert done.returncode == 0, done.stdout + done.stderr
+    foreign = sum(one["kind"] in FOREIGN_KINDS for one in objects)
+    summary = json.loads(done.stdout)["summary"]
+    assert summary == {"valid": len(objects) - foreign, "invalid": 0, "errors": 0, "skipped": foreign}
+
+
+@pytest.mark.parametrize("variation", sorted(VARIATIONS))
+def test_every_object_carries_the_standard_labels(variation: str) -> None:
+    standard = {f"app.kubernetes.io/{name}" for name in ("name", "instance", "managed-by", "part-of")}
+    for one in objects_of(variation):
+        ours = one["kind"] not in ("CustomResourceDefinition", "ScalingPolicy")
+        if ours and one["metadata"]["name"] != "trial-extra":
+            labels = one["metadata"].get("labels") or {}
+            assert standard <= labels.keys(), one["metadata"]["name"]
+            assert labels.get("team") == VARIATIONS[variation].get("commonLabels", {}).get("team")
+
+
+def test_the_image_is_pinned_by_digest_where_one_is_given() -> None:
+    (container,) = operators_pod("everything")["containers"]
+    assert container["image"] == "ghcr.io/plimsoll/plimsoll@sha256:" + "0" * 64
+    (container,) = operators_pod("defaults")["containers"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert container["image"] == f"ghcr.io/plimsoll/plimsoll:{chart['appVersion']}"
+
+
+def test_what_is_extra_comes_after_what_the_chart_says() -> None:
+    pod = operators_pod("everything")
+    (container,) = pod["containers"]
+    assert container["args"][-1] == "--log-level=debug"
+    assert container["volumeMounts"][-1] == {"name": "token", "mountPath": "/var/run/prometheus"}
+    assert pod["volumes"][-1] == {"name": "token", "emptyDir": {}}
+    assert "trial-extra" in [one["metadata"]["name"] for one in of_kind("everything", "ConfigMap")]
+
+
+@pytest.mark.parametrize("variation", ["defaults", "everything"])
+def test_service_monitor_budget_and_network_policy_select_the_operators_pods(variation: str) -> None:
+    (deployment,) = of_kind(variation, "Deployment")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    selectors = {
+        "Deployment": deployment["spec"]["selector"]["matchLabels"],
+        "Service": of_kind(variation, "Service")[0]["spec"]["selector"],
+        "PodDisruptionBudget": of_kind(variation, "PodDisruptionBudget")[0]["spec"]["selector"]["matchLabels"],
+        "NetworkPolicy": of_kind(variation, "NetworkPolicy")[0]["spec"]["podSelector"]["matchLabels"],
+    }
+    for kind, selector in selectors.items():
+        assert selector.items() <= labels.items(), kind
+        (test_pod,) = of_kind(variation, "Pod")
+        assert not selector.items() <= test_pod["metadata"]["labels"].items(), f"{kind} takes the test for an operator"
+    for monitor in of_kind(variation, "ServiceMonitor"):
+        (service,) = of_kind(variation, "Service")
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
 
 
 @pytest.mark.parametrize(
@@ -102,12 +239,9 @@ def test_every_object_matches_the_schemas_of_the_api_server(
     ],
 )
 def test_simulated_safe_rates_are_kept_in_the_volume_that_is_asked_for(
-    variation: str, source: dict[str, Any] | None, tools: Mapping[str, Path], tmp_path: Path
+    variation: str, source: dict[str, Any] | None
 ) -> None:
-    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS[variation], home=tmp_path)
-    (pod,) = [
-        one["spec"]["template"]["spec"] for one in yaml.safe_load_all(rendered) if one and one["kind"] == "Deployment"
-    ]
+    pod = operators_pod(variation)
     (container,) = pod["containers"]
     files = [Path(one.split("=")[-1]) for one in container["args"] if one.startswith("--set=sizing.cache_file=")]
     volumes = [one for one in pod["volumes"] if one["name"] == "safe-rates"]
@@ -117,12 +251,11 @@ def test_simulated_safe_rates_are_kept_in_the_volume_that_is_asked_for(
     assert len(files) == len(volumes)
 
 
-@pytest.mark.parametrize(("variation", "may"), [("defaults", True), ("namespaced", True), ("bare", False)])
-def test_who_owns_deployments_may_create_change_and_delete_them(
-    variation: str, may: bool, tools: Mapping[str, Path], tmp_path: Path
-) -> None:
-    rendered = run(tools["helm"], "template", "trial", str(CHART), *VARIATIONS[variation], home=tmp_path)
-    rules = [rule for one in yaml.safe_load_all(rendered) if one for rule in one.get("rules") or ()]
+@pytest.mark.parametrize(
+    ("variation", "may"), [("defaults", True), ("namespaced", True), ("no owned Deployments", False)]
+)
+def test_who_owns_deployments_may_create_change_and_delete_them(variation: str, may: bool) -> None:
+    rules = [rule for kind in ("ClusterRole", "Role") for one in of_kind(variation, kind) for rule in one["rules"]]
     verbs = [set(rule["verbs"]) for rule in rules if rule["resources"] == ["deployments"]]
     assert verbs
     assert all(({"create", "patch", "delete"} <= one) is may for one in verbs)
@@ -140,27 +273,95 @@ def write_schemas(api: ApiClient, version: str, folder: Path) -> None:
             (folder / f"{kind['kind'].lower()}{suffix}.json").write_text(json.dumps(whole))
 
 
-def test_one_install_brings_crds_presets_and_the_operator_and_leaves_the_crds(
-    tools: Mapping[str, Path], control_plane: ControlPlane, api: ApiClient, namespace: str, tmp_path: Path
+def test_the_helm_test_passes_on_an_operator_that_is_ready_and_fails_on_none(world: World) -> None:
+    world.add_model()
+    world.set_demand(LITTLE_RPS)
+    operator = world.start_operator()
+    world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
+    lines = [json.loads(line) for line in world.log_of(operator).splitlines() if line.startswith("{")]
+    port = next(line["port"] for line in lines if "port" in line)
+    (pod,) = of_kind("defaults", "Pod")
+    (container,) = pod["spec"]["containers"]
+    assert container["env"][0]["value"] == "http://trial-plimsoll.default.svc:8080"
+    ran = run_test_container(container, f"http://127.0.0.1:{port}")
+    assert (ran.returncode, ran.stdout) == (0, "the operator is ready\n")
+    operator.stop()
+    assert run_test_container(container, f"http://127.0.0.1:{port}").returncode != 0
+
+
+def run_test_container(container: Mapping[str, Any], url: str) -> "subprocess.CompletedProcess[str]":
+    """Its command with this Python, for the container's is the same program."""
+    python, *arguments = container["command"]
+    assert python == "python"
+    environment = {**os.environ, container["env"][0]["name"]: url}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.waits_long
+def test_a_release_comes_changes_and_goes_and_the_users_objects_stay(
+    control_plane: ControlPlane, api: ApiClient, namespace: str, pools: FixedPools
 ) -> None:
-    cluster = ("--kubeconfig", str(control_plane.kubeconfig), "--namespace", namespace)
-    run(tools["helm"], "install", "trial", str(CHART), "--take-ownership", *cluster, home=tmp_path)
+    pools.add("nodes", 2, {"cpu": "4", "memory": "8Gi"})
+    # The strictest level of Pod Security, enforced by the API server itself.
+    restricted = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    request(api, "PATCH", f"/api/v1/namespaces/{namespace}", restricted, None, MERGE_PATCH)
+    cluster = (f"--kubeconfig={control_plane.kubeconfig}", f"--namespace={namespace}")
+    model = f"/apis/plimsoll.dev/v1alpha1/namespaces/{namespace}/inferencedeployments"
+    helm("install", "trial", str(CHART), "--take-ownership", *cluster)
     try:
         policies = {one["metadata"]["name"] for one in items(api, "/apis/plimsoll.dev/v1alpha1/scalingpolicies")}
         assert policies >= PRESETS
-        deployment = request(api, "GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/trial-plimsoll")
-        assert deployment["spec"]["replicas"] == 2
-        run(tools["helm"], "upgrade", "trial", str(CHART), "--set", "replicas=1", *cluster, home=tmp_path)
-        deployment = request(api, "GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/trial-plimsoll")
-        assert deployment["spec"]["replicas"] == 1
+        wait_for_pods(api, namespace, 2)
+        made = an_inference_deployment()
+        request(api, "POST", model, {**made, "metadata": {"name": "chat"}})
+        helm("upgrade", "trial", str(CHART), "--values=-", *cluster, stdin=yaml.safe_dump(upgraded_values(namespace)))
+        wait_for_pods(api, namespace, 1)
+        (pod,) = [one for one in operator_pods(api, namespace) if not one["metadata"].get("deletionTimestamp")]
+        assert f"--namespace={namespace}" in pod["spec"]["containers"][0]["args"]
+        # What the first set of values brought and the second does not want is gone.
+        (role,) = [one for one in cluster_roles(api) if one["metadata"]["name"] == "trial-plimsoll"]
+        assert not any("inferencedeployments" in rule["resources"] for rule in role["rules"])
+        assert items(api, f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets") == []
     finally:
-        run(tools["helm"], "uninstall", "trial", *cluster, home=tmp_path)
+        helm("uninstall", "trial", *cluster)
         for name in PRESETS:
             request(api, "DELETE", f"/apis/plimsoll.dev/v1alpha1/scalingpolicies/{name}")
-    wait_until(
-        lambda: not items(api, f"/apis/apps/v1/namespaces/{namespace}/deployments"),
-        "the operator's Deployment to be gone",
-        GONE_WITHIN_S,
-    )
-    crds = {one["metadata"]["name"] for one in items(api, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")}
-    assert "inferencedeployments.plimsoll.dev" in crds
+    wait_until(lambda: not operator_pods(api, namespace), "the operator's pods to be gone", RUNS_WITHIN_S)
+    assert [one["metadata"]["name"] for one in cluster_roles(api) if "trial" in one["metadata"]["name"]] == []
+    assert [one["metadata"]["name"] for one in items(api, model)] == ["chat"]
+
+
+def upgraded_values(namespace: str) -> Mapping[str, Any]:
+    return {"replicas": 1, "watchNamespaces": [namespace], "podDisruptionBudget": {"enabled": False}}
+
+
+def cluster_roles(api: ApiClient) -> list[dict[str, Any]]:
+    return items(api, "/apis/rbac.authorization.k8s.io/v1/clusterroles")
+
+
+def operator_pods(api: ApiClient, namespace: str) -> list[dict[str, Any]]:
+    return items(api, f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": "app.kubernetes.io/name=plimsoll"})
+
+
+def wait_for_pods(api: ApiClient, namespace: str, replicas: int) -> None:
+    """The Deployment has rolled out: its pods were admitted, scheduled and are ready."""
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/trial-plimsoll"
+
+    def is_rolled_out() -> bool:
+        one = request(api, "GET", path)
+        status = one.get("status", {})
+        counts = {status.get(name, 0) for name in ("replicas", "readyReplicas", "updatedReplicas")}
+        return status.get("observedGeneration") == one["metadata"]["generation"] and counts == {replicas}
+
+    wait_until(is_rolled_out, f"{replicas} pods of the operator", RUNS_WITHIN_S)
+
+
+def test_pod_security_would_refuse_a_pod_that_is_less_strict(api: ApiClient, namespace: str) -> None:
+    """So that the test above shows something."""
+    restricted = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    request(api, "PATCH", f"/api/v1/namespaces/{namespace}", restricted, None, MERGE_PATCH)
+    pod = {"metadata": {"name": "lax"}, "spec": {"containers": [{"name": "lax", "image": "lax"}]}}
+    with pytest.raises(ApiException, match="violates PodSecurity"):
+        request(api, "POST", f"/api/v1/namespaces/{namespace}/pods", pod)

@@ -11,8 +11,9 @@ from urllib.request import urlopen
 import pytest
 
 from integration.small_api_server import SmallApiServer, a_small_api_server
-from integration.world import GRACEFUL_EXIT_S, PLIMSOLL
+from integration.world import GRACEFUL_EXIT_S
 from plimsoll.api import GROUP
+from plimsoll_testkit.chart import PLIMSOLL
 from plimsoll_testkit.processes import Process, wait_until
 
 STARTS_WITHIN_S = 20.0

@@ -8,9 +8,8 @@ other.
 
 import json
 import os
-import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from kubernetes.watch import Watch
 
 from integration.small_exporter import Exporter, Page
 from plimsoll.api import API_VERSION, render_crds
+from plimsoll_testkit.chart import Release
 from plimsoll_testkit.control_plane import ControlPlane
 from plimsoll_testkit.definitions import install_definitions
 from plimsoll_testkit.json_api import MERGE_PATCH, SERVER_SIDE_APPLY, delete, exists, items, request
@@ -36,7 +36,6 @@ MUCH_RPS = 12.0
 SCALE_DOWN_S = 3.0
 GRACEFUL_EXIT_S = 5.0
 """What the operator has for leaving after SIGTERM."""
-PLIMSOLL = Path(sys.executable).parent / "plimsoll"
 TICK_S = 1.0
 UP_WITHIN_S = 40.0
 """Ticks, scheduling and start-up take some 6 s; the rest is for a busy machine."""
@@ -78,6 +77,7 @@ class World:
         prometheus: PrometheusServer,
         exporter: Exporter,
         directory: Path,
+        scale_targets: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self.api = api
         self.namespace = namespace
@@ -94,6 +94,8 @@ class World:
         self.page = Page({"namespace": namespace})
         exporter.pages[namespace] = self.page
         install_crds(api)
+        self._scale_targets = scale_targets
+        self.serve([namespace])
         self._add_pool(self.cpu, {"paid": {"amortisedPerHour": "0.50"}}, CPU_REPLICAS_MAX, "xeon", {"cpu": "16"})
         self._add_pool(self.gpu, {"onDemandPerHour": "4.00"}, 3, "h100", {"cpu": "16", "nvidia.com/gpu": "1"})
         self._profiles: dict[str, tuple[str, Mapping[str, float], int]] = {
@@ -128,6 +130,17 @@ class World:
         **spec: Any,
     ) -> None:
         """The InferenceDeployment as its user applies it; `extra` adds GPU variants by name and pool."""
+        self._apply_model(self.model_manifest(name, kind, mode, extra, **spec))
+
+    def model_manifest(
+        self,
+        name: str,
+        kind: str = "Deployment",
+        mode: str = "Auto",
+        extra: Mapping[str, str] | None = None,
+        **spec: Any,
+    ) -> dict[str, Any]:
+        """The same as a manifest."""
         pools = {"gpu": self.gpu, "cpu": self.cpu, **(extra or {})}
         variants = [
             {
@@ -140,12 +153,12 @@ class World:
             }
             for place in pools
         ]
-        self._apply_variants(name, variants, mode, spec)
+        return self._model_manifest(name, variants, mode, spec)
 
-    def apply_templated_model(self, *variants: str, name: str = "chat") -> None:
+    def apply_templated_model(self, *variants: str, name: str = "chat", mode: str = "Auto") -> None:
         """The InferenceDeployment with GPU variants of these names, whose Deployments Plimsoll makes itself."""
         template = self._pod_template(self.gpu, {"cpu": "8", "nvidia.com/gpu": "1"}, {"model": name})
-        self._apply_variants(
+        self.apply_variants(
             name,
             [
                 {
@@ -157,11 +170,19 @@ class World:
                 }
                 for variant in variants
             ],
+            mode,
         )
 
-    def _apply_variants(
-        self, name: str, variants: list[dict[str, Any]], mode: str = "Auto", replaced: Mapping[str, Any] | None = None
-    ) -> None:
+    def apply_variants(self, name: str, variants: list[dict[str, Any]], mode: str = "Auto") -> None:
+        """The InferenceDeployment with these variants."""
+        self._apply_model(self._model_manifest(name, variants, mode))
+
+    def _apply_model(self, manifest: Mapping[str, Any]) -> None:
+        apply(self.api, f"{self.models_path}/{manifest['metadata']['name']}", manifest)
+
+    def _model_manifest(
+        self, name: str, variants: list[dict[str, Any]], mode: str, replaced: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         arrivals = f'test_arrivals{{namespace="{self.namespace}"}}'
         spec = {
             "model": "acme/llama",
@@ -176,13 +197,8 @@ class World:
             "variants": variants,
             **(replaced or {}),
         }
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": _KIND,
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": spec,
-        }
-        apply(self.api, f"{self._models}/{name}", manifest)
+        metadata = {"name": name, "namespace": self.namespace}
+        return {"apiVersion": API_VERSION, "kind": _KIND, "metadata": metadata, "spec": spec}
 
     def add_workload(self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment") -> None:
         """A workload that nothing runs on yet."""
@@ -191,18 +207,19 @@ class World:
 
     def apply_workload(self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment") -> None:
         """A workload as Git holds it: everything but replicas."""
+        apply(self.api, f"{self._workloads(kind)}/{name}", self.workload_manifest(name, pool, requests, kind))
+
+    def workload_manifest(
+        self, name: str, pool: str, requests: Mapping[str, str], kind: str = "Deployment"
+    ) -> dict[str, Any]:
+        """The same as a manifest."""
         labels = {"app": name}
         template = self._pod_template(pool, requests, labels)
         spec: dict[str, Any] = {"selector": {"matchLabels": labels}, "template": template}
         if kind == "StatefulSet":
             spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
-        manifest = {
-            "apiVersion": "apps/v1",
-            "kind": kind,
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": spec,
-        }
-        apply(self.api, f"{self._workloads(kind)}/{name}", manifest)
+        metadata = {"name": name, "namespace": self.namespace}
+        return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
     @staticmethod
     def _pod_template(pool: str, requests: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Any]:
@@ -238,17 +255,23 @@ class World:
         """From now on so many requests arrive per second."""
         self.page.gauges["test_arrivals"] = rate_rps
 
+    def serve(self, namespaces: Sequence[str]) -> None:
+        """Operators from now on have the chart's account, roles and settings for these namespaces; none means all."""
+        values = {
+            "watchNamespaces": list(namespaces),
+            "settings": {"observe": {"prometheus_url": self.prometheus.url}},
+            "scaleTargets": list(self._scale_targets),
+        }
+        self.release = Release(self._control_plane, self.api, "plimsoll", self.namespace, values)
+        self.release.install_account()
+        self._operator_kubeconfig = self.release.kubeconfig()
+
     # --- The operator ------------------------------------------------------------------------------------------------
 
     def start_operator(self, name: str = "operator", *settings: str) -> Process:
-        """`plimsoll run` as a process of its own, serving this namespace."""
+        """The chart's operator as a process of its own, with the chart's service account, serving this namespace."""
         command = [
-            str(PLIMSOLL),
-            "run",
-            f"--kubeconfig={self._control_plane.kubeconfig}",
-            f"--namespace={self.namespace}",
-            f"--lease-namespace={self.namespace}",
-            f"--prometheus-url={self.prometheus.url}",
+            *self.release.command(self.directory / "settings.yaml", self._operator_kubeconfig),
             f"--tick-interval={TICK_S}",
             "--listen=127.0.0.1:0",
             *(f"--set={one}" for one in ("observe.window_s=4", "observe.timeout_s=1", *settings)),
@@ -266,11 +289,11 @@ class World:
 
     def replicas(self, workload: str, kind: str = "Deployment") -> int:
         """What the workload asks for."""
-        return int(self._workload(workload, kind)["spec"].get("replicas", 0))
+        return int(self.workload(workload, kind)["spec"].get("replicas", 0))
 
     def images(self, workload: str) -> list[str]:
         """What its containers run."""
-        containers = self._workload(workload, "Deployment")["spec"]["template"]["spec"]["containers"]
+        containers = self.workload(workload, "Deployment")["spec"]["template"]["spec"]["containers"]
         return [one["image"] for one in containers]
 
     def has(self, workload: str) -> bool:
@@ -279,11 +302,11 @@ class World:
 
     def ready(self, workload: str, kind: str = "Deployment") -> int:
         """Its ready replicas."""
-        return int(self._workload(workload, kind).get("status", {}).get("readyReplicas", 0))
+        return int(self.workload(workload, kind).get("status", {}).get("readyReplicas", 0))
 
     def model(self, name: str = "chat") -> dict[str, Any]:
         """The InferenceDeployment as it is."""
-        return request(self.api, "GET", f"{self._models}/{name}")
+        return request(self.api, "GET", f"{self.models_path}/{name}")
 
     def condition(self, type_: str, name: str = "chat") -> dict[str, str]:
         """One condition of it; empty where it is not there."""
@@ -361,7 +384,7 @@ class World:
 
     def objects(self) -> dict[str, Any]:
         """Everything of the namespace that an operator could write, by kind and name, without the lease."""
-        paths = [self._models, self._workloads("Deployment"), f"/api/v1/namespaces/{self.namespace}/pods"]
+        paths = [self.models_path, self._workloads("Deployment"), f"/api/v1/namespaces/{self.namespace}/pods"]
         paths.append(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
         paths.append(f"/apis/{API_VERSION}/computepools")
         return {one["metadata"]["uid"]: one for path in paths for one in items(self.api, path)}
@@ -382,6 +405,7 @@ class World:
         self._exporter.pages.pop(self.namespace, None)
         for path in self._cluster_objects:
             delete(self.api, path)
+        self.release.remove_account()
 
     # --- Cluster-scoped parts ----------------------------------------------------------------------------------------
 
@@ -435,13 +459,15 @@ class World:
             self._cluster_objects.append(path)
 
     @property
-    def _models(self) -> str:
+    def models_path(self) -> str:
+        """Where the InferenceDeployments of the namespace are."""
         return f"/apis/{API_VERSION}/namespaces/{self.namespace}/inferencedeployments"
 
     def _workloads(self, kind: str) -> str:
         return f"/apis/apps/v1/namespaces/{self.namespace}/{kind.lower()}s"
 
-    def _workload(self, name: str, kind: str) -> dict[str, Any]:
+    def workload(self, name: str, kind: str = "Deployment") -> dict[str, Any]:
+        """The workload as it is."""
         return request(self.api, "GET", f"{self._workloads(kind)}/{name}")
 
 

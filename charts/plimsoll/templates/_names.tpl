@@ -1,13 +1,17 @@
 {{- define "plimsoll.name" -}}
-{{- if contains "plimsoll" .Release.Name }}{{ .Release.Name | trunc 63 | trimSuffix "-" }}{{ else }}{{ printf "%s-plimsoll" .Release.Name | trunc 63 | trimSuffix "-" }}{{ end }}
+{{- $chart := .Values.nameOverride | default "plimsoll" }}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else if contains $chart .Release.Name }}{{ .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name $chart | trunc 63 | trimSuffix "-" }}
+{{- end }}
 {{- end }}
 
 {{- define "plimsoll.serviceAccount" -}}
-{{ .Values.serviceAccount.name | default (include "plimsoll.name" .) }}
+{{ .Values.serviceAccount.name | default (ternary (include "plimsoll.name" .) "default" .Values.serviceAccount.create) }}
 {{- end }}
 
 {{- define "plimsoll.selector" -}}
-app.kubernetes.io/name: plimsoll
+app.kubernetes.io/name: {{ .Values.nameOverride | default "plimsoll" }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -18,6 +22,9 @@ app.kubernetes.io/component: operator
 app.kubernetes.io/part-of: plimsoll
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "plimsoll.image" -}}

@@ -10,15 +10,14 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 from kubernetes.client import ApiClient
 
+from plimsoll_testkit.chart import Release
 from plimsoll_testkit.cluster_autoscaler import ClusterAutoscaler
 from plimsoll_testkit.control_plane import ControlPlane
-from plimsoll_testkit.definitions import install_definitions
 from plimsoll_testkit.demo.live_figures import with_live_figures
 from plimsoll_testkit.demo.scenario import NAMESPACE, autoscaled_pools, documents, engines_configuration
 from plimsoll_testkit.json_api import SERVER_SIDE_APPLY, items, request
@@ -29,8 +28,7 @@ TICK_S = 2.0
 SCRAPE_S = 1.0
 WINDOW_S = 8.0
 FIELD_MANAGER = "demo"
-LEASE_NAMESPACE = "plimsoll-system"
-REPOSITORY = Path(__file__).resolve().parents[3]
+SYSTEM_NAMESPACE = "plimsoll-system"
 _PLURALS = {
     "Namespace": "/api/v1/namespaces/{name}",
     "ComputePool": "/apis/plimsoll.dev/v1alpha1/computepools/{name}",
@@ -92,30 +90,25 @@ def put_up(seconds: float, say: Any) -> Iterator[Stage]:
         control_plane = stack.enter_context(ControlPlane())
         say(f"control plane {control_plane.version} ready in {control_plane.seconds_to_ready:.1f} s")
         api = stack.enter_context(control_plane.api_client())
-        _apply_everything(api)
+        engines_port, operator_port = free_port(), free_port()
+        engines_url = f"http://127.0.0.1:{engines_port}"
+        prometheus = PrometheusServer(f"{engines_url}/sd", SCRAPE_S)
+        release = _release(control_plane, api, prometheus.url)
+        _apply_everything(api, release)
+        say(f"CRDs, roles and settings of the chart are in; the operator is {SYSTEM_NAMESPACE}/plimsoll there")
         autoscaler = stack.enter_context(ClusterAutoscaler(control_plane.api_client, autoscaled_pools()))
         paid = [pool for pool in autoscaled_pools() if pool.min_nodes]
         for pool in paid:
             wait_until(lambda pool=pool: _nodes(api, pool.name) >= pool.min_nodes, f"nodes of {pool.name}", 30.0)  # type: ignore[misc]
         wait_until(lambda: _all_ready(api), "the replicas that ran before Plimsoll", 60.0)
         directory = control_plane.directory
-        engines_port, operator_port = free_port(), free_port()
         engines = _engines(control_plane, seconds, engines_port)
-        engines_url = f"http://127.0.0.1:{engines_port}"
-        prometheus = stack.enter_context(PrometheusServer(f"{engines_url}/sd", SCRAPE_S))
+        stack.enter_context(prometheus)
         operator = Process(
             "operator",
             [
-                str(Path(sys.executable).parent / "plimsoll"),
-                "run",
-                f"--kubeconfig={control_plane.kubeconfig}",
-                f"--namespace={NAMESPACE}",
-                f"--prometheus-url={prometheus.url}",
-                f"--tick-interval={TICK_S:g}",
-                f"--lease-namespace={LEASE_NAMESPACE}",
+                *release.command(directory / "settings.yaml", release.kubeconfig()),
                 f"--listen=127.0.0.1:{operator_port}",
-                f"--set=observe.window_s={WINDOW_S:g}",
-                "--set=observe.timeout_s=1.5",
             ],
             directory / "operator.log",
         )
@@ -136,13 +129,23 @@ def _engines(control_plane: ControlPlane, seconds: float, port: int) -> Process:
     return Process("engines", [*command, *options], control_plane.directory / "engines.log")
 
 
-def _apply_everything(api: ApiClient) -> None:
-    crds = [yaml.safe_load(path.read_text()) for path in sorted((REPOSITORY / "crds").glob("*.yaml"))]
+def _release(control_plane: ControlPlane, api: ApiClient, prometheus_url: str) -> Release:
+    """As `helm install plimsoll charts/plimsoll` would set up the operator for this play."""
+    settings = {
+        "loop": {"interval_s": TICK_S},
+        "observe": {"prometheus_url": prometheus_url, "window_s": WINDOW_S, "timeout_s": 1.5},
+    }
+    values = {"watchNamespaces": [NAMESPACE], "settings": settings}
+    return Release(control_plane, api, "plimsoll", SYSTEM_NAMESPACE, values)
+
+
+def _apply_everything(api: ApiClient, release: Release) -> None:
     namespaces = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, LEASE_NAMESPACE)
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, SYSTEM_NAMESPACE)
     ]
-    install_definitions(api, crds, manager=FIELD_MANAGER)
     _apply(api, namespaces)
+    release.install_definitions()
+    release.install_account()
     for name in ("pools", "profiles", "policy", "workloads", "models"):
         _apply(api, documents(name))
 

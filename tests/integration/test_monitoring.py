@@ -1,0 +1,92 @@
+"""Do the alerts and the dashboard ask Prometheus for something that it understands and that the operator tells?"""
+
+import json
+import re
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from integration.small_exporter import Exporter
+from plimsoll.telemetry import Metrics
+from plimsoll_testkit.chart import CHART, rendered
+from plimsoll_testkit.prometheus_server import PrometheusServer
+from unit.explain.plans import a_deployment_plan, a_plan, a_pool_plan
+
+RUNBOOKS = Path(__file__).resolve().parents[2] / "docs/runbooks"
+ALERTS: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((CHART / "monitoring/alerts.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+DASHBOARD: Mapping[str, Any] = json.loads((CHART / "monitoring/dashboard.json").read_text())
+QUERIES = {rule["alert"]: rule["expr"] for rule in ALERTS} | {
+    f"{panel['title']}, {target['refId']}": target["expr"]
+    for panel in DASHBOARD["panels"]
+    for target in panel["targets"]
+}
+
+
+@pytest.fixture(scope="module")
+def prometheus(exporter: Exporter) -> Iterator[PrometheusServer]:
+    with PrometheusServer(exporter.service_discovery_url) as running:
+        yield running
+
+
+def a_page() -> str:
+    """What the operator tells of a plan."""
+    metrics = Metrics()
+    metrics.show(a_plan(a_deployment_plan(), pools=(a_pool_plan(),)))
+    return metrics.page().decode()
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_prometheus_understands_each_query(name: str, prometheus: PrometheusServer) -> None:
+    query = QUERIES[name].replace("$namespace", ".*").replace("$deployment", ".*")
+    url = f"{prometheus.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    with urllib.request.urlopen(url, timeout=30.0) as answer:
+        assert json.loads(answer.read())["status"] == "success"
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_each_query_asks_for_metrics_that_the_operator_has(name: str) -> None:
+    told = set(re.findall(r"^# TYPE (\S+)", a_page(), re.MULTILINE))
+    asked = set(re.findall(r"\bplimsoll_\w+", QUERIES[name]))
+    assert asked
+    assert {one.removesuffix("_bucket") for one in asked} <= told
+
+
+def test_labels_in_words_are_labels_of_the_metric() -> None:
+    page = a_page()
+    words = {rule["alert"]: " ".join(rule["annotations"].values()) for rule in ALERTS}
+    for rule in ALERTS:
+        named = set(re.findall(r"\$labels\.(\w+)", words[rule["alert"]]))
+        (metric, *_) = re.findall(r"\bplimsoll_\w+", rule["expr"])
+        if not named or metric == "plimsoll_latency_observed_over_predicted_ratio":
+            continue  # Told only where engines are compared with their prediction.
+        labels = set(re.findall(r"(\w+)=\"", next(line for line in page.splitlines() if line.startswith(metric + "{"))))
+        assert named <= labels, rule["alert"]
+
+
+def test_each_alert_has_a_runbook_to_which_it_links_and_no_runbook_is_left_over() -> None:
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == {rule["alert"] for rule in ALERTS}
+    objects = rendered("trial", "default", {"prometheusRule": {"enabled": True, "runbookURL": "https://example.com/r"}})
+    (made,) = [one for one in objects if one["kind"] == "PrometheusRule"]
+    rules = [rule for group in made["spec"]["groups"] for rule in group["rules"]]
+    assert [rule["annotations"]["runbook_url"] for rule in rules] == [
+        f"https://example.com/r/{rule['alert']}.md" for rule in ALERTS
+    ]
+    assert [rule["expr"] for rule in rules] == [rule["expr"] for rule in ALERTS]
+    # Prometheus itself fills in the labels; Helm must leave them alone.
+    assert [rule["annotations"]["summary"] for rule in rules] == [rule["annotations"]["summary"] for rule in ALERTS]
+
+
+def test_the_dashboard_reaches_grafana_as_it_is() -> None:
+    objects = rendered("trial", "default", {"dashboard": {"enabled": True}})
+    (made,) = [one for one in objects if one["metadata"]["name"] == "trial-plimsoll-dashboard"]
+    assert json.loads(made["data"]["plimsoll.json"]) == DASHBOARD
+    assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
