@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from fleet import a_fleet, running
-
 from plimsoll.decide import decide
 from plimsoll.domain import Memory
 from plimsoll.forecast import forecast, remember_demand
