@@ -14,8 +14,8 @@ NOT_YET = {14, 19}
 """Of the two hundred, those where the decomposition misses the target: in 14, with hardly any room left, it covers 81%
 of a deployment of which 94% can be covered; in 19 it costs 26% more. Such small fleets are the programme's anyway."""
 ORDER_USD_PER_HOUR = 0.01
-"""The programme settles ties by 1e-6 of the dearest node (`ORDER_RATIO`) for each replica of a later variant, which is no
-part of the price: 200 replicas of third variants on pools up to 15 USD/h make 200 x 2 x 1e-6 x 15 = 0.006."""
+"""The programme settles ties by 1e-6 of the dearest node (`ORDER_RATIO`) for each replica of a later variant, which is
+no part of the price: 200 replicas of third variants on pools up to 15 USD/h make 200 x 2 x 1e-6 x 15 = 0.006."""
 
 
 def both(seed: int) -> tuple[Decomposed, Answer]:
