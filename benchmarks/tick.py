@@ -1,8 +1,8 @@
 """How long does each station of one decision take for a generated fleet?
 
 Run: python benchmarks/tick.py [--deployments N] [--seed S] [--json]. The fleet (``fleet``) runs its own first plan;
-then the stations of ``decide`` are run one after the other as it runs them, and ``decide`` as a whole. Processor
-seconds, the best of some runs. The last line is one JSON object.
+then the stations of ``decide`` are run as it runs them, and ``decide`` as a whole. Processor seconds, the
+best of some runs. The last line is one JSON object.
 """
 
 import argparse

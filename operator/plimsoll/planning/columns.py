@@ -232,7 +232,10 @@ def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bool
     guard = np.minimum(base.guard_n[one], base.guard_n[other]) + base.total_n[one] + base.total_n[other]
     rest = np.maximum(ledger.target_d[need] - beside, guard) - carried
     needed = ledger.tables.replicas_for(other, rest)
-    needed = np.maximum(needed, ledger.tables.replicas_for(other, ledger.left_n[one] - base.left_base_n[one]))
+    # What the other's lower bound carries of that is part of its count.
+    beyond: Floats = ledger.left_n[one] - base.left_base_n[one]
+    left_rps: Floats = np.where(ledger.left_n[one] > 0, beyond + base.total_n[other], 0.0)
+    needed = np.maximum(needed, ledger.tables.replicas_for(other, left_rps))
     each = np.minimum(np.minimum(ledger.tables.each_n[one], ledger.tables.each_n[other]), base.even_each_d[need])
     beside_even = base.count_d[need] - ledger.lower_n[one] - ledger.lower_n[other]
     needed = np.where(ledger.even_d[need], _even_count(ledger, need, each) - beside_even - count, needed)

@@ -60,7 +60,7 @@ def groups_of(ledger: Ledger, alone_n: Ints, usable_n: Bools, size: int) -> Ints
 
 def _most(ledger: Ledger, alone_n: Ints) -> Ints:
     """Replicas beyond the lower bound up to which a choice is part of a mix; all it needs where others protect it."""
-    most_n: Ints = np.maximum(0, alone_n - ledger.lower_n - (ledger.left_n <= 0))
+    most_n: Ints = np.maximum(0, alone_n - ledger.lower_n - (ledger.left_n <= 0)).astype(np.int64)
     return most_n
 
 
