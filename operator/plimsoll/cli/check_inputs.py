@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from plimsoll.api import Duration, ServingProfile, parse
 from plimsoll.api.values import LatencyLimit
-from plimsoll.cli.manifests import STANDARD_INPUT, objects_in
+from plimsoll.manifests import STANDARD_INPUT, objects_in
 from plimsoll.domain import POISSON, Burstiness, LatencyMetric, LatencyTarget, TokenMix
 from plimsoll.errors import InvalidObject
 from plimsoll.observe.token_mix import OUTPUT_P95_OVER_MEAN, PROMPT_P95_OVER_MEAN

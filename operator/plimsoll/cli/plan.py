@@ -11,7 +11,7 @@ import typer
 from rich.table import Column, Table
 
 from plimsoll.apply.status import deployment_status
-from plimsoll.cli.manifests import load
+from plimsoll.manifests import load
 from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated_tokens
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.domain import Demand, DeploymentPlan, ObjectKey

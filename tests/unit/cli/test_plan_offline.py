@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from plimsoll.cli.manifests import load
+from plimsoll.manifests import load
 from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated_tokens
 from plimsoll.domain import ObjectKey, SizedBy
 from plimsoll.sizing import Capacity, Case
