@@ -9,6 +9,7 @@ been empty for long enough, or taken back by the provider after a notice.
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -85,10 +86,7 @@ class SimulatedCluster:
         self._added_s = -math.inf
         for pool in self._pools.values():
             for interruption in self._facts_of(pool.name).interruptions:
-                self._agenda.note(
-                    interruption.at.seconds,
-                    lambda now_s, name=pool.name, share=interruption.share: self._take_back(name, share, now_s),
-                )
+                self._agenda.note(interruption.at.seconds, partial(self._take_back, pool.name, interruption.share))
         self._agenda.every(self._facts.scan_interval.seconds, self._scan)
 
     def _begin_pod(self, variant: Variant) -> None:
@@ -160,7 +158,7 @@ class SimulatedCluster:
             node.take(pod)
             pod.node, pod.unschedulable_since_s = node, None
             startup_s = self._variants[pod.key].profile.startup_s * self._spread(self._facts.startup_spread)
-            self._agenda.note(now_s + startup_s, lambda then_s, one=pod: self._become_ready(one, then_s))
+            self._agenda.note(now_s + startup_s, partial(self._become_ready, pod))
 
     def _become_ready(self, pod: SimPod, now_s: float) -> None:
         if not pod.terminating:

@@ -1,7 +1,7 @@
 """The autoscalers that are compared, each a small class behind one protocol.
 
-In: observations. Out: wanted replicas. A new policy is a file of its own and one line in `POLICIES`. On the command line
-a policy is named as here, or with a target of its own: ``hpa`` or ``hpa=0.6``.
+In: observations. Out: wanted replicas. A new policy is a file of its own and one line in `POLICIES`. On the command
+line a policy is named as here, or with a target of its own: ``hpa`` or ``hpa=0.6``.
 """
 
 from collections.abc import Mapping
