@@ -74,7 +74,7 @@ class SimulatedCluster:
     # --- The start ---------------------------------------------------------------------------------------------------
 
     def begin(self, replicas: Mapping[VariantKey, int]) -> None:
-        """All that is there at the start: nodes that always are, those that the first replicas need, and these, ready."""
+        """All that is there at the start: nodes that always are, those that these replicas need, and they, ready."""
         for pool in self._pools.values():
             always = pool.max_nodes if pool.price_kind is PriceKind.PAID else pool.min_nodes
             for _ in range(always):
