@@ -91,12 +91,14 @@ class SimulatedCluster:
 
     def _begin_pod(self, variant: Variant) -> None:
         pool, pod = self._pools[variant.pool], self._create(variant, 0.0)
+        # Placed here and not by the scheduler, from which it would have to start first.
+        del self._pending[pool.name][pod.name]
         node = chosen_node(pod, self.nodes[pool.name].values(), self._facts.scoring)
         if node is None and len(self.nodes[pool.name]) < pool.max_nodes:
             node = self._boot(pool, 0.0, at_once=True)
         if node is None or not node.has_room(pod.needs):
+            self._pending[pool.name][pod.name], pod.unschedulable_since_s = pod, 0.0
             return
-        del self._pending[pool.name][pod.name]
         node.take(pod)
         pod.node, pod.unschedulable_since_s = node, None
         self._become_ready(pod, 0.0)
