@@ -80,9 +80,13 @@ def simulate(
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on standard error, as far as that is a terminal."""
+    """On standard error: a bar on a terminal, else a line for each run."""
+    out = Console(stderr=True)
+    if not out.is_terminal:
+        yield lambda text: typer.echo(text, err=True)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=out, transient=True) as progress:
         task = progress.add_task("simulating", total=total)
         yield lambda text: progress.update(task, advance=1, description=text)
 
