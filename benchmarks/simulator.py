@@ -15,11 +15,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import data_folder
 import numpy as np
 import yaml
-from calibration.measured import cross_validation, other_files
 
+import data_folder
+from calibration.measured import cross_validation, other_files
 from plimsoll.domain import Profile, StepTime
 from plimsoll.engine.arrays import Floats, Ints
 from plimsoll.engine.serving import Router
@@ -137,7 +137,7 @@ def timed(folder: Path) -> Mapping[str, float]:
         (scenario_folder / "scenario.yaml").write_text(yaml.safe_dump(SCENARIO))
         episode = draw(load(scenario_folder, folder), 1)
         _played(episode, "still")
-        found = {}
+        found: dict[str, float] = {}
         for policy, name in (("still", "seconds"), ("plimsoll", "seconds_with_decisions")):
             wall_s, cpu_s, kept, requests = _played(episode, policy)
             print(

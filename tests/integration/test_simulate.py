@@ -33,8 +33,8 @@ def test_a_dask_cluster_gives_what_this_process_gives(tmp_path: Path) -> None:
     made = jobs([a_scenario(tmp_path, hours=0.1, seeds=[1, 2])])
     here = {(one.policy, one.seed): (one.usd, one.slo_attainment, one.moves) for one in map(do, made)}
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
+        Client(cluster),  # type: ignore[no-untyped-call]
         joblib.parallel_config("dask"),
     ):
         there = {(one.policy, one.seed): (one.usd, one.slo_attainment, one.moves) for one in results(made)}

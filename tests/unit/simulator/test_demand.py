@@ -114,8 +114,8 @@ def clients(folder: Path) -> None:
         file.write("client,t_s,rate_rps,cv,pattern,p1,p2\n")
         file.writelines(f"7,{t},{rate},1.0,Gamma,1.0,1.0\n" for t, rate in ((0, 3.0), (600, 3.0), (1800, 1.0)))
         file.write("8,0,50.0,1.0,Weibull,1.0,1.0\n")
-    sides = "in out".split()
-    names = [f"{side}_{name}" for side in sides for name in "p5 p25 p50 p75 p90 p95 p99".split()]
+    sides = ["in", "out"]
+    names = [f"{side}_{name}" for side in sides for name in ["p5", "p25", "p50", "p75", "p90", "p95", "p99"]]
     with gzip.open(folder / "some_token_quantiles.csv.gz", "wt") as file:
         file.write(f"client,t_s,{','.join(names)}\n")
         file.writelines(f"{who},0,{','.join(['100'] * 7)},{','.join(['10'] * 7)}\n" for who in (7, 8))
