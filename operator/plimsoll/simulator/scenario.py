@@ -20,6 +20,7 @@ from plimsoll.engine.serving import Router
 from plimsoll.errors import InvalidObject
 from plimsoll.manifests import load as load_manifests
 from plimsoll.observe import Contents
+from plimsoll.settings import LoopSettings
 
 FILE = "scenario.yaml"
 
@@ -209,6 +210,8 @@ class ScenarioSpec(SpecModel):
     """Compared when the command line names none."""
     profile_error: Share = 0.10
     """How far the engines' true step-time coefficients are from the profiles: sigma of their logarithm."""
+    tick_interval: Duration = Duration.of_seconds(LoopSettings().interval_s)
+    """From one look of Plimsoll to the next (the operator's loop.interval_s)."""
     router: Literal["RoundRobin", "LeastLoaded", "Weighted", "Random"] = "LeastLoaded"
     """How requests are spread over the replicas of a deployment."""
     client_timeout: Duration = Duration("60s")
