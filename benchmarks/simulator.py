@@ -91,7 +91,12 @@ spec:
   startupTime: 90s
   provenance: {kind: Estimated}
 """
-SCENARIO = {"hours": 1.0, "seeds": [1], "demand": [{"deployment": "chat", "requests": {"file": TRACE}}]}
+SCENARIO = {
+    "hours": 1.0,
+    "seeds": [1],
+    "router": "LeastLoaded",
+    "demand": [{"deployment": "chat", "requests": {"file": TRACE}}],
+}
 
 
 PLAYS = (
