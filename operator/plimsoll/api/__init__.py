@@ -42,7 +42,7 @@ from plimsoll.api.labels import (
     VERSION,
     owned_deployment_name,
 )
-from plimsoll.api.parsing import KINDS, AnyKind, parse
+from plimsoll.api.parsing import KINDS, AnyKind, parse, parse_part
 from plimsoll.api.scaling_policy import ScalingPolicy, ScalingPolicySpec
 from plimsoll.api.serving_profile import Provenance, ServingProfile, ServingProfileSpec
 from plimsoll.api.values import DecimalText, Duration, Money, Quantity, Timestamp
@@ -98,5 +98,6 @@ __all__ = [
     "VariantStatus",
     "owned_deployment_name",
     "parse",
+    "parse_part",
     "render_crds",
 ]

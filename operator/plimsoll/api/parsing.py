@@ -30,6 +30,7 @@ KINDS: Final[Mapping[str, type[Kind]]] = {
 
 AnyKind = InferenceDeployment | ComputePool | ServingProfile | ScalingPolicy
 K = TypeVar("K", bound=Kind)
+M = TypeVar("M", bound=BaseModel)
 
 MAX_MISTAKES = 8
 """More mistakes than this are only counted: nobody reads on, and the message must fit a condition."""
@@ -59,6 +60,18 @@ def parse(kind: type[K] | str, manifest: Mapping[str, Any]) -> K | Kind:
     except ValidationError as error:
         raise InvalidObject(_told(model, error.errors(include_url=False))) from error
     return _with_status(parsed, manifest.get("status"))
+
+
+def parse_part(model: type[M], raw: object) -> M:
+    """Anything else that is written like a manifest and is none, with the same words for what is wrong.
+
+    Raises:
+        InvalidObject: naming each field, its value and what to write.
+    """
+    try:
+        return model.model_validate_json(_as_json(_without_nulls(raw)), by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise InvalidObject(_told(model, error.errors(include_url=False))) from error
 
 
 def _model(kind: str) -> type[Kind]:
@@ -120,7 +133,7 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 
 
-def _told(model: type[Kind], errors: Sequence[ErrorDetails]) -> str:
+def _told(model: type[BaseModel], errors: Sequence[ErrorDetails]) -> str:
     # pydantic counts only the items that passed, so a list with one bad item is also said to be too short.
     parents = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
     own = [error for error in errors if error["type"] != "too_short" or error["loc"] not in parents]
@@ -130,7 +143,7 @@ def _told(model: type[Kind], errors: Sequence[ErrorDetails]) -> str:
     return "; ".join(told)
 
 
-def _mistake(model: type[Kind], error: ErrorDetails) -> str:
+def _mistake(model: type[BaseModel], error: ErrorDetails) -> str:
     path, parts = _path(error["loc"]), error["loc"]
     match error["type"]:
         case "missing":

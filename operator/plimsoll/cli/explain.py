@@ -15,7 +15,6 @@ from plimsoll.cli.cluster_options import Context, Kubeconfig, Namespace, deploym
 from plimsoll.cli.deciding import SIMULATING, TURNING, Decider, patience
 from plimsoll.cli.demand_options import GivenDemand, Quick, given_demand
 from plimsoll.cli.explain_page import condition, tell_status
-from plimsoll.cli.manifests import load
 from plimsoll.cli.offline import offline_world
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.cli.page import NOTE, Page
@@ -30,6 +29,7 @@ from plimsoll.cli.what_if_report import (
 from plimsoll.domain import DeploymentPlan, ObjectKey, Plan
 from plimsoll.errors import InvalidObject
 from plimsoll.explain import summary
+from plimsoll.manifests import load
 from plimsoll.sizing import simulate
 from plimsoll.what_if import Situation, TurningPoint, assume, counts, counts_text, turning_points
 

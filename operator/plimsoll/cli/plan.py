@@ -10,13 +10,13 @@ import typer
 from plimsoll.apply.status import deployment_status
 from plimsoll.cli.deciding import SIMULATING, Decider, patience
 from plimsoll.cli.demand_options import GivenDemand, Quick, given_demand
-from plimsoll.cli.manifests import load
 from plimsoll.cli.offline import OfflinePlan, OfflineWorld, offline_world
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.cli.page import BAD, Page, right
 from plimsoll.cli.what_if_report import WhatIf, tell_fleet, what_if_data
 from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
 from plimsoll.explain import cost, gap_text, latencies_text, overflow_text, proven_gap_ratio, summary
+from plimsoll.manifests import load
 from plimsoll.sizing import simulate
 from plimsoll.what_if import assume
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 import yaml
 
-from plimsoll.cli.manifests import manifests_of
 from plimsoll.cli.price_file import PriceRow, price_pools, read_prices
 from plimsoll.errors import InvalidObject
+from plimsoll.manifests import manifests_of
 
 OLD_DAYS = 90
 """From when on a price is called old. Guess: list prices change a few times a year."""

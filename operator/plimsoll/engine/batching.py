@@ -17,12 +17,14 @@ import numpy as np
 from plimsoll.engine.arrays import RANDOM, ROUND_ROBIN, WEIGHTED, Floats, Ints
 from plimsoll.engine.compiled import compiled
 
-_NOBODY = -1
-_IDLE = np.inf
+NOBODY = -1
+IDLE = np.inf
+_FOR_EVER = np.inf
 
-# Rows of the state of the replicas, kept in two arrays so that the loops below can share it.
-_CLOCK_MS, _RESIDENT, _RESERVED, _CHANGES_MS = 0, 1, 2, 3
-_STEPS, _DECODING, _ADMITTED, _PRESENT, _LEAVING, _PREFILL, _WAITING, _TAIL = 0, 1, 2, 3, 4, 5, 6, 7
+# Columns of the state of the replicas, kept in two arrays so that the loops below can share it.
+CLOCK_MS, RESIDENT, RESERVED, CHANGES_MS = 0, 1, 2, 3
+STEPS, DECODING, ADMITTED, PRESENT, LEAVING, PREFILL, WAITING, TAIL, LAST = 0, 1, 2, 3, 4, 5, 6, 7, 8
+REALS, WHOLES = 4, 9
 
 
 @compiled
@@ -53,14 +55,12 @@ def play(
         last_ms_i: filled with the moment of the last token.
     """
     replicas, requests = law_rc.shape[0], arrival_ms_i.size
-    real_rc, whole_rc = np.zeros((replicas, 4)), np.zeros((replicas, 8), dtype=np.int64)
-    real_rc[:, _CHANGES_MS] = _IDLE
-    whole_rc[:, _PREFILL] = _NOBODY
-    whole_rc[:, _WAITING] = _NOBODY
-    whole_rc[:, _TAIL] = _NOBODY
+    real_rc, whole_rc = np.zeros((replicas, REALS)), np.zeros((replicas, WHOLES), dtype=np.int64)
+    for r in range(replicas):
+        empty(r, real_rc, whole_rc)
     most = min(limits_rc[:, 0].max(), requests)
     ends_rn, who_rn = np.zeros((replicas, most), dtype=np.int64), np.zeros((replicas, most), dtype=np.int64)
-    after_i, left_i = np.full(requests, _NOBODY, dtype=np.int64), prompt_i.copy()
+    after_i, left_i = np.full(requests, NOBODY, dtype=np.int64), prompt_i.copy()
     credit_r = np.zeros(replicas)
     total_weight = weight_r.sum()
     chosen = replicas - 1
@@ -86,45 +86,58 @@ def play(
             start, fewest = chosen + 1, np.int64(1 << 62)
             for offset in range(replicas):
                 r = (start + offset) % replicas
-                if real_rc[r, _CHANGES_MS] <= now_ms:
-                    _advance(
+                if real_rc[r, CHANGES_MS] <= now_ms:
+                    advance(
                         r, now_ms, law_rc, limits_rc, real_rc, whole_rc, ends_rn, who_rn, after_i, left_i,
-                        arrival_ms_i, prompt_i, output_i, first_ms_i, last_ms_i,
+                        arrival_ms_i, prompt_i, output_i, _FOR_EVER, first_ms_i, last_ms_i,
                     )  # fmt: skip
-                present = whole_rc[r, _PRESENT]
-                if real_rc[r, _CLOCK_MS] > now_ms:
-                    present += whole_rc[r, _LEAVING]
+                present = whole_rc[r, PRESENT]
+                if real_rc[r, CLOCK_MS] > now_ms:
+                    present += whole_rc[r, LEAVING]
                 if present < fewest:
                     fewest, chosen = present, r
-        _advance(
+        advance(
             chosen, now_ms, law_rc, limits_rc, real_rc, whole_rc, ends_rn, who_rn, after_i, left_i,
-            arrival_ms_i, prompt_i, output_i, first_ms_i, last_ms_i,
+            arrival_ms_i, prompt_i, output_i, _FOR_EVER, first_ms_i, last_ms_i,
         )  # fmt: skip
-        _enqueue(chosen, i, now_ms, real_rc, whole_rc, after_i)
+        enqueue(chosen, i, now_ms, real_rc, whole_rc, after_i)
     for r in range(replicas):
-        _advance(
+        advance(
             r, np.inf, law_rc, limits_rc, real_rc, whole_rc, ends_rn, who_rn, after_i, left_i,
-            arrival_ms_i, prompt_i, output_i, first_ms_i, last_ms_i,
+            arrival_ms_i, prompt_i, output_i, _FOR_EVER, first_ms_i, last_ms_i,
         )  # fmt: skip
 
 
 @compiled
-def _enqueue(r: int, i: int, now_ms: float, real_rc: Floats, whole_rc: Ints, after_i: Ints) -> None:
-    if whole_rc[r, _PRESENT] == 0 and real_rc[r, _CLOCK_MS] < now_ms:
-        real_rc[r, _CLOCK_MS] = now_ms
-    whole_rc[r, _PRESENT] += 1
-    tail = whole_rc[r, _TAIL]
-    if tail != _NOBODY:
-        after_i[tail] = i
-    whole_rc[r, _TAIL] = i
-    if whole_rc[r, _WAITING] == _NOBODY:
-        whole_rc[r, _WAITING] = i
-    # It may be admitted at the next step's start, and that is when the state changes next.
-    real_rc[r, _CHANGES_MS] = min(real_rc[r, _CHANGES_MS], real_rc[r, _CLOCK_MS])
+def empty(r: int, real_rc: Floats, whole_rc: Ints) -> None:
+    """A replica that nobody has been at yet."""
+    real_rc[r, :] = 0.0
+    whole_rc[r, :] = 0
+    real_rc[r, CHANGES_MS] = IDLE
+    whole_rc[r, PREFILL] = NOBODY
+    whole_rc[r, WAITING] = NOBODY
+    whole_rc[r, TAIL] = NOBODY
+    whole_rc[r, LAST] = NOBODY
 
 
 @compiled
-def _advance(
+def enqueue(r: int, i: int, now_ms: float, real_rc: Floats, whole_rc: Ints, after_i: Ints) -> None:
+    """Request `i` comes to a replica that has been advanced to `now_ms`."""
+    if whole_rc[r, PRESENT] == 0 and real_rc[r, CLOCK_MS] < now_ms:
+        real_rc[r, CLOCK_MS] = now_ms
+    whole_rc[r, PRESENT] += 1
+    tail = whole_rc[r, TAIL]
+    if tail != NOBODY:
+        after_i[tail] = i
+    whole_rc[r, TAIL] = i
+    if whole_rc[r, WAITING] == NOBODY:
+        whole_rc[r, WAITING] = i
+    # It may be admitted at the next step's start, and that is when the state changes next.
+    real_rc[r, CHANGES_MS] = min(real_rc[r, CHANGES_MS], real_rc[r, CLOCK_MS])
+
+
+@compiled
+def advance(
     r: int,
     until_ms: float,
     law_rc: Floats,
@@ -138,28 +151,41 @@ def _advance(
     arrival_ms_i: Floats,
     prompt_i: Ints,
     output_i: Ints,
+    patience_ms: float,
     first_ms_i: Floats,
     last_ms_i: Floats,
 ) -> None:
-    """Take all steps of one replica that start before `until_ms`."""
+    """Take all steps of one replica that start before `until_ms`.
+
+    A request that is not admitted within `patience_ms` of its arrival is given up: both its moments become infinite.
+    """
     alpha, beta, pi, kappa = law_rc[r, 0], law_rc[r, 1], law_rc[r, 2], law_rc[r, 3]
     slots, kv_tokens, chunk = limits_rc[r, 0], limits_rc[r, 1], limits_rc[r, 2]
-    clock_ms, resident, reserved = real_rc[r, _CLOCK_MS], real_rc[r, _RESIDENT], real_rc[r, _RESERVED]
-    steps, decoding, admitted = whole_rc[r, _STEPS], whole_rc[r, _DECODING], whole_rc[r, _ADMITTED]
-    present, leaving = whole_rc[r, _PRESENT], whole_rc[r, _LEAVING]
-    prefill, waiting = whole_rc[r, _PREFILL], whole_rc[r, _WAITING]
+    clock_ms, resident, reserved = real_rc[r, CLOCK_MS], real_rc[r, RESIDENT], real_rc[r, RESERVED]
+    steps, decoding, admitted = whole_rc[r, STEPS], whole_rc[r, DECODING], whole_rc[r, ADMITTED]
+    present, leaving = whole_rc[r, PRESENT], whole_rc[r, LEAVING]
+    prefill, waiting, last = whole_rc[r, PREFILL], whole_rc[r, WAITING], whole_rc[r, LAST]
     ends_n, who_n = ends_rn[r], who_rn[r]
     while clock_ms < until_ms:
-        while waiting != _NOBODY and admitted < slots:
+        while waiting != NOBODY and clock_ms - arrival_ms_i[waiting] > patience_ms:
+            first_ms_i[waiting], last_ms_i[waiting] = np.inf, np.inf
+            present -= 1
+            if whole_rc[r, TAIL] == waiting:
+                whole_rc[r, TAIL] = last if prefill != NOBODY else NOBODY
+            waiting = after_i[waiting]
+            if prefill != NOBODY:
+                after_i[last] = waiting
+        while waiting != NOBODY and admitted < slots:
             tokens = prompt_i[waiting] + output_i[waiting]
             if reserved + tokens > kv_tokens:
                 break
-            if prefill == _NOBODY:
+            if prefill == NOBODY:
                 prefill = waiting
             admitted += 1
             reserved += tokens
+            last = waiting
             waiting = after_i[waiting]
-        if prefill != _NOBODY:
+        if prefill != NOBODY:
             budget, ready = chunk, prefill
             while prefill != waiting and budget > 0:
                 tokens = min(budget, left_i[prefill])
@@ -186,7 +212,7 @@ def _advance(
                     decoding += 1
                 ready = after_i[ready]
             if prefill == waiting:
-                prefill = _NOBODY
+                prefill = NOBODY
         elif decoding > 0:
             count = ends_n[0] - steps
             step_ms, growth_ms = alpha + beta * decoding + kappa * resident, kappa * decoding
@@ -208,21 +234,21 @@ def _advance(
             resident -= prompt_i[done] + output_i[done] - 1
             last_ms_i[done] = clock_ms
         present -= leaving
-    real_rc[r, _CLOCK_MS], real_rc[r, _RESIDENT], real_rc[r, _RESERVED] = clock_ms, resident, reserved
-    whole_rc[r, _STEPS], whole_rc[r, _DECODING], whole_rc[r, _ADMITTED] = steps, decoding, admitted
-    whole_rc[r, _PRESENT], whole_rc[r, _LEAVING] = present, leaving
-    whole_rc[r, _PREFILL], whole_rc[r, _WAITING] = prefill, waiting
+    real_rc[r, CLOCK_MS], real_rc[r, RESIDENT], real_rc[r, RESERVED] = clock_ms, resident, reserved
+    whole_rc[r, STEPS], whole_rc[r, DECODING], whole_rc[r, ADMITTED] = steps, decoding, admitted
+    whole_rc[r, PRESENT], whole_rc[r, LEAVING] = present, leaving
+    whole_rc[r, PREFILL], whole_rc[r, WAITING], whole_rc[r, LAST] = prefill, waiting, last
     if present == 0:
         # Nobody is linked to any more: the next one starts a new chain.
-        whole_rc[r, _TAIL] = _NOBODY
-        real_rc[r, _CHANGES_MS] = _IDLE
-    elif prefill != _NOBODY or (waiting != _NOBODY and admitted < slots):
-        real_rc[r, _CHANGES_MS] = clock_ms
+        whole_rc[r, TAIL] = NOBODY
+        real_rc[r, CHANGES_MS] = IDLE
+    elif prefill != NOBODY or (waiting != NOBODY and admitted < slots):
+        real_rc[r, CHANGES_MS] = clock_ms
     else:
         count = ends_n[0] - steps
         step_ms, growth_ms = alpha + beta * decoding + kappa * resident, kappa * decoding
         # The moment when the last step before a departure starts would do; its end is when the load changes.
-        real_rc[r, _CHANGES_MS] = clock_ms + count * step_ms + growth_ms * (0.5 * count * (count - 1))
+        real_rc[r, CHANGES_MS] = clock_ms + count * step_ms + growth_ms * (0.5 * count * (count - 1))
 
 
 @compiled

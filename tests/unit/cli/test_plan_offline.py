@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from plimsoll.cli.deciding import Decider
-from plimsoll.cli.manifests import load
 from plimsoll.cli.offline import OfflinePlan, known_demand, offline_world, stated_tokens
 from plimsoll.domain import ObjectKey, SizedBy
+from plimsoll.manifests import load
 from plimsoll.sizing import Capacity, Case
 from unit.cli.test_plan import write_world
 from unit.observe.manifests import a_deployment_manifest

@@ -1,0 +1,126 @@
+"""Clients with their own rates, bursts and lengths: which requests come of all of them together?
+
+In: two files a name: per client and ten minutes rate, pattern and its shape (column p1); per client and six hours the
+quantiles of its token lengths (ServeGen). Out: `Traffic`. A client's intervals have the pattern and shape of each of
+its windows, scaled to that window's rate.
+"""
+
+import csv
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from plimsoll.engine.arrays import Floats, Ints
+from plimsoll.errors import InvalidObject
+from plimsoll.simulator.demand.rate import arrivals_s
+from plimsoll.simulator.scenario import ArrivalPattern, ClientsSource, Scenario
+from plimsoll.simulator.traffic import Traffic
+
+WINDOW_S = 600.0
+_QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
+_NAMES = ("p5", "p25", "p50", "p75", "p90", "p95", "p99")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One client over the whole file; windows in which it asks nothing are absent."""
+
+    begin_s_k: Floats
+    rate_rps_k: Floats
+    patterns_k: tuple[ArrivalPattern, ...]
+    shape_k: Floats
+    lengths_at_s_q: Floats
+    """Since when each row of quantiles holds."""
+    prompt_quantiles_q: Floats
+    output_quantiles_q: Floats
+
+
+def draw(scenario: Scenario, source: ClientsSource, rng: np.random.Generator) -> Traffic:
+    """What the chosen clients ask from `begin` on, again from the file's start where it ends."""
+    clients = read(
+        scenario.file(f"{source.file}_clients.csv.gz"), scenario.file(f"{source.file}_token_quantiles.csv.gz")
+    )
+    chosen = source.clients or tuple(sorted(clients))
+    unknown = [number for number in chosen if number not in clients]
+    if unknown:
+        raise InvalidObject(f"{source.file} has no client {unknown[0]} with rates and lengths: it has {len(clients)}")
+    length_s = max(float(one.begin_s_k[-1]) for one in clients.values()) + WINDOW_S
+    return Traffic.merged(
+        _asked(clients[number], source, scenario.duration_s, length_s, rng) for number in sorted(set(chosen))
+    )
+
+
+def _asked(
+    client: Client, source: ClientsSource, duration_s: float, length_s: float, rng: np.random.Generator
+) -> Traffic:
+    begin_s = source.begin.seconds % length_s
+    parts = []
+    for turn in range(int((begin_s + duration_s) // length_s) + 1):
+        for k in range(client.begin_s_k.size):
+            at_s = float(client.begin_s_k[k]) + turn * length_s - begin_s
+            if at_s + WINDOW_S <= 0.0 or at_s >= duration_s:
+                continue
+            rate_rps_k = np.array([client.rate_rps_k[k] * source.scale])
+            own_s_i = at_s + arrivals_s(rate_rps_k, WINDOW_S, client.patterns_k[k], float(client.shape_k[k]), rng)
+            own_s_i = own_s_i[(own_s_i >= 0.0) & (own_s_i < duration_s)]
+            q = max(0, int(np.searchsorted(client.lengths_at_s_q, client.begin_s_k[k], side="right")) - 1)
+            parts.append(
+                Traffic(
+                    own_s_i,
+                    _drawn(client.prompt_quantiles_q[q], own_s_i.size, rng),
+                    _drawn(client.output_quantiles_q[q], own_s_i.size, rng),
+                )
+            )
+    return Traffic.merged(parts)
+
+
+def _drawn(quantiles: Floats, count: int, rng: np.random.Generator) -> Ints:
+    """Lengths by quantile, straight between the logarithms of those that are known, and flat beyond the outermost."""
+    logs_i = np.interp(rng.random(count), _QUANTILES, np.log(np.maximum(quantiles, 1.0)))
+    return np.maximum(np.rint(np.exp(logs_i)), 1.0).astype(np.int64)
+
+
+@lru_cache(maxsize=4)
+def read(rates: Path, quantiles: Path) -> Mapping[int, Client]:
+    """All clients of which both rates and lengths are known.
+
+    Raises:
+        InvalidObject: a file cannot be read.
+    """
+    by_client: dict[int, list[tuple[float, float, str, float]]] = {}
+    by_lengths: dict[int, list[tuple[float, ...]]] = {}
+    for row in _rows(rates):
+        if row["rate_rps"] and float(row["rate_rps"]) > 0.0:
+            shape = float(row["p1"]) if row["p1"] else 1.0
+            own = (float(row["t_s"]), float(row["rate_rps"]), row["pattern"] or "Poisson", shape)
+            by_client.setdefault(int(row["client"]), []).append(own)
+    for row in _rows(quantiles):
+        names = [f"{side}_{name}" for side in ("in", "out") for name in _NAMES]
+        by_lengths.setdefault(int(row["client"]), []).append((float(row["t_s"]), *(float(row[name]) for name in names)))
+    return {number: _client(own, by_lengths[number]) for number, own in by_client.items() if number in by_lengths}
+
+
+def _client(rates: list[tuple[float, float, str, float]], lengths: list[tuple[float, ...]]) -> Client:
+    rates, table = sorted(rates), np.array(sorted(lengths))
+    known = {pattern.value: pattern for pattern in ArrivalPattern}
+    return Client(
+        begin_s_k=np.array([row[0] for row in rates]),
+        rate_rps_k=np.array([row[1] for row in rates]),
+        patterns_k=tuple(known.get(row[2], ArrivalPattern.POISSON) for row in rates),
+        shape_k=np.array([row[3] for row in rates]),
+        lengths_at_s_q=table[:, 0],
+        prompt_quantiles_q=table[:, 1 : 1 + len(_NAMES)],
+        output_quantiles_q=table[:, 1 + len(_NAMES) :],
+    )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with gzip.open(path, "rt", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidObject(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,357 @@
+"""What is simulated? A folder: the manifests as they stand on a cluster, and `scenario.yaml` with all the rest.
+
+In: a folder. Out: a frozen `Scenario`. Mistakes are told like those in a manifest: field, value, what to write.
+Files with demand are looked for in the folder, then in the data folder that is passed (see shared data formats).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import yaml
+from pydantic import Field
+
+from plimsoll.api import Duration, InferenceDeployment, parse_part
+from plimsoll.api.wire import Rule, SpecModel
+from plimsoll.domain import Mode, ObjectKey, Routing
+from plimsoll.engine.serving import Router
+from plimsoll.errors import InvalidObject
+from plimsoll.manifests import load as load_manifests
+from plimsoll.observe import Contents
+from plimsoll.settings import LoopSettings
+
+FILE = "scenario.yaml"
+_ROUTERS = {
+    Routing.SERVICE: Router.RANDOM,
+    Routing.LOAD_AWARE: Router.LEAST_LOADED,
+    Routing.HTTP_ROUTE: Router.WEIGHTED,
+}
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Factor = Annotated[float, Field(gt=0.0, le=1e6)]
+Rate = Annotated[float, Field(ge=0.0, le=1e6)]
+
+
+class ArrivalPattern(StrEnum):
+    """How intervals between requests are spread around their mean."""
+
+    POISSON = "Poisson"
+    GAMMA = "Gamma"
+    WEIBULL = "Weibull"
+
+
+class Lengths(SpecModel):
+    """Token lengths of requests: of a trace, request by request, or log-normal by mean and p95."""
+
+    trace: str | None = None
+    """File of requests whose pairs of lengths are drawn."""
+    prompt_mean: Factor | None = None
+    prompt_p95: Factor | None = None
+    output_mean: Factor | None = None
+    output_p95: Factor | None = None
+
+    rules: ClassVar = (
+        Rule(
+            cel="",
+            message="lengths need either a trace, or promptMean and outputMean",
+            holds=lambda it: (it.trace is not None) != (it.prompt_mean is not None and it.output_mean is not None),
+        ),
+    )
+
+
+class Arrivals(SpecModel):
+    """How bursty requests come around a given rate."""
+
+    pattern: ArrivalPattern = Field(ArrivalPattern.POISSON, strict=False)
+    cv: Annotated[float, Field(gt=0.0, le=20.0)] = 1.0
+    """Coefficient of variation of intervals, for Gamma and Weibull."""
+
+
+class RequestsSource(SpecModel):
+    """Every request of a trace: columns TIMESTAMP, ContextTokens, GeneratedTokens."""
+
+    file: str
+    """Name of the file."""
+    begin: Duration = Duration("0s")
+    """Where in the trace the run begins; at its end the trace begins anew."""
+    speed: Factor = 1.0
+    """How many times faster it is played."""
+    share: Share = 1.0
+    """Share of its requests that are kept, drawn by chance."""
+
+
+class ShapeSource(SpecModel):
+    """A rate every ten minutes: columns t_s and requests_per_min, or t_s and rate_rps."""
+
+    file: str
+    begin: Duration = Duration("0s")
+    scale: Factor = 1.0
+    """By which the rate is multiplied."""
+    lengths: Lengths
+    arrivals: Arrivals = Arrivals()
+
+
+class ClientsSource(SpecModel):
+    """Clients with a rate, a pattern and a burstiness every ten minutes, and quantiles of their token lengths."""
+
+    file: str
+    """Stem of the two files: servegen_m-large for servegen_m-large_clients.csv.gz and .._token_quantiles.csv.gz."""
+    clients: tuple[int, ...] = ()
+    """Which of them; none: all."""
+    begin: Duration = Duration("0s")
+    scale: Factor = 1.0
+
+
+class Burst(SpecModel):
+    """A time in which more is asked for."""
+
+    begin: Duration
+    lasts: Duration
+    ramp: Duration = Duration("0s")
+    """Until the full factor is reached, and back at its end."""
+    factor: Factor
+
+
+class GeneratedSource(SpecModel):
+    """A rate that is made up: a mean, a daily wave, bursts."""
+
+    mean_rps: Rate
+    daily_amplitude: Share = 0.0
+    """Of a cosine around the mean: 0.6 goes from 0.4 to 1.6 times the mean."""
+    peak_at: Duration = Duration("14h")
+    """Time of day of its maximum."""
+    bursts: tuple[Burst, ...] = ()
+    lengths: Lengths
+    arrivals: Arrivals = Arrivals()
+
+
+class DemandSource(SpecModel):
+    """What one deployment is asked for; the sources of one deployment add up."""
+
+    deployment: Annotated[str, Field(min_length=1)]
+    """NAME or NAMESPACE/NAME of an InferenceDeployment."""
+    requests: RequestsSource | None = None
+    shape: ShapeSource | None = None
+    clients: ClientsSource | None = None
+    generated: GeneratedSource | None = None
+
+    rules: ClassVar = (
+        Rule(
+            cel="",
+            message="set exactly one of requests, shape, clients, generated",
+            holds=lambda it: sum(p is not None for p in (it.requests, it.shape, it.clients, it.generated)) == 1,
+        ),
+    )
+
+
+class StockOut(SpecModel):
+    """A time in which the provider has no node of a pool to give; those that are there stay."""
+
+    begin: Duration
+    lasts: Duration
+
+
+class Interruption(SpecModel):
+    """A moment at which the provider takes nodes of a pool back, with notice."""
+
+    at: Duration
+    share: Share = 1.0
+    """Of the pool's nodes at that moment, rounded up."""
+
+
+class PoolFacts(SpecModel):
+    """What happens to one pool, next to what its manifest says."""
+
+    stock_outs: tuple[StockOut, ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
+    """Besides those that come by chance, at the manifest's interruptionsPerHour."""
+
+
+class Scoring(StrEnum):
+    """Which node the scheduler prefers among those with room."""
+
+    LEAST_ALLOCATED = "LeastAllocated"
+    """The emptiest: kube-scheduler's default."""
+    MOST_ALLOCATED = "MostAllocated"
+    """The fullest: what clusters set that pay for nodes."""
+
+
+class ClusterFacts(SpecModel):
+    """How the cluster behaves."""
+
+    boot_spread: Share = 0.15
+    """Sigma of the logarithm of a node's boot time around the pool's provisioningTime. A guess."""
+    startup_spread: Share = 0.10
+    """Sigma of the logarithm of a replica's start around its profile's startupTime. A guess."""
+    scan_interval: Duration = Duration("10s")
+    """Of the cluster autoscaler (--scan-interval)."""
+    empty_node_removal: Duration = Duration("10m")
+    """For how long a node is empty before it goes (--scale-down-unneeded-time)."""
+    delay_after_add: Duration = Duration("10m")
+    """After a node was added, for how long none is removed (--scale-down-delay-after-add)."""
+    stock_out_backoff: Duration = Duration("5m")
+    """After a failed request, for how long no node of the pool is asked for (--initial-node-group-backoff-duration)."""
+    scoring: Scoring = Field(Scoring.LEAST_ALLOCATED, strict=False)
+    termination_grace: Duration = Duration("120s")
+    """Longest time in which a pod on its way out finishes its requests (terminationGracePeriodSeconds)."""
+    interruption_notice: Duration = Duration("120s")
+    """Between the notice and the end of a spot node."""
+    scrape_delay: Duration = Duration("2s")
+    """From a scrape until its samples can be queried. A guess."""
+    pools: dict[str, PoolFacts] = Field(default_factory=dict)
+
+
+class ScenarioSpec(SpecModel):
+    """scenario.yaml."""
+
+    description: str = ""
+    hours: Annotated[float, Field(gt=0.0, le=24.0 * 31.0)]
+    """How long the run is."""
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
+    """What chance is drawn from, a run each."""
+    policies: tuple[str, ...] = ("plimsoll",)
+    """Compared when the command line names none."""
+    profile_error: Share = 0.10
+    """How far the engines' true step-time coefficients are from the profiles: sigma of their logarithm."""
+    tick_interval: Duration = Duration.of_seconds(LoopSettings().interval_s)
+    """From one look of Plimsoll to the next (the operator's loop.interval_s)."""
+    router: Literal["RoundRobin", "LeastLoaded", "Weighted", "Random"] | None = None
+    """How requests are spread over the replicas of every deployment. Default: as each one's spec.routing says, Service
+    by chance, LoadAware by load, HTTPRoute by weight."""
+    client_timeout: Duration = Duration("60s")
+    """A client that has seen no token by then goes away: its request is dropped."""
+    start_replicas: dict[str, int] = Field(default_factory=dict)
+    """By NAME/VARIANT or NAMESPACE/NAME/VARIANT, ready when the run begins; none named: as planned for its first ten
+    minutes. The same for every policy."""
+    demand: tuple[DemandSource, ...] = ()
+    """What is asked for; none: nothing, unless it is read from Prometheus."""
+    cluster: ClusterFacts = ClusterFacts()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario that can be run."""
+
+    name: str
+    spec: ScenarioSpec
+    contents: Contents
+    """The manifests, as the operator's cache would hold them."""
+    demand: Mapping[ObjectKey, tuple[DemandSource, ...]]
+    data_folders: tuple[Path, ...]
+    """Where files of demand are looked for, in this order."""
+
+    def router(self, routing: Routing) -> Router:
+        """Who spreads the requests of a deployment with that routing."""
+        return Router(self.spec.router) if self.spec.router else _ROUTERS[routing]
+
+    @property
+    def duration_s(self) -> float:
+        return self.spec.hours * 3600.0
+
+    def file(self, name: str) -> Path:
+        """A file with demand.
+
+        Raises:
+            InvalidObject: it is in none of the folders.
+        """
+        for folder in self.data_folders:
+            for candidate in (folder / name, folder / "traces" / name):
+                if candidate.is_file():
+                    return candidate
+        raise InvalidObject(
+            f"scenario {self.name}: {name} is in none of {', '.join(map(str, self.data_folders))}: copy it there, or "
+            "set PLIMSOLL_DATA_DIR to the folder that holds it"
+        )
+
+
+def load(
+    folder: Path, data_folder: Path | None = None, namespace: str = "default", hours: float | None = None
+) -> Scenario:
+    """The scenario of a folder.
+
+    Args:
+        folder: with manifests and `scenario.yaml`.
+        data_folder: with public traces, where there is one.
+        namespace: of manifests and names that do not say theirs.
+        hours: of a run whose demand comes from elsewhere: the folder need not say how long it is, nor have a
+            scenario.yaml at all.
+
+    Raises:
+        InvalidObject: when something is missing or not valid.
+    """
+    file = folder / FILE
+    spec = _spec(file, hours)
+    contents = load_manifests([folder], namespace).contents()
+    _refuse_mistakes(contents)
+    contents = replace(contents, deployments={key: _acted_on(one) for key, one in contents.deployments.items()})
+    data = (data_folder,) if data_folder else ()
+    return Scenario(
+        name=folder.resolve().name,
+        spec=spec,
+        contents=contents,
+        demand=_by_deployment(file, spec, contents, namespace),
+        data_folders=(folder, *data),
+    )
+
+
+def _spec(file: Path, hours: float | None) -> ScenarioSpec:
+    if not file.is_file():
+        if hours is not None and file.parent.is_dir():
+            return ScenarioSpec(hours=hours)
+        raise InvalidObject(f"{file.parent} has no {FILE}: write one that says at least hours and demand")
+    try:
+        raw = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidObject(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    try:
+        spec = parse_part(ScenarioSpec, {**raw, "hours": hours} if isinstance(raw, dict) and hours else raw)
+        if hours is None and not spec.demand:
+            raise InvalidObject("demand is missing, add it: what is asked of each InferenceDeployment")
+    except InvalidObject as error:
+        raise InvalidObject(f"{file}: {error}") from error
+    return spec
+
+
+def _refuse_mistakes(contents: Contents) -> None:
+    """A run must not go on without an object that is not valid: its figures would be about something else."""
+    for kind, objects in (
+        ("InferenceDeployment", contents.deployments),
+        ("ComputePool", contents.pools),
+        ("ServingProfile", contents.profiles),
+        ("ScalingPolicy", contents.policies),
+    ):
+        for key, one in sorted(objects.items()):
+            if isinstance(one, InvalidObject):
+                raise InvalidObject(f"{kind} {key.name}: {one}")
+
+
+def _acted_on(manifest: InferenceDeployment | InvalidObject) -> InferenceDeployment | InvalidObject:
+    """What is only recommended on the cluster is done here: that is what a simulation is asked for."""
+    if isinstance(manifest, InvalidObject) or manifest.spec.mode is not Mode.RECOMMEND:
+        return manifest
+    return manifest.model_copy(update={"spec": manifest.spec.model_copy(update={"mode": Mode.AUTO})})
+
+
+def _by_deployment(
+    file: Path, spec: ScenarioSpec, contents: Contents, namespace: str
+) -> Mapping[ObjectKey, tuple[DemandSource, ...]]:
+    found: dict[ObjectKey, tuple[DemandSource, ...]] = {}
+    for number, source in enumerate(spec.demand):
+        own, _, name = source.deployment.rpartition("/")
+        matching = [
+            key
+            for key, one in sorted(contents.deployments.items())
+            if isinstance(one, InferenceDeployment) and key.name == name and own in ("", key.namespace)
+        ]
+        exact = [key for key in matching if key.namespace == (own or namespace)]
+        if len(exact or matching) != 1:
+            known = ", ".join(map(str, sorted(contents.deployments)))
+            raise InvalidObject(
+                f"{file}: demand[{number}].deployment is {source.deployment}, which names no InferenceDeployment of "
+                f"this folder, or several: it has {known}"
+            )
+        key = (exact or matching)[0]
+        found[key] = (*found.get(key, ()), source)
+    return found
