@@ -93,10 +93,14 @@ class PrometheusSettings:
     verify_tls: bool = True
 
 
-class Client(Protocol):
-    """The part of PrometheusConnect that is used."""
+class InstantClient(Protocol):
+    """The part of PrometheusConnect that looks at one moment."""
 
     def custom_query(self, query: str, params: dict[str, str] | None = None, timeout: float | None = None) -> Any: ...
+
+
+class Client(InstantClient, Protocol):
+    """All of PrometheusConnect that is used."""
 
     def custom_query_range(
         self,

@@ -23,7 +23,7 @@ from plimsoll.observe import DemandMemory, MetricsReader, PrometheusSettings
 from plimsoll.observe.attribution import Asked
 from plimsoll.observe.demand import observe_demand
 from plimsoll.observe.observer import wanted
-from plimsoll.observe.prometheus import Client, connect
+from plimsoll.observe.prometheus import InstantClient, connect
 from plimsoll.simulator.demand.rate import arrivals_s
 from plimsoll.simulator.scenario import ArrivalPattern
 from plimsoll.simulator.traffic import Traffic
@@ -45,12 +45,15 @@ class History:
 class _Past:
     """A Prometheus at a moment of the past."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: InstantClient) -> None:
         self._client = client
         self.at_s = 0.0
 
     def custom_query(self, query: str, params: dict[str, str] | None = None, timeout: float | None = None) -> Any:
         return self._client.custom_query(query, {**(params or {}), "time": f"{self.at_s:.3f}"}, timeout)
+
+    def custom_query_range(self, query: str, *_: object) -> Any:
+        raise AssertionError(f"the past is read moment by moment here, not by a range: {query}")
 
 
 def read(
@@ -58,7 +61,7 @@ def read(
     asked: Sequence[Asked],
     begin_s: float,
     steps: int,
-    client: Client | None = None,
+    client: InstantClient | None = None,
     watch: Callable[[int], None] = lambda step: None,
 ) -> Mapping[ObjectKey, History]:
     """The history of every deployment.
