@@ -133,8 +133,11 @@ def _best(
 
 
 def _span(situation: Situation, variant: Variant, gap: Gap, present: int, replicas: int, opened: int) -> Span:
-    capacity, ahead = situation.options[variant.key].capacity, gap.after(variant.lead_s)
-    rate_rps = capacity.total_rps(present + replicas) - capacity.total_rps(present)
+    ahead = gap.after(variant.lead_s)
+    # Behind a plain Service slower replicas take from what the others may get: then they bridge nothing.
+    others = {v.key: v.staying_ready_replicas for v in situation.deployment.variants}
+    with_bridge = situation.carried_rps({**others, variant.key: present + replicas})
+    rate_rps = max(0.0, with_bridge - situation.carried_rps({**others, variant.key: present}))
     requests = ahead.requests(rate_rps)
     # Whole nodes where they are booted for it; elsewhere its seats, since the node cannot be given back meanwhile.
     node_usd_per_hour = situation.pools[variant.pool].marginal_price_usd_per_hour

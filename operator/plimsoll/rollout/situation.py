@@ -48,15 +48,19 @@ class Situation:
         given_up_rps = self.shortfall_rps if self.gives_way else 0.0
         return max(0.0, self.forecast.required_rps - given_up_rps - self.overflow_rps) * (1 - ROUNDING)
 
-    def ready_rps(self, counts: Mapping[VariantKey, int]) -> float:
-        """What the ready replicas carry once the targets stand at `counts`."""
+    def carried_rps(self, replicas: Mapping[VariantKey, int]) -> float:
+        """What so many replicas carry together within the SLO, as the router shares requests out among them."""
         return carried_rps(
             self.deployment.routing,
             (
-                (self.options[variant.key].capacity, ready_after(variant, counts[variant.key]))
+                (self.options[variant.key].capacity, replicas.get(variant.key, 0))
                 for variant in self.deployment.variants
             ),
         )
+
+    def ready_rps(self, counts: Mapping[VariantKey, int]) -> float:
+        """What the ready replicas carry once the targets stand at `counts`."""
+        return self.carried_rps({v.key: ready_after(v, counts[v.key]) for v in self.deployment.variants})
 
     def ready_replicas(self, counts: Mapping[VariantKey, int]) -> int:
         return sum(ready_after(variant, counts[variant.key]) for variant in self.deployment.variants)
@@ -68,14 +72,8 @@ class Situation:
 
     def asked_rps_without(self, pool: str | None) -> float:
         """The same were that pool lost; what waits for a pool that is sold out counts for nothing."""
-        return carried_rps(
-            self.deployment.routing,
-            (
-                (self.options[variant.key].capacity, self._counted(variant))
-                for variant in self.deployment.variants
-                if variant.pool != pool
-            ),
-        )
+        left = {v.key: self._counted(v) for v in self.deployment.variants if v.pool != pool}
+        return self.carried_rps(left)
 
     def _counted(self, variant: Variant) -> int:
         """Replicas without those that wait in vain, and without a bridge: that is to be replaced, not leant on."""

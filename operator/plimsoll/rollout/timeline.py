@@ -104,13 +104,11 @@ def _missing_rps(
     """Demand halfway through the stretch, less what is ready at its beginning; 0 where that is enough."""
     middle_s = begins_s if ends_s is None else (begins_s + ends_s) / 2.0
     demand_rps = _demand_rps(situation, middle_s) * (1.0 - ROUNDING)
-    ready_rps = sum(
-        situation.options[v.key].capacity.total_rps(
-            v.staying_ready_replicas + sum(at_s <= begins_s for at_s in arrivals[v.key])
-        )
+    ready = {
+        v.key: v.staying_ready_replicas + sum(at_s <= begins_s for at_s in arrivals[v.key])
         for v in situation.deployment.variants
-    )
-    return max(0.0, demand_rps - ready_rps)
+    }
+    return max(0.0, demand_rps - situation.carried_rps(ready))
 
 
 def _demand_rps(situation: Situation, in_s: float) -> float:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from plimsoll.domain import Deployment, ForecastBasis, Mode, Pool, PriceKind, Reason, StockOut, Variant
+from plimsoll.domain import Deployment, ForecastBasis, Mode, Pool, PriceKind, Reason, Routing, StockOut, Variant
 from plimsoll.rollout import Rollout
 from unit.builders import NOW_S, a_deployment, a_forecast, a_node, a_pod, a_policy, a_pool, a_variant
 from unit.rollout.case import changes, message, reason, rolled_out
@@ -166,3 +166,12 @@ def test_the_cheaper_of_two_quick_variants_goes_first_and_the_other_carries_the_
     three = (*pools(), a_pool("gpu-l4", nodes=2, node_resources={"cpu": 64.0}, price_usd_per_hour=8.0))
     # xeons carry 4 of the 5 req/s; an l4 carries 1.
     assert changes(bridged(both, {"h100": 2}, rps=11.0, pools=three)) == {"h100": (1, 2), "xeon": (0, 2), "l4": (0, 1)}
+
+
+def test_behind_a_plain_service_slower_replicas_bridge_nothing_and_are_not_started() -> None:
+    # With each pod at the share of the slowest, one h100 and three xeons carry 4 x 2 req/s; two would still miss 5.
+    rollout = bridged(chat(routing=Routing.SERVICE), {"h100": 2}, rps=11.0)
+    built = changes(rollout).get("xeon", (0, 0))[1]
+    assert (1 + built) * 2.0 > 6.0 or built == 0
+    alone = a_variant("xeon", pool="cpu-amx", startup_s=CPU_STARTS_S, max_replicas=1)
+    assert changes(bridged(chat(xeon=alone, routing=Routing.SERVICE), {"h100": 2}, rps=11.0)) == {"h100": (1, 2)}
