@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from plimsoll.api import Duration, ServingProfile, parse
 from plimsoll.api.values import LatencyLimit
-from plimsoll.manifests import STANDARD_INPUT, objects_in
 from plimsoll.domain import POISSON, Burstiness, LatencyMetric, LatencyTarget, TokenMix
 from plimsoll.errors import InvalidObject
+from plimsoll.manifests import STANDARD_INPUT, objects_in
 from plimsoll.observe.token_mix import OUTPUT_P95_OVER_MEAN, PROMPT_P95_OVER_MEAN
 from plimsoll.sizing.token_mix import DEFAULT_MIX
 

@@ -11,12 +11,12 @@ import typer
 from rich.table import Column, Table
 
 from plimsoll.apply.status import deployment_status
-from plimsoll.manifests import load
 from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated_tokens
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
 from plimsoll.errors import InvalidObject
 from plimsoll.explain import cost, gap_text, latencies_text, proven_gap_ratio, summary
+from plimsoll.manifests import load
 from plimsoll.sizing import simulate
 
 NOT_FEASIBLE = 1

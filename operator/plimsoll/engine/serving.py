@@ -47,6 +47,11 @@ _CODES = {
 }
 
 
+def router_code(router: Router) -> int:
+    """What the kernel calls it."""
+    return _CODES[router]
+
+
 @dataclass(frozen=True, slots=True)
 class Requests:
     """Requests in order of arrival."""

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from plimsoll.manifests import load
 from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated_tokens
 from plimsoll.domain import ObjectKey, SizedBy
+from plimsoll.manifests import load
 from plimsoll.sizing import Capacity, Case
 from unit.cli.test_plan import write_world
 from unit.observe.manifests import a_deployment_manifest
