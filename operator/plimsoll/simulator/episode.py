@@ -3,8 +3,8 @@
 In: a scenario and a seed. Out: an `Episode`, the same for every policy, so that policies are compared on the very same
 requests and engines. The clairvoyant bound reads it whole; an autoscaler never sees it.
 
-The truth of a variant: each coefficient of its profile's step-time law times exp(sigma (c + o) / sqrt 2), where sigma is
-the scenario's profile_error, c a standard normal draw for the variant and o one for the coefficient: half of the error
+The truth of a variant: each coefficient of its profile's step-time law times exp(sigma (c + o) / sqrt 2), where sigma
+is the scenario's profile_error, c a standard normal draw for the variant and o one for the coefficient: half of the error
 is a speed that is off as a whole, half is a law that is off in shape.
 """
 

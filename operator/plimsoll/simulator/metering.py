@@ -26,9 +26,7 @@ TPOT_BOUNDS_MS: Final = np.array([10, 25, 50, 75, 100, 150, 200, 300, 400, 500, 
 E2E_BOUNDS_MS: Final = np.array([300, 500, 800, 1000, 1500, 2000, 2500, 5000, 10000, 15000, 20000, 30000, 40000, 50000,
                                  60000, 120000, 240000, 480000, 960000, 1920000, 7680000],
                                 dtype=np.float64)  # fmt: skip
-TOKEN_BOUNDS: Final = np.array(
-    [m * 10**e for e in range(6) for m in (1, 2, 5)], dtype=np.float64
-)
+TOKEN_BOUNDS: Final = np.array([m * 10**e for e in range(6) for m in (1, 2, 5)], dtype=np.float64)
 """build_1_2_5_buckets, up to the longest context of common models."""
 
 # Columns of a row: three gauges, then counters, then the buckets of five histograms.
@@ -100,7 +98,7 @@ class Meter:
 
     def row(self, slot: int) -> Floats:
         """All columns of a slot, as by the last look."""
-        return self._counts_rc[slot].copy()
+        return np.array(self._counts_rc[slot])
 
     def _count_first(self, now_ms: float) -> None:
         service = self._service
@@ -138,7 +136,9 @@ class Meter:
         if known_i.size:
             self._counts_rc[:, column] += np.bincount(known_i, minlength=self._counts_rc.shape[0])
 
-    def _observe(self, which_i: NDArray[np.int64], histogram: Histogram, value_i: NDArray[np.float64 | np.int64]) -> None:
+    def _observe(
+        self, which_i: NDArray[np.int64], histogram: Histogram, value_i: NDArray[np.float64 | np.int64]
+    ) -> None:
         if which_i.size == 0:
             return
         slots, buckets = self._counts_rc.shape[0], histogram.bounds.size + 1

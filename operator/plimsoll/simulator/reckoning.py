@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.domain import CapacityTable, Deployment, LatencyMetric, ObjectKey, PriceKind, VariantKey
+from plimsoll.domain import POISSON, Deployment, LatencyMetric, PriceKind, VariantKey
 from plimsoll.engine.arrays import Floats
-from plimsoll.engine.case import Case
 from plimsoll.engine.questions import Physics
 from plimsoll.simulator.episode import Episode
 from plimsoll.simulator.result import LatencySeries, ModelSeries, PoolSeries, RunResult
-from plimsoll.simulator.safe_rates import true_capacities
+from plimsoll.simulator.safe_rates import mix_of
 from plimsoll.simulator.serving import Service
-from plimsoll.sizing import Capacity
+from plimsoll.sizing.cases import case_of
+from plimsoll.sizing.estimate import estimates
 
 if TYPE_CHECKING:
     from plimsoll.simulator.world import World
@@ -127,15 +127,17 @@ def _ready_m(changes: Sequence[tuple[float, int]], duration_s: float, minutes: i
 
 
 def _model_series(
-    world: "World", episode: Episode, deployment: Deployment, service: Service, within_i: NDArray[np.bool_], minutes: int
+    world: "World",
+    episode: Episode,
+    deployment: Deployment,
+    service: Service,
+    within_i: NDArray[np.bool_],
+    minutes: int,
 ) -> ModelSeries:
     duration_s, changes = episode.scenario.duration_s, world.ready_spans()
-    replicas = {
-        variant.key: _ready_m(changes[variant.key], duration_s, minutes) for variant in deployment.variants
-    }
+    replicas = {variant.key: _ready_m(changes[variant.key], duration_s, minutes) for variant in deployment.variants}
     used = [key for key, counts_m in replicas.items() if counts_m.any()]
-    capacities = true_capacities(episode.true_profiles, deployment.slo, episode.traffic[deployment.key], used)
-    ready_rps_m, safe_rps_m = _capacity_m(episode, deployment.key, replicas, capacities, minutes)
+    ready_rps_m, safe_rps_m = _capacity_m(episode, deployment, {key: replicas[key] for key in used}, minutes)
     minute_i = (service.traffic.arrival_s_i // _MINUTE_S).astype(np.int64)
     counts_m = np.bincount(minute_i, minlength=minutes)[:minutes]
     kept_m = np.bincount(minute_i, weights=within_i, minlength=minutes)[:minutes]
@@ -155,36 +157,19 @@ def _model_series(
 
 
 def _capacity_m(
-    episode: Episode,
-    key: ObjectKey,
-    replicas: Mapping[VariantKey, Floats],
-    capacities: Mapping[VariantKey, Capacity],
-    minutes: int,
+    episode: Episode, deployment: Deployment, replicas: Mapping[VariantKey, Floats], minutes: int
 ) -> tuple[Floats, Floats]:
-    """What ready replicas complete at most, and what they carry within the SLO."""
+    """What ready replicas complete at most, and what they carry within the SLO, by the closed form of sizing."""
     ready_rps_m, safe_rps_m = np.zeros(minutes), np.zeros(minutes)
-    if not capacities:
+    mix = mix_of(episode.traffic[deployment.key])
+    if mix is None:
         return ready_rps_m, safe_rps_m
-    rows = [case for case in (_case_of(episode, key, variant) for variant in capacities)]
-    most_rps = Physics.of([(one.replica, one.prompts, one.outputs) for one in rows]).capacity_v * 1000.0
-    for place, (variant, capacity) in enumerate(capacities.items()):
-        ready_rps_m += replicas[variant] * most_rps[place]
-        table = CapacityTable(capacity.replicas, capacity.rate_rps)
-        most = int(np.ceil(replicas[variant].max()))
-        totals = [table.total_rps(count) for count in range(most + 1)]
-        safe_rps_m += np.interp(replicas[variant], np.arange(most + 1), totals)
+    for key, counts_m in replicas.items():
+        case = case_of(episode.true_profiles[key], mix, deployment.slo, POISSON)
+        most_rps = Physics.of([(case.replica, case.prompts, case.outputs)]).capacity_v[0] * 1000.0
+        ready_rps_m += counts_m * most_rps
+        safe_rps_m += counts_m * estimates([case])[case].rate_rps[0]
     return ready_rps_m, safe_rps_m
-
-
-def _case_of(episode: Episode, key: ObjectKey, variant: VariantKey) -> Case:
-    from plimsoll.domain import POISSON
-    from plimsoll.simulator.safe_rates import mix_of
-    from plimsoll.sizing.cases import case_of
-
-    mix = mix_of(episode.traffic[key])
-    assert mix is not None, "capacities are known, so requests came"
-    slo = next(one.slo for one in episode.deployments if one.key == key)
-    return case_of(episode.true_profiles[variant], mix, slo, POISSON)
 
 
 def _latency_series(

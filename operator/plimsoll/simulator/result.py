@@ -79,7 +79,8 @@ class ModelSeries:
     ready_rps_m: Floats
     """What its ready replicas complete at most, with their true speed."""
     safe_rps_m: Floats
-    """The safe line: what they carry within the SLO, with their true speed; mean mix of the run, no headroom."""
+    """The safe line: what they carry within the SLO, with their true speed, by the closed form of sizing: mean mix of
+    the run, Poisson arrivals, no headroom."""
     within_slo_m: Floats
     """Share of the requests that came in this minute which kept every SLO; NaN where none came."""
     replicas_m: Mapping[str, Floats]

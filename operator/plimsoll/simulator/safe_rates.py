@@ -1,25 +1,24 @@
 """What does a replica carry within its SLO: as its profile says, and in truth?
 
-In: an episode, or a profile and a token mix. Out: capacities by the one sizing that the operator uses. Policies are made
+In: a profile and a token mix or traffic. Out: capacities by the one sizing that the operator uses. Policies are made
 with what profiles say; the bound and the report's safe line stand on the truth.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from plimsoll.domain import Burstiness, LatencyTarget, ObjectKey, Profile, TokenMix, VariantKey
+from plimsoll.domain import Burstiness, LatencyTarget, ObjectKey, Profile, TokenMix
 from plimsoll.engine.workload import burstiness_of_counts
+from plimsoll.simulator.answers import ANSWERS
 from plimsoll.simulator.policies.autoscaler import Setup
 from plimsoll.simulator.traffic import Traffic
-from plimsoll.sizing import Capacity, simulate
+from plimsoll.sizing import Capacity, Case
 from plimsoll.sizing.cases import case_of
 from plimsoll.sizing.estimate import estimates
 
 _COUNTED_S = 15.0
 """Windows in which arrivals are counted to tell how bursty they are."""
-_PLAYED: dict[object, Capacity] = {}
-"""Answers by case; they depend on nothing else, so they are kept over the runs of a process."""
 
 
 def mix_of(traffic: Traffic) -> TokenMix | None:
@@ -73,24 +72,18 @@ def safe_concurrency(profile: Profile, mix: TokenMix, slo: Sequence[LatencyTarge
     return max(concurrency_at(profile, mix, rate_rps), 1.0) if rate_rps > 0.0 else 0.0
 
 
-def true_capacities(
-    profiles: Mapping[VariantKey, Profile],
-    slo: Sequence[LatencyTarget],
-    traffic: Traffic,
-    keys: Sequence[VariantKey],
-) -> Mapping[VariantKey, Capacity]:
-    """What replicas really carry of that traffic: its lengths and bursts, played; nothing where nothing comes."""
+def true_case(profile: Profile, slo: Sequence[LatencyTarget], traffic: Traffic) -> Case | None:
+    """What a replica with that (true) profile is asked by that traffic: its lengths and bursts; None for no traffic."""
     mix = mix_of(traffic)
     if mix is None:
-        return {}
+        return None
     counts_k = np.bincount((traffic.arrival_s_i // _COUNTED_S).astype(np.int64)).astype(np.float64)
     seen = burstiness_of_counts(counts_k, _COUNTED_S)
     # Bursts of minutes are what scaling is for; those of seconds are what a replica must stand.
-    burstiness = Burstiness(seen.rate_cv2, seen.window_s)
-    found = {}
-    for key in keys:
-        case = case_of(profiles[key], mix, slo, burstiness)
-        if case not in _PLAYED:
-            _PLAYED[case] = simulate(case)
-        found[key] = _PLAYED[case]
-    return found
+    return case_of(profile, mix, slo, Burstiness(seen.rate_cv2, seen.window_s))
+
+
+def true_capacity(profile: Profile, slo: Sequence[LatencyTarget], traffic: Traffic) -> Capacity | None:
+    """What replicas with that profile really carry of that traffic, played; None where nothing comes."""
+    case = true_case(profile, slo, traffic)
+    return ANSWERS.of(case) if case is not None else None

@@ -5,7 +5,7 @@ Files with demand are looked for in the folder, then in the data folder that is 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -15,7 +15,7 @@ from pydantic import Field
 
 from plimsoll.api import Duration, InferenceDeployment, parse_part
 from plimsoll.api.wire import Rule, SpecModel
-from plimsoll.domain import ObjectKey
+from plimsoll.domain import Mode, ObjectKey
 from plimsoll.engine.serving import Router
 from plimsoll.errors import InvalidObject
 from plimsoll.manifests import load as load_manifests
@@ -280,6 +280,7 @@ def load(folder: Path, data_folder: Path | None = None, namespace: str = "defaul
         raise InvalidObject(f"{file}: {error}") from error
     contents = load_manifests([folder], namespace).contents()
     _refuse_mistakes(contents)
+    contents = replace(contents, deployments={key: _acted_on(one) for key, one in contents.deployments.items()})
     data = (data_folder,) if data_folder else ()
     return Scenario(
         name=folder.resolve().name,
@@ -301,6 +302,13 @@ def _refuse_mistakes(contents: Contents) -> None:
         for key, one in sorted(objects.items()):
             if isinstance(one, InvalidObject):
                 raise InvalidObject(f"{kind} {key.name}: {one}")
+
+
+def _acted_on(manifest: InferenceDeployment | InvalidObject) -> InferenceDeployment | InvalidObject:
+    """What is only recommended on the cluster is done here: that is what a simulation is asked for."""
+    if isinstance(manifest, InvalidObject) or manifest.spec.mode is not Mode.RECOMMEND:
+        return manifest
+    return manifest.model_copy(update={"spec": manifest.spec.model_copy(update={"mode": Mode.AUTO})})
 
 
 def _by_deployment(

@@ -67,7 +67,9 @@ class Scraper:
 
     # --- Scraping ----------------------------------------------------------------------------------------------------
 
-    def take(self, at_s: float, key: VariantKey, engine: Engine, rows: Mapping[str, Floats], totals: Sequence[float]) -> None:
+    def take(
+        self, at_s: float, key: VariantKey, engine: Engine, rows: Mapping[str, Floats], totals: Sequence[float]
+    ) -> None:
         """One scrape of a variant's pods.
 
         Args:
@@ -211,7 +213,9 @@ class Scraper:
         inside = [place for place, at_s in enumerate(series.at_s) if now_s - self._window_s < at_s <= seen_s]
         return (inside[0], inside[-1]) if inside else None
 
-    def _instant(self, dialect: Dialect, series: _Series, span: tuple[int, int] | None, now_s: float) -> dict[Signal, float]:
+    def _instant(
+        self, dialect: Dialect, series: _Series, span: tuple[int, int] | None, now_s: float
+    ) -> dict[Signal, float]:
         """What is read off single samples: now, and at the window's beginning."""
         values: dict[Signal, float] = {}
         before = next(

@@ -186,7 +186,8 @@ class Service:
 
     def _own(self, slot: int) -> NDArray[np.int64]:
         open_i = self.open_requests()
-        return open_i[self.replica_i[open_i] == slot]
+        own_i: NDArray[np.int64] = open_i[self.replica_i[open_i] == slot]
+        return own_i
 
     def _play(self, begin_ms: float, until_ms: float, live: list[int], present: list[int]) -> None:
         from plimsoll.engine.slices import play_slice

@@ -113,9 +113,7 @@ class ServingPods:
             self._scraper.take_router(now_s, key, float(meter.requests), float(service.queued()))
             for variant in deployment.variants:
                 rows = {
-                    pod.name: meter.row(pod.slot)
-                    for pod in self._pods[variant.key].values()
-                    if pod.slot is not None
+                    pod.name: meter.row(pod.slot) for pod in self._pods[variant.key].values() if pod.slot is not None
                 }
                 if not rows and variant.key not in self._scraper.known:
                     continue

@@ -1,7 +1,7 @@
 """What runs when a run begins? The same for every policy.
 
-In: an episode. Out: ready replicas by variant: as the scenario says, else what `decide` wants for the mean demand of the
-first ten minutes, on a cluster that has nothing yet.
+In: an episode. Out: ready replicas by variant: as the scenario says, else what `decide` wants for the mean demand of
+the first ten minutes, on a cluster that has nothing yet.
 """
 
 from collections.abc import Mapping

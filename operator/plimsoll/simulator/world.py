@@ -22,6 +22,10 @@ from plimsoll.simulator.serving_pods import ServingPods
 from plimsoll.simulator.starting import first_replicas
 from plimsoll.simulator.views import Views
 
+_SETTLING_S = 90.0
+"""Before the first look: on a cluster pods have been counting for long when an autoscaler starts, here they begin with
+the run, and a rate over a window that is not full is too low."""
+
 Watcher = Callable[[float], None]
 """Told the share of the run that is done, 0 to 1."""
 
@@ -68,7 +72,7 @@ class World:
         self.cluster.begin(first_replicas(self.episode))
         # A scrape and a look at one moment: the scrape comes first and is seen later.
         self.agenda.every(self.policy.scrape_interval_s, self.serving.scrape)
-        self.agenda.every(self.policy.interval_s, self._look)
+        self.agenda.every(self.policy.interval_s, self._look, first_s=_SETTLING_S)
         for now_s in self.agenda.until(end_s):
             if watch is not None:
                 watch(now_s / end_s)

@@ -9,6 +9,7 @@ been empty for long enough, or taken back by the provider after a notice.
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -73,7 +74,7 @@ class SimulatedCluster:
     # --- The start ---------------------------------------------------------------------------------------------------
 
     def begin(self, replicas: Mapping[VariantKey, int]) -> None:
-        """All that is there at the start: nodes that always are, those that the first replicas need, and these, ready."""
+        """All that is there at the start: nodes that always are, those that these replicas need, and they, ready."""
         for pool in self._pools.values():
             always = pool.max_nodes if pool.price_kind is PriceKind.PAID else pool.min_nodes
             for _ in range(always):
@@ -85,20 +86,19 @@ class SimulatedCluster:
         self._added_s = -math.inf
         for pool in self._pools.values():
             for interruption in self._facts_of(pool.name).interruptions:
-                self._agenda.note(
-                    interruption.at.seconds,
-                    lambda now_s, name=pool.name, share=interruption.share: self._take_back(name, share, now_s),
-                )
+                self._agenda.note(interruption.at.seconds, partial(self._take_back, pool.name, interruption.share))
         self._agenda.every(self._facts.scan_interval.seconds, self._scan)
 
     def _begin_pod(self, variant: Variant) -> None:
         pool, pod = self._pools[variant.pool], self._create(variant, 0.0)
+        # Placed here and not by the scheduler, from which it would have to start first.
+        del self._pending[pool.name][pod.name]
         node = chosen_node(pod, self.nodes[pool.name].values(), self._facts.scoring)
         if node is None and len(self.nodes[pool.name]) < pool.max_nodes:
             node = self._boot(pool, 0.0, at_once=True)
         if node is None or not node.has_room(pod.needs):
+            self._pending[pool.name][pod.name], pod.unschedulable_since_s = pod, 0.0
             return
-        del self._pending[pool.name][pod.name]
         node.take(pod)
         pod.node, pod.unschedulable_since_s = node, None
         self._become_ready(pod, 0.0)
@@ -160,7 +160,7 @@ class SimulatedCluster:
             node.take(pod)
             pod.node, pod.unschedulable_since_s = node, None
             startup_s = self._variants[pod.key].profile.startup_s * self._spread(self._facts.startup_spread)
-            self._agenda.note(now_s + startup_s, lambda then_s, one=pod: self._become_ready(one, then_s))
+            self._agenda.note(now_s + startup_s, partial(self._become_ready, pod))
 
     def _become_ready(self, pod: SimPod, now_s: float) -> None:
         if not pod.terminating:

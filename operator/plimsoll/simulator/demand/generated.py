@@ -20,9 +20,9 @@ _DAY_S = 86400.0
 def draw(scenario: Scenario, source: GeneratedSource, rng: np.random.Generator) -> Traffic:
     """Requests at the made-up rate."""
     windows = math.ceil(scenario.duration_s / _WINDOW_S)
-    at_s_k = (np.arange(windows) + 0.5) * _WINDOW_S
+    at_s_k: Floats = (np.arange(windows, dtype=np.float64) + 0.5) * _WINDOW_S
     angle_k = 2.0 * math.pi * (at_s_k - source.peak_at.seconds) / _DAY_S
-    rate_rps_k: Floats = source.mean_rps * (1.0 + source.daily_amplitude * np.cos(angle_k))
+    rate_rps_k: Floats = np.asarray(source.mean_rps * (1.0 + source.daily_amplitude * np.cos(angle_k)))
     for burst in source.bursts:
         rate_rps_k = rate_rps_k * _factor_k(burst, at_s_k)
     pattern = source.arrivals.pattern

@@ -1,8 +1,8 @@
 """What is an autoscaler to the simulator? Something that sees a snapshot and scrapes, and says how many replicas.
 
 In: nothing. Out: the protocol that every policy is behind, Plimsoll's own too, and the frozen values that it is given
-and gives. None of them holds the truth: metrics are delayed and windowed as a scrape shows them. What is drawn for a run
-(`Episode`) is handed to policies only once, at their making; only a policy that is said to know the trace may read it.
+and gives. None of them holds the truth: metrics are delayed and windowed as a scrape shows them. Only the `Setup`, with
+which a policy is made, tells of the run as a whole, for policies that are said to know the trace.
 """
 
 from collections.abc import Mapping, Sequence

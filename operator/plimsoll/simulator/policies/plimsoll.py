@@ -1,23 +1,23 @@
 """Plimsoll itself: the shipped `decide`, through the same snapshot and memory as on a cluster.
 
 In: observations. Out: the targets of the plan's steps. What the refiner does in a thread beside the loop happens here
-between two ticks, so many cases at a time, so that a run gives the same answer on every machine.
+between two ticks, by a fixed rule, so that a run gives the same answer on every machine.
 """
 
-from collections.abc import MutableMapping
+import math
 
 from plimsoll.decide import decide
-from plimsoll.domain import Memory, Plan
+from plimsoll.domain import Memory, Plan, Snapshot
 from plimsoll.settings import LoopSettings
+from plimsoll.simulator.answers import ANSWERS
 from plimsoll.simulator.policies.autoscaler import Observation, PolicyKind, Setup, Wanted
-from plimsoll.sizing import Capacity, Case, simulate, to_simulate
+from plimsoll.sizing import Capacity, Case, to_simulate
 
-CASES_A_TICK = 2
-"""Simulations between two ticks. On one slow core a case takes up to a second; the thread of the operator has ten
-seconds from tick to tick and gives way to everything else: two is what it does when hard pressed."""
-
-_ANSWERS: dict[Case, Capacity] = {}
-"""Answers depend on the case alone; kept over the runs of a process so that no case is played twice."""
+AT_FIRST = 12
+"""Cases that are simulated as soon as a plan stands on them, one a tick."""
+THEN_EVERY_S = 300.0
+"""From one simulation to the next after those. The operator's thread does more; what a simulation said is carried over
+to the drifting question (see ``sizing.carrying_over``), so that more of them change little and cost most of a run."""
 
 
 class Plimsoll:
@@ -30,12 +30,13 @@ class Plimsoll:
         self,
         setup: Setup,
         interval_s: float,
-        cases_a_tick: int = CASES_A_TICK,
-        answers: MutableMapping[Case, Capacity] | None = None,
+        at_first: int = AT_FIRST,
+        then_every_s: float = THEN_EVERY_S,
     ) -> None:
         self._interval_s = interval_s
-        self._cases_a_tick = cases_a_tick
-        self._answers = _ANSWERS if answers is None else answers
+        self._at_first = at_first
+        self._then_every_s = then_every_s
+        self._simulated_s = -math.inf
         self._memory = Memory()
         self._known: dict[Case, Capacity] = {}
         self.plan: Plan | None = None
@@ -50,10 +51,7 @@ class Plimsoll:
         snapshot = observation.snapshot
         decision = decide(snapshot, self._memory, simulated=self._known)
         self._memory, self.plan = decision.memory, decision.plan
-        for case in to_simulate(snapshot, decision.plan, self._known)[: self._cases_a_tick]:
-            if case not in self._answers:
-                self._answers[case] = simulate(case)
-            self._known[case] = self._answers[case]
+        self._refine(snapshot, decision.plan)
         steps = decision.plan.steps_to_apply
         return Wanted(
             replicas={step.key: step.to_replicas for step in steps},
@@ -63,6 +61,13 @@ class Plimsoll:
                 one.key: one.safe_rate_rps for deployment in decision.plan.deployments for one in deployment.variants
             },
         )
+
+    def _refine(self, snapshot: Snapshot, plan: Plan) -> None:
+        if len(self._known) >= self._at_first and snapshot.now_s - self._simulated_s < self._then_every_s:
+            return
+        for case in to_simulate(snapshot, plan, self._known)[:1]:
+            self._known[case] = ANSWERS.of(case)
+            self._simulated_s = snapshot.now_s
 
 
 def _make(setup: Setup, target: float) -> Plimsoll:

@@ -1,0 +1,189 @@
+"""Nodes come when pods find no room and go when they are empty, are billed in between, and may be taken away."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from plimsoll.domain import Pool, PriceKind, Variant, VariantKey
+from plimsoll.simulator.agenda import Agenda
+from plimsoll.simulator.cluster import SimPod, SimulatedCluster
+from plimsoll.simulator.scenario import ClusterFacts
+from unit.builders import a_pool, a_profile, a_variant
+
+QUIET = {"bootSpread": 0.0, "startupSpread": 0.0}
+STARTUP_S, BOOT_S = 60.0, 200.0
+
+
+@dataclass
+class Listener:
+    """Notes what it is told; every pod needs `drain_s` to finish."""
+
+    drain_s: float = 0.0
+    told: list[tuple[str, float]] = field(default_factory=list)
+
+    def pod_ready(self, pod: SimPod, now_s: float) -> None:
+        self.told.append((f"ready {pod.name}", now_s))
+
+    def pod_terminating(self, pod: SimPod, now_s: float) -> float:
+        self.told.append((f"drains {pod.name}", now_s))
+        return now_s + self.drain_s
+
+    def pod_gone(self, pod: SimPod, now_s: float) -> None:
+        self.told.append((f"gone {pod.name}", now_s))
+
+
+@dataclass
+class Stage:
+    """One pool of nodes with two GPUs, one variant that takes one."""
+
+    cluster: SimulatedCluster
+    agenda: Agenda
+    listener: Listener
+    key: VariantKey
+    pool: Pool
+
+    def scale(self, at_s: float, count: int, *first: str) -> None:
+        self.agenda.note(at_s, lambda now_s: self.cluster.set_replicas(self.key, count, frozenset(first), now_s))
+
+    def play(self, until_s: float) -> list[tuple[str, float]]:
+        for _ in self.agenda.until(until_s):
+            pass
+        return self.listener.told
+
+    def nodes(self) -> list[str]:
+        return sorted(self.cluster.nodes[self.pool.name])
+
+
+def a_stage(facts: dict[str, Any] | None = None, begin: int = 0, drain_s: float = 0.0, **pool: Any) -> Stage:
+    one = a_pool(
+        node_resources={"cpu": 16.0, "nvidia.com/gpu": 2.0}, provisioning_s=BOOT_S, **{"max_nodes": 4, **pool}
+    )
+    variant: Variant = a_variant(
+        profile=a_profile(startup_s=STARTUP_S), per_replica={"cpu": 4.0, "nvidia.com/gpu": 1.0}, pool=one.name
+    )
+    agenda, listener = Agenda(), Listener(drain_s)
+    spec = ClusterFacts.model_validate_json(json.dumps({**QUIET, **(facts or {})}))
+    cluster = SimulatedCluster([one], [variant], spec, agenda, listener, np.random.default_rng(1))
+    cluster.begin({variant.key: begin})
+    return Stage(cluster, agenda, listener, variant.key, one)
+
+
+def test_a_pod_without_room_gets_a_node_at_the_next_scan_and_is_ready_after_boot_and_start() -> None:
+    stage = a_stage()
+    stage.scale(5.0, 1)
+    told = stage.play(1000.0)
+    # Scans come every 10 s: requested at 10, there at 210, ready at 270.
+    assert [moment for _, moment in told] == [10.0 + BOOT_S + STARTUP_S]
+    (node,) = stage.cluster.nodes[stage.pool.name].values()
+    assert node.requested_s == 10.0  # from then on it is on the bill
+
+
+def test_pods_share_nodes_and_no_more_are_asked_for_than_needed() -> None:
+    stage = a_stage()
+    stage.scale(5.0, 3)
+    stage.play(1000.0)
+    assert len(stage.nodes()) == 2  # two GPUs each
+
+
+def test_no_more_nodes_are_asked_for_than_the_pool_may_have() -> None:
+    stage = a_stage(max_nodes=1)
+    stage.scale(5.0, 3)
+    told = stage.play(1000.0)
+    assert len(stage.nodes()) == 1
+    assert len(told) == 2
+
+
+def test_replicas_at_the_start_are_ready_on_ready_nodes() -> None:
+    stage = a_stage(begin=3)
+    assert [moment for _, moment in stage.listener.told] == [0.0, 0.0, 0.0]
+    assert len(stage.nodes()) == 2
+
+
+def test_an_empty_node_goes_after_its_delay_and_is_billed_until_then() -> None:
+    stage = a_stage({"emptyNodeRemoval": "5m", "delayAfterAdd": "0s"}, begin=1)
+    stage.scale(100.0, 0)
+    stage.play(1000.0)
+    assert stage.nodes() == []
+    assert stage.cluster.lifetimes[stage.pool.name] == [(0.0, 400.0)]
+
+
+def test_no_node_goes_soon_after_one_came() -> None:
+    stage = a_stage({"emptyNodeRemoval": "1m", "delayAfterAdd": "20m"}, begin=1)
+    stage.scale(10.0, 3)
+    stage.scale(400.0, 0)
+    stage.play(10.0 + 1200.0)
+    assert len(stage.nodes()) == 2
+    stage.play(1300.0)
+    assert stage.nodes() == []
+
+
+def test_the_pools_minimum_always_stands() -> None:
+    stage = a_stage({"emptyNodeRemoval": "1m", "delayAfterAdd": "0s"}, min_nodes=1)
+    stage.play(1000.0)
+    assert len(stage.nodes()) == 1
+
+
+def test_nodes_that_are_paid_for_are_all_there_and_stay() -> None:
+    stage = a_stage(price_kind=PriceKind.PAID, max_nodes=3)
+    stage.play(3000.0)
+    assert len(stage.nodes()) == 3
+
+
+def test_a_sold_out_pool_delivers_nothing_and_is_asked_again_after_the_backoff() -> None:
+    facts = {"pools": {"gpu-h100": {"stockOuts": [{"begin": "0s", "lasts": "250s"}]}}}
+    stage = a_stage(facts)
+    stage.scale(5.0, 1)
+    told = stage.play(2000.0)
+    # Refused at 10 s, asked again 300 s later.
+    assert [moment for _, moment in told] == [310.0 + BOOT_S + STARTUP_S]
+
+
+def test_a_terminating_pod_stays_until_it_is_done_or_its_grace_is_over() -> None:
+    patient = a_stage({"terminationGrace": "2m"}, begin=1, drain_s=30.0)
+    patient.scale(100.0, 0)
+    assert patient.play(1000.0)[-1][1] == 130.0
+    hurried = a_stage({"terminationGrace": "2m"}, begin=1, drain_s=500.0)
+    hurried.scale(100.0, 0)
+    assert hurried.play(1000.0)[-1][1] == 220.0
+
+
+def test_an_interrupted_node_drains_within_its_notice_and_its_pods_are_replaced() -> None:
+    facts = {"interruptionNotice": "2m", "pools": {"gpu-h100": {"interruptions": [{"at": "100s"}]}}}
+    stage = a_stage(facts, begin=1, drain_s=500.0, price_kind=PriceKind.SPOT)
+    told = stage.play(1000.0)
+    # The new node is requested at the scan at 100 s, which comes first, or at 110 s.
+    assert ("drains chat-h100-1", 100.0) in told or told[1][1] == 100.0
+    assert told[2][1] == 220.0
+    assert told[3][0].startswith("ready")
+    assert 100.0 + BOOT_S + STARTUP_S <= told[3][1] <= 110.0 + BOOT_S + STARTUP_S
+    assert stage.cluster.lifetimes[stage.pool.name] == [(0.0, 220.0)]
+
+
+def test_spot_nodes_are_taken_at_the_pools_rate() -> None:
+    stage = a_stage(price_kind=PriceKind.SPOT, interruptions_per_hour=1.0, min_nodes=4, max_nodes=4)
+    stage.play(200 * 3600.0)
+    # Four nodes, each taken after an hour on average and back 200 s later (and a scan): some 4 * 200 / 1.06.
+    assert len(stage.cluster.lifetimes[stage.pool.name]) == pytest.approx(755, rel=0.1)
+
+
+def test_pods_that_are_not_ready_go_first_then_those_that_were_named() -> None:
+    stage = a_stage(begin=2)
+    names = [name.removeprefix("ready ") for name, _ in stage.listener.told]
+    stage.scale(100.0, 3)  # the third one waits for its node
+    stage.scale(150.0, 2)
+    stage.scale(160.0, 1, names[0])
+    told = stage.play(1000.0)
+    gone = [name.removeprefix("gone ") for name, _ in told if name.startswith("gone")]
+    assert gone[0] not in names
+    assert gone[1] == names[0]
+
+
+@pytest.mark.parametrize(("scoring", "nodes_in_use"), [("LeastAllocated", 2), ("MostAllocated", 1)])
+def test_the_scheduler_spreads_or_packs(scoring: str, nodes_in_use: int) -> None:
+    stage = a_stage({"scoring": scoring}, min_nodes=2)
+    stage.scale(5.0, 2)
+    stage.play(100.0)
+    assert sum(bool(node.pods) for node in stage.cluster.nodes[stage.pool.name].values()) == nodes_in_use

@@ -1,0 +1,71 @@
+"""A folder becomes a scenario, and every mistake in it says what to write instead."""
+
+from pathlib import Path
+
+import pytest
+
+from plimsoll.domain import Mode, ObjectKey
+from plimsoll.errors import InvalidObject
+from plimsoll.simulator.scenario import load
+from unit.simulator.folders import STEADY, a_folder, a_scenario
+
+CHAT = ObjectKey("team-a", "chat")
+
+
+def test_a_folder_holds_manifests_and_what_is_asked_of_them(tmp_path: Path) -> None:
+    scenario = a_scenario(tmp_path)
+    assert scenario.name == tmp_path.name
+    assert scenario.duration_s == 1800.0
+    assert list(scenario.demand) == [CHAT]
+    assert scenario.spec.seeds == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ({"hours": 0}, "hours is 0: write more than 0"),
+        ({"houurs": 1}, "houurs is not a field: did you mean hours?"),
+        ({"demand": [{"deployment": "team-a/chat"}]}, "set exactly one of requests, shape, clients, generated"),
+        ({"demand": [{"deployment": "team-a/char", "generated": STEADY}]}, "it has team-a/chat"),
+        (
+            {"demand": [{"deployment": "chat", "generated": {"meanRps": 1.0, "lengths": {"promptMean": 5.0}}}]},
+            "lengths need either a trace, or promptMean and outputMean",
+        ),
+        ({"clientTimeout": "1 minute"}, "write a duration with its unit"),
+    ],
+)
+def test_a_mistake_says_what_to_write(tmp_path: Path, mistake: dict[str, object], told: str) -> None:
+    with pytest.raises(InvalidObject, match=".*") as error:
+        a_scenario(tmp_path, **mistake)
+    assert told in str(error.value)
+    assert "scenario.yaml" in str(error.value)
+
+
+def test_a_folder_without_scenario_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidObject, match=r"has no scenario\.yaml"):
+        load(tmp_path)
+
+
+def test_text_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    a_folder(tmp_path)
+    (tmp_path / "scenario.yaml").write_text("hours: [")
+    with pytest.raises(InvalidObject, match="cannot be read as YAML"):
+        load(tmp_path)
+
+
+def test_a_manifest_that_is_not_valid_is_refused_and_not_left_out(tmp_path: Path) -> None:
+    with pytest.raises(InvalidObject, match="ComputePool gpu-h100"):
+        a_scenario(tmp_path, pool={"provisioningTime": "soon"})
+
+
+def test_a_file_of_demand_that_is_nowhere_is_told_with_the_folders(tmp_path: Path) -> None:
+    scenario = a_scenario(tmp_path)
+    with pytest.raises(InvalidObject, match="PLIMSOLL_DATA_DIR"):
+        scenario.file("nothing.csv")
+
+
+def test_what_is_only_recommended_on_the_cluster_is_done_here(tmp_path: Path) -> None:
+    scenario = a_scenario(tmp_path, model={"mode": "Recommend"})
+    manifest = scenario.contents.deployments[CHAT]
+    assert not isinstance(manifest, InvalidObject)
+    assert manifest.spec.mode is Mode.AUTO
