@@ -42,8 +42,7 @@ def chat_8b(name: str = "chat", slo: Mapping[str, Mapping[str, str]] = CHAT, **f
 
 def written(name: str, scenario: Mapping[str, Any], objects: Sequence[Manifest], *models: Model) -> Folder:
     """The folder of these objects and models."""
-    found = [one for model in models for one in deployment(model)]
-    return Folder(name, scenario, [*objects, *found])
+    return Folder(name, scenario, [*objects, *map(deployment, models)])
 
 
 def folders() -> list[Folder]:

@@ -15,6 +15,8 @@ BATCH = {"e2e": {"p99": "120s"}}
 SMALL, LARGE = "servegen_m-large", "servegen_deepseek-r1"
 KIB_A_TOKEN = {"1b": 32.0, "3b": 112.0}
 """Of KV cache in bf16: 16 layers x 8 heads x 64 x 2 x 2 bytes, and 28 x 8 x 128 x 2 x 2."""
+SMALL_CLIENTS = sorted({*range(162)} - {15, 21, 41, 44, 66, 72, 73, 82, 89, 100, 112, 120, 142, 148, 156})
+"""Those of which the data tell both rates and lengths."""
 TAIL = 200
 
 
@@ -65,10 +67,10 @@ def _mixed_fleet() -> Folder:
     ]
     # Clients 0 to 39 of one provider's model by turns; those of a reasoning model for the 70B.
     sources = [
-        {"deployment": model.name, "clients": {"file": SMALL, "clients": [*range(turn, 40, 10)], "scale": 0.05}}
+        {"deployment": model.name, "clients": {"file": SMALL, "clients": SMALL_CLIENTS[turn:40:10], "scale": 0.3}}
         for turn, model in enumerate(models[:10])
     ] + [
-        {"deployment": model.name, "clients": {"file": LARGE, "clients": [*range(turn, 12, 2)], "scale": 0.1}}
+        {"deployment": model.name, "clients": {"file": LARGE, "clients": [*range(turn, 12, 2)], "scale": 0.5}}
         for turn, model in enumerate(models[10:])
     ]
     scenario = {
@@ -122,7 +124,7 @@ def _long_tail() -> Folder:
     sources = [
         {
             "deployment": model.name,
-            "clients": {"file": SMALL, "clients": [number], "scale": 0.02}
+            "clients": {"file": SMALL, "clients": [SMALL_CLIENTS[number]], "scale": 0.02}
             if number < 140
             else {"file": LARGE, "clients": [number - 140], "scale": 0.1},
         }
@@ -176,7 +178,7 @@ def _commodity_swarm() -> Folder:
         Model("search", LLAMA_3B, CHAT, three_b, priority=200),
     ]
     scenario = {
-        "description": "120 x86 and 80 Arm nodes of sixteen cores or vCPU that are there and paid for, and an H100 pool.",
+        "description": "120 x86 and 80 Arm nodes of 16 cores or vCPU that are there and paid for, and an H100 pool.",
         "hours": 4,
         "demand": [
             {

@@ -95,8 +95,8 @@ def slice_of(
     return found
 
 
-def deployment(model: Model) -> list[Manifest]:
-    """An InferenceDeployment and the workloads that it scales."""
+def deployment(model: Model) -> Manifest:
+    """An InferenceDeployment that owns its workloads."""
     found: Manifest = {
         "apiVersion": "plimsoll.dev/v1alpha1",
         "kind": "InferenceDeployment",
@@ -111,7 +111,9 @@ def deployment(model: Model) -> list[Manifest]:
                     "name": way.name,
                     "pool": way.pool,
                     "profile": way.profile,
-                    "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{model.name}-{way.name}"},
+                    "template": {
+                        "spec": {"containers": [{"name": "engine", "resources": {"requests": dict(way.needs)}}]}
+                    },
                     "replicas": {"min": way.fewest, "max": way.most},
                 }
                 for way in model.ways
@@ -121,26 +123,7 @@ def deployment(model: Model) -> list[Manifest]:
     }
     if model.external_api:
         found["spec"]["externalAPI"] = dict(model.external_api)
-    return [found, *(_workload(model, way) for way in model.ways)]
-
-
-def _workload(model: Model, way: Way) -> Manifest:
-    labels = {"app": f"{model.name}-{way.name}"}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": f"{model.name}-{way.name}"},
-        "spec": {
-            "replicas": 0,
-            "selector": {"matchLabels": labels},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    "containers": [{"name": "engine", "image": "engine", "resources": {"requests": dict(way.needs)}}]
-                },
-            },
-        },
-    }
+    return found
 
 
 def _read(path: Path) -> Manifest:
