@@ -58,9 +58,7 @@ class Stage:
 
 
 def a_stage(facts: dict[str, Any] | None = None, begin: int = 0, drain_s: float = 0.0, **pool: Any) -> Stage:
-    one = a_pool(
-        node_resources={"cpu": 16.0, "nvidia.com/gpu": 2.0}, provisioning_s=BOOT_S, **{"max_nodes": 4, **pool}
-    )
+    one = a_pool(node_resources={"cpu": 16.0, "nvidia.com/gpu": 2.0}, provisioning_s=BOOT_S, **{"max_nodes": 4, **pool})
     variant: Variant = a_variant(
         profile=a_profile(startup_s=STARTUP_S), per_replica={"cpu": 4.0, "nvidia.com/gpu": 1.0}, pool=one.name
     )
