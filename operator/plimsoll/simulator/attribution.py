@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plimsoll.domain import CapacityTable, Plan, PriceKind, VariantKey
+from plimsoll.domain import CapacityTable, ObjectKey, Plan, PriceKind, VariantKey
 from plimsoll.engine.arrays import Floats
 from plimsoll.simulator.bound import Bound
 from plimsoll.simulator.bound.capacity import most_of_one_rps, true_table
@@ -131,7 +131,7 @@ def _sized(plan: Plan) -> Mapping[VariantKey, CapacityTable]:
 
 
 def _asked(
-    episode: Episode, rates: Mapping[object, float], tables: Mapping[VariantKey, CapacityTable]
+    episode: Episode, rates: Mapping[ObjectKey, float], tables: Mapping[VariantKey, CapacityTable]
 ) -> Sequence[Asked]:
     found = []
     for deployment in episode.deployments:
