@@ -40,7 +40,7 @@ def _text(document: object) -> str:
     return yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120, default_flow_style=None)
 
 
-class _Plain(yaml.SafeDumper):
+class _Plain(yaml.CSafeDumper):
     def ignore_aliases(self, data: object) -> bool:
         return True
 

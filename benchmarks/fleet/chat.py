@@ -72,16 +72,17 @@ def _azure_hour(name: str, trace: str, model: str, slo: Any, profiles: list[Mani
 
 def _azure_week(profiles: list[Manifest]) -> Folder:
     scenario = {
-        "description": "The shape of a week of Azure's 2024 traces, a twentieth of its rate, with token "
-        "lengths of 2023: "
-        "conversation and code as two 8B models on the same pools.",
-        "hours": 168,
+        # A week takes hours to play on two cores under a dozen policies; this is its third day.
+        "description": "The third day of a week of Azure's 2024 traces, a twentieth of its rate, with token lengths of "
+        "2023: conversation and code as two 8B models on the same pools.",
+        "hours": 24,
         "demand": [
             {
                 "deployment": name,
                 "shape": {
                     "file": f"azure2024_{kind}_rpm_10min_digitised.csv",
                     "scale": 0.05,
+                    "begin": "48h",
                     "lengths": {"trace": trace},
                     "arrivals": {"pattern": "Gamma", "cv": cv},
                 },
@@ -95,14 +96,16 @@ def _azure_week(profiles: list[Manifest]) -> Folder:
 
 def _homogeneous() -> Folder:
     scenario = {
-        "description": "One 8B model on one type of GPU, over a day: nothing to choose but how many.",
-        "hours": 24,
+        "description": "One 8B model on one type of GPU, from the peak of a day to its trough: nothing "
+        "to choose but how many.",
+        "hours": 12,
         "demand": [
             {
                 "deployment": "chat",
                 "generated": {
                     "meanRps": 6,
                     "dailyAmplitude": 0.7,
+                    "peakAt": "0h",
                     "lengths": {"promptMean": 512, "promptP95": 1500, "outputMean": 200, "outputP95": 500},
                     "arrivals": {"pattern": "Gamma", "cv": 1.3},
                 },
@@ -151,7 +154,7 @@ def _spot_storm(profiles: list[Manifest]) -> Folder:
         "description": "L4 on spot and on demand: spot nodes live two hours on average, twice half of them "
         "go at once, and "
         "spot has none to give for twenty minutes each time.",
-        "hours": 6,
+        "hours": 5,
         "demand": [
             {
                 "deployment": "chat",
@@ -201,13 +204,14 @@ def _break_even(percent: int, profiles: list[Manifest]) -> Folder:
     scenario = {
         "description": f"A customers' chatbot at {percent}% of the traffic that costs 2250 USD a month at an "
         f"API's price.",
-        "hours": 24,
+        "hours": 12,
         "demand": [
             {
                 "deployment": "chat",
                 "generated": {
                     "meanRps": round(2.9 * percent / 100, 4),
                     "dailyAmplitude": 0.8,
+                    "peakAt": "0h",
                     "lengths": {"trace": CONV_TRACE},
                 },
             }

@@ -74,9 +74,9 @@ def _mixed_fleet() -> Folder:
         for turn, model in enumerate(models[10:])
     ]
     scenario = {
-        "description": "Twelve models of 1B to 70B on eight kinds of nodes, on demand, spot and paid for, over a day "
-        "of ServeGen's clients.",
-        "hours": 24,
+        "description": "Twelve models of 1B to 70B on eight kinds of nodes, on demand, spot and paid for, over half a "
+        "day of ServeGen's clients.",
+        "hours": 12,
         "demand": sources,
     }
     pools = [

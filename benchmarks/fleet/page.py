@@ -55,7 +55,7 @@ def _scenario(name: str, one: Outcome) -> str:
     bound = fmean(one.result.bound_usd.values())
     rows = [
         f"### {name}\n",
-        f"{one.result.runs[0].hours:g} hours, mean of {seeds} seeds and the spread between them. Bound: {bound:.2f} USD.\n",
+        f"{one.result.runs[0].hours:g} hours, mean and spread of {seeds} seeds. Bound: {bound:.2f} USD.\n",
         "| policy | USD | x bound | USD a million tokens | in SLO | dropped | moves |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -127,5 +127,5 @@ def deployment(model: Model) -> Manifest:
 
 
 def _read(path: Path) -> Manifest:
-    found: Manifest = yaml.safe_load(path.read_text())
+    found: Manifest = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
     return found

@@ -69,9 +69,9 @@ class Noting:
         return wanted
 
 
-def attributed(episode: Episode, bound: Bound) -> tuple[RunResult, Attribution]:
-    """One run of Plimsoll and where its cost comes from."""
-    noting = Noting(make("plimsoll", episode.setup()))
+def attributed(episode: Episode, bound: Bound, policy: Plimsoll | None = None) -> tuple[RunResult, Attribution]:
+    """One run of Plimsoll, as it comes unless another one is given, and where its cost comes from."""
+    noting = Noting(policy or make("plimsoll", episode.setup()))
     world = World(episode, noting)
     world.play()
     result = reckon(world, episode, "plimsoll", took_s=0.0)
