@@ -1,24 +1,36 @@
 """``plimsoll simulate``: what would it have cost, and what would have been kept, under each policy?"""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from plimsoll.api import Duration
 from plimsoll.cli.output import console
 from plimsoll.errors import InvalidObject
+from plimsoll.observe import PrometheusSettings
 
 if TYPE_CHECKING:
+    from plimsoll.domain import ObjectKey
+    from plimsoll.simulator.demand.history import History
     from plimsoll.simulator.result import RunResult
+    from plimsoll.simulator.scenario import Scenario
 
 INTERRUPTED = 130
+STEP_S = 300.0
+"""Of a history that is read from Prometheus."""
+_QUERY_TIMEOUT_S = 30.0
+"""For one step of the history; nobody's tick waits for it."""
 _DATA_VARIABLE = "PLIMSOLL_DATA_DIR"
 
 
@@ -37,6 +49,12 @@ def simulate(
     data: Annotated[
         Path | None, typer.Option(envvar=_DATA_VARIABLE, help="Folder with public traces.", show_envvar=True)
     ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Take demand from what this Prometheus knows of your engines.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="With --prometheus: how far back, such as 12h or 168h.")
+    ] = "168h",
     jobs: Annotated[int, typer.Option(min=1, help="Runs side by side; default: one a processor.")] = os.cpu_count()
     or 1,
     answers: Annotated[
@@ -54,11 +72,18 @@ def simulate(
     from plimsoll.simulator.runs import jobs as all_jobs
     from plimsoll.simulator.scenario import load
 
-    scenarios = [load(folder, data) for folder in folders]
+    span_s = _span_s(since) if prometheus else None
+    scenarios = [load(folder, data, hours=span_s / 3600.0 if span_s else None) for folder in folders]
     names = [one.name for one in scenarios]
     if len(set(names)) < len(names):
         raise InvalidObject("two folders have the same name, by which their figures are told apart: rename one")
-    made = all_jobs(scenarios, [one for one in policies.split(",") if one], seeds)
+    histories = {
+        key: one
+        for scenario in scenarios
+        if prometheus and span_s
+        for key, one in _histories(scenario, prometheus, span_s).items()
+    }
+    made = all_jobs(scenarios, [one for one in policies.split(",") if one], seeds, histories)
     done: list[RunResult] = []
     interrupted = False
     with _progress(len(made)) as step:
@@ -78,11 +103,49 @@ def simulate(
         raise typer.Exit(INTERRUPTED)
 
 
+def _span_s(text: str) -> float:
+    # Weeks are thought of in days, which durations in manifests do not have.
+    days = re.fullmatch(r"([0-9]+)d", text)
+    if days:
+        return float(days[1]) * 86400.0
+    try:
+        span_s = Duration.accept(text).seconds
+    except PydanticCustomError as error:
+        raise InvalidObject(f"--since {text} cannot be read: write a duration such as 12h or 7d") from error
+    if span_s < STEP_S:
+        raise InvalidObject(f"--since {text} is too short: history is read in steps of {STEP_S:g}s")
+    return span_s
+
+
+def _histories(scenario: "Scenario", url: str, span_s: float) -> "Mapping[ObjectKey, History]":
+    from plimsoll.simulator.demand.history import read
+    from plimsoll.simulator.episode import objects
+
+    settings = PrometheusSettings(url, window_s=STEP_S, timeout_s=_QUERY_TIMEOUT_S)
+    steps = int(span_s // STEP_S)
+    with _progress(steps) as step:
+        found = read(
+            settings,
+            objects(scenario).asked,
+            time.time() - steps * STEP_S,
+            steps,
+            watch=lambda number: step(f"reading {url}: {number + 1} of {steps}"),
+        )
+    for key, one in found.items():
+        if one.known_ratio < 1.0:
+            typer.echo(f"{key}: {one.known_ratio:.0%} of that time is known, the rest takes the last rate", err=True)
+    return found
+
+
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on standard error, as far as that is a terminal."""
+    """On standard error: a bar on a terminal, else a line for each run."""
+    out = Console(stderr=True)
+    if not out.is_terminal:
+        yield lambda text: typer.echo(text, err=True)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=out, transient=True) as progress:
         task = progress.add_task("simulating", total=total)
         yield lambda text: progress.update(task, advance=1, description=text)
 

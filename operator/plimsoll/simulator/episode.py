@@ -4,8 +4,8 @@ In: a scenario and a seed. Out: an `Episode`, the same for every policy, so that
 requests and engines. The clairvoyant bound reads it whole; an autoscaler never sees it.
 
 The truth of a variant: each coefficient of its profile's step-time law times exp(sigma (c + o) / sqrt 2), where sigma
-is the scenario's profile_error, c a standard normal draw for the variant and o one for the coefficient: half of the error
-is a speed that is off as a whole, half is a law that is off in shape.
+is the scenario's profile_error, c a standard normal draw for the variant and o one for the coefficient: half of the
+error is a speed that is off as a whole, half is a law that is off in shape.
 """
 
 import math
@@ -20,6 +20,8 @@ from plimsoll.observe import Cluster, resolve
 from plimsoll.observe.targets import Scale, identity, targets_to_look_up
 from plimsoll.observe.views import Selector
 from plimsoll.simulator.demand import draw_traffic
+from plimsoll.simulator.demand.history import History
+from plimsoll.simulator.demand.history import draw as draw_history
 from plimsoll.simulator.policies.autoscaler import Setup
 from plimsoll.simulator.scenario import Scenario
 from plimsoll.simulator.traffic import Traffic
@@ -27,6 +29,7 @@ from plimsoll.simulator.traffic import Traffic
 START_S = 1_715_558_400.0
 """Seconds since the epoch at the start of every run: a Monday, midnight UTC (2024-05-13)."""
 _COEFFICIENTS = 4
+NO_HISTORIES: Mapping[ObjectKey, History] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +76,38 @@ class Episode:
         )
 
 
-def draw(scenario: Scenario, seed: int) -> Episode:
+def draw(scenario: Scenario, seed: int, histories: Mapping[ObjectKey, History] = NO_HISTORIES) -> Episode:
     """The episode of that seed.
+
+    Args:
+        scenario: what is simulated.
+        seed: what chance is drawn from.
+        histories: demand of deployments whose past was read from Prometheus, in place of what the scenario says.
 
     Raises:
         InvalidObject: demand cannot be read.
     """
-    scales = {identity(target): Scale(0, Selector()) for target in targets_to_look_up(scenario.contents)}
-    cluster = resolve(scenario.contents, scales)
-    traffic = {
-        one.key: draw_traffic(scenario, one.key, stream(seed, "traffic", one.key)) for one in cluster.deployments
-    }
+    cluster = objects(scenario)
+    traffic = {one.key: _traffic(scenario, one.key, seed, histories) for one in cluster.deployments}
     truths = {
         variant.key: _true_profile(variant.profile, scenario.spec.profile_error, stream(seed, "profile", variant.key))
         for deployment in cluster.deployments
         for variant in deployment.variants
     }
     return Episode(scenario, seed, cluster, traffic, truths)
+
+
+def objects(scenario: Scenario) -> Cluster:
+    """The manifests resolved as the operator resolves them, on a cluster without pods and nodes."""
+    scales = {identity(target): Scale(0, Selector()) for target in targets_to_look_up(scenario.contents)}
+    return resolve(scenario.contents, scales)
+
+
+def _traffic(scenario: Scenario, key: ObjectKey, seed: int, histories: Mapping[ObjectKey, History]) -> Traffic:
+    rng = stream(seed, "traffic", key)
+    if key in histories:
+        return draw_history(histories[key], scenario.duration_s, rng)
+    return draw_traffic(scenario, key, rng)
 
 
 def stream(seed: int, *names: object) -> np.random.Generator:

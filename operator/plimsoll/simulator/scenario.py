@@ -216,7 +216,8 @@ class ScenarioSpec(SpecModel):
     start_replicas: dict[str, int] = Field(default_factory=dict)
     """By NAME/VARIANT or NAMESPACE/NAME/VARIANT, ready when the run begins; none named: as planned for its first ten
     minutes. The same for every policy."""
-    demand: Annotated[tuple[DemandSource, ...], Field(min_length=1)]
+    demand: tuple[DemandSource, ...] = ()
+    """What is asked for; none: nothing, unless it is read from Prometheus."""
     cluster: ClusterFacts = ClusterFacts()
 
 
@@ -256,28 +257,23 @@ class Scenario:
         )
 
 
-def load(folder: Path, data_folder: Path | None = None, namespace: str = "default") -> Scenario:
+def load(
+    folder: Path, data_folder: Path | None = None, namespace: str = "default", hours: float | None = None
+) -> Scenario:
     """The scenario of a folder.
 
     Args:
         folder: with manifests and `scenario.yaml`.
         data_folder: with public traces, where there is one.
         namespace: of manifests and names that do not say theirs.
+        hours: of a run whose demand comes from elsewhere: the folder need not say how long it is, nor have a
+            scenario.yaml at all.
 
     Raises:
         InvalidObject: when something is missing or not valid.
     """
     file = folder / FILE
-    if not file.is_file():
-        raise InvalidObject(f"{folder} has no {FILE}: write one that says at least hours and demand")
-    try:
-        raw = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidObject(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
-    try:
-        spec = parse_part(ScenarioSpec, raw)
-    except InvalidObject as error:
-        raise InvalidObject(f"{file}: {error}") from error
+    spec = _spec(file, hours)
     contents = load_manifests([folder], namespace).contents()
     _refuse_mistakes(contents)
     contents = replace(contents, deployments={key: _acted_on(one) for key, one in contents.deployments.items()})
@@ -289,6 +285,24 @@ def load(folder: Path, data_folder: Path | None = None, namespace: str = "defaul
         demand=_by_deployment(file, spec, contents, namespace),
         data_folders=(folder, *data),
     )
+
+
+def _spec(file: Path, hours: float | None) -> ScenarioSpec:
+    if not file.is_file():
+        if hours is not None and file.parent.is_dir():
+            return ScenarioSpec(hours=hours)
+        raise InvalidObject(f"{file.parent} has no {FILE}: write one that says at least hours and demand")
+    try:
+        raw = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidObject(f"{file} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    try:
+        spec = parse_part(ScenarioSpec, {**raw, "hours": hours} if isinstance(raw, dict) and hours else raw)
+        if hours is None and not spec.demand:
+            raise InvalidObject("demand is missing, add it: what is asked of each InferenceDeployment")
+    except InvalidObject as error:
+        raise InvalidObject(f"{file}: {error}") from error
+    return spec
 
 
 def _refuse_mistakes(contents: Contents) -> None:

@@ -8,6 +8,7 @@ dialect does not name is not there.
 Array names end in their axes: p for pods, c for columns of a row, b for buckets.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,12 +54,19 @@ class _Counter:
 class Scraper:
     """Everything scraped in one run."""
 
-    def __init__(self, window_s: float, delay_s: float) -> None:
+    def __init__(self, window_s: float, delay_s: float, start_s: float) -> None:
+        """
+        Args:
+            window_s: over which the operator takes rates.
+            delay_s: from a scrape until it can be queried.
+            start_s: of the run, since the epoch; all other moments here are since that start.
+        """
         self._window_s = window_s
         self._delay_s = delay_s
+        self._start_s = start_s
         self._series: dict[str, _Series] = {}
         self._counters: dict[ObjectKey, _Counter] = {}
-        self._scrapes: dict[VariantKey, deque[Scrape]] = {}
+        self._scrapes: dict[VariantKey, list[Scrape]] = {}
 
     @property
     def known(self) -> frozenset[VariantKey]:
@@ -88,10 +96,10 @@ class Scraper:
                 series.rows.popleft()
         names = tuple(sorted(rows))
         table_pc = np.array([rows[name] for name in names]) if names else np.zeros((0, metering.COLUMNS))
-        kept = self._scrapes.setdefault(key, deque())
+        kept = self._scrapes.setdefault(key, [])
         kept.append(
             Scrape(
-                at_s,
+                self._start_s + at_s,
                 names,
                 table_pc[:, metering.RUNNING],
                 table_pc[:, metering.WAITING],
@@ -99,8 +107,7 @@ class Scraper:
                 *totals,
             )
         )
-        while kept[0].at_s < at_s - KEPT_S:
-            kept.popleft()
+        _forget(kept, self._start_s + at_s - KEPT_S)
 
     def take_router(self, at_s: float, key: ObjectKey, requests: float, queued: float) -> None:
         """One scrape of a deployment's router."""
@@ -116,18 +123,16 @@ class Scraper:
 
     # --- Asking ------------------------------------------------------------------------------------------------------
 
-    def scrapes(self, now_s: float, start_s: float) -> dict[VariantKey, list[Scrape]]:
-        """By variant what can be seen at `now_s`, with times since the epoch if the run started at `start_s`."""
-        seen_s = now_s - self._delay_s
-        return {
-            key: [_moved(one, start_s) for one in kept if one.at_s <= seen_s] for key, kept in self._scrapes.items()
-        }
+    def scrapes(self, now_s: float) -> dict[VariantKey, list[Scrape]]:
+        """By variant what can be seen at `now_s`; their moments are since the epoch."""
+        seen_s = self._start_s + now_s - self._delay_s
+        return {key: kept[: bisect_right(kept, seen_s, key=_moment)] for key, kept in self._scrapes.items()}
 
-    def routed(self, now_s: float, start_s: float) -> dict[ObjectKey, list[tuple[float, float]]]:
-        """By deployment the router's counter."""
+    def routed(self, now_s: float) -> dict[ObjectKey, list[tuple[float, float]]]:
+        """By deployment the router's counter; moments are since the epoch."""
         seen_s = now_s - self._delay_s
         return {
-            key: [(at_s + start_s, requests) for at_s, requests, _ in one.points if at_s <= seen_s]
+            key: [(self._start_s + at_s, requests) for at_s, requests, _ in one.points if at_s <= seen_s]
             for key, one in self._counters.items()
         }
 
@@ -280,18 +285,14 @@ class Scraper:
         return samples
 
 
-def _moved(one: Scrape, start_s: float) -> Scrape:
-    return Scrape(
-        one.at_s + start_s,
-        one.pods,
-        one.running_p,
-        one.waiting_p,
-        one.kv_use_ratio_p,
-        one.arrivals,
-        one.completions,
-        one.prompt_tokens,
-        one.output_tokens,
-    )
+def _moment(one: Scrape) -> float:
+    return one.at_s
+
+
+def _forget(kept: list[Scrape], before_s: float) -> None:
+    """Seldom and then many: taking the first off a list moves all others."""
+    if len(kept) > 1 and kept[len(kept) // 2].at_s < before_s:
+        del kept[: bisect_left(kept, before_s, key=_moment)]
 
 
 def _request_column(dialect: Dialect) -> int:

@@ -58,7 +58,7 @@ class World:
         self.moves: list[Move] = []
         variants = {one.key: one for deployment in episode.deployments for one in deployment.variants}
         self.variants = variants
-        self._scraper = Scraper(ObserveSettings().window_s, spec.cluster.scrape_delay.seconds)
+        self._scraper = Scraper(ObserveSettings().window_s, spec.cluster.scrape_delay.seconds, START_S)
         self.serving = ServingPods(episode, self._scraper)
         self.cluster = SimulatedCluster(
             episode.pools, list(variants.values()), spec.cluster, self.agenda, self.serving, episode.rng("cluster")
@@ -87,9 +87,9 @@ class World:
     def _observe(self, now_s: float) -> Observation:
         return Observation(
             snapshot=self._snapshot(now_s),
-            scrapes=self._scraper.scrapes(now_s, START_S),
+            scrapes=self._scraper.scrapes(now_s),
             queued=self._scraper.queued(now_s),
-            routed=self._scraper.routed(now_s, START_S),
+            routed=self._scraper.routed(now_s),
         )
 
     def _snapshot(self, now_s: float) -> Snapshot:

@@ -1,6 +1,7 @@
 """A folder becomes a scenario, and every mistake in it says what to write instead."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,8 +35,8 @@ def test_a_folder_holds_manifests_and_what_is_asked_of_them(tmp_path: Path) -> N
         ({"clientTimeout": "1 minute"}, "write a duration with its unit"),
     ],
 )
-def test_a_mistake_says_what_to_write(tmp_path: Path, mistake: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidObject, match=".*") as error:
+def test_a_mistake_says_what_to_write(tmp_path: Path, mistake: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidObject) as error:
         a_scenario(tmp_path, **mistake)
     assert told in str(error.value)
     assert "scenario.yaml" in str(error.value)

@@ -34,7 +34,7 @@ def a_row(ended: float, running: float = 0.0, waiting: float = 0.0, ttft_ms: flo
 
 
 def scraped(*points: tuple[float, float], engine: Engine = Engine.VLLM, ttft_ms: float | None = None) -> Scraper:
-    scraper = Scraper(window_s=60.0, delay_s=DELAY_S)
+    scraper = Scraper(window_s=60.0, delay_s=DELAY_S, start_s=1000.0)
     for at_s, ended in points:
         scraper.take(at_s, KEY, engine, {"chat-h100-1": a_row(ended, 3.0, 1.0, ttft_ms)}, (ended, ended, 0.0, 0.0))
     return scraper
@@ -115,7 +115,7 @@ def test_an_engine_shows_only_what_its_dialect_names() -> None:
 
 
 def test_a_gateway_shows_requests_and_who_waits_while_no_replica_runs() -> None:
-    scraper = Scraper(window_s=60.0, delay_s=DELAY_S)
+    scraper = Scraper(window_s=60.0, delay_s=DELAY_S, start_s=1000.0)
     for k in range(9):
         scraper.take_router(15.0 * k, ObjectKey("team-a", "chat"), 30.0 * k, 5.0)
     reading = scraper.reading(122.0, [asked(Engine.GATEWAY)])
@@ -127,7 +127,7 @@ def test_a_gateway_shows_requests_and_who_waits_while_no_replica_runs() -> None:
 
 
 def test_other_autoscalers_see_scrapes_with_times_of_the_clock() -> None:
-    scrapes = scraped(*EVERY_15_S).scrapes(122.0, start_s=1000.0)[KEY]
+    scrapes = scraped(*EVERY_15_S).scrapes(122.0)[KEY]
     assert scrapes[-1].at_s == 1120.0
     assert scrapes[-1].concurrency == 4.0
     assert scrapes[-1].arrivals == 240.0

@@ -13,11 +13,10 @@ from plimsoll.simulator.answers import ANSWERS
 from plimsoll.simulator.policies.autoscaler import Observation, PolicyKind, Setup, Wanted
 from plimsoll.sizing import Capacity, Case, to_simulate
 
-AT_FIRST = 12
-"""Cases that are simulated as soon as a plan stands on them, one a tick."""
-THEN_EVERY_S = 300.0
-"""From one simulation to the next after those. The operator's thread does more; what a simulation said is carried over
-to the drifting question (see ``sizing.carrying_over``), so that more of them change little and cost most of a run."""
+REFINED_EVERY_S = 600.0
+"""From one simulation to the next, once every variant in use has been simulated; until then one a tick. The operator's
+thread does more; what a simulation said is carried over to the drifting question (see ``sizing.carrying_over``), so
+that more of them change little and cost most of a run."""
 
 
 class Plimsoll:
@@ -30,12 +29,10 @@ class Plimsoll:
         self,
         setup: Setup,
         interval_s: float,
-        at_first: int = AT_FIRST,
-        then_every_s: float = THEN_EVERY_S,
+        refined_every_s: float = REFINED_EVERY_S,
     ) -> None:
         self._interval_s = interval_s
-        self._at_first = at_first
-        self._then_every_s = then_every_s
+        self._refined_every_s = refined_every_s
         self._simulated_s = -math.inf
         self._memory = Memory()
         self._known: dict[Case, Capacity] = {}
@@ -63,9 +60,14 @@ class Plimsoll:
         )
 
     def _refine(self, snapshot: Snapshot, plan: Plan) -> None:
-        if len(self._known) >= self._at_first and snapshot.now_s - self._simulated_s < self._then_every_s:
+        unplayed = any(
+            variant.target > 0 and variant.key not in self._memory.gains
+            for deployment in plan.deployments
+            for variant in deployment.variants
+        )
+        if not unplayed and snapshot.now_s - self._simulated_s < self._refined_every_s:
             return
-        for case in to_simulate(snapshot, plan, self._known)[:1]:
+        for case in to_simulate(snapshot, plan, self._known, used_only=unplayed)[:1]:
             self._known[case] = ANSWERS.of(case)
             self._simulated_s = snapshot.now_s
 

@@ -1,0 +1,73 @@
+"""Runs of scenarios by policies by seeds are told apart, gathered and written as JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plimsoll.errors import InvalidObject
+from plimsoll.simulator.policies import POLICIES, parsed
+from plimsoll.simulator.result import RunResult, ScenarioResult, to_json
+from plimsoll.simulator.runs import gathered, jobs
+from unit.simulator.folders import a_scenario
+
+
+def a_result(policy: str = "plimsoll", seed: int = 1, **overrides: Any) -> RunResult:
+    figures: dict[str, Any] = {
+        "scenario": "small", "hours": 1.0, "usd": 10.0, "paid_usd": 1.0, "requests": 100, "dropped": 0,
+        "slo_attainment": 0.99, "tokens": 5e6,
+    }  # fmt: skip
+    return RunResult(policy=policy, seed=seed, **{**figures, **overrides})
+
+
+def test_every_policy_meets_every_seed(tmp_path: Path) -> None:
+    made = jobs([a_scenario(tmp_path, seeds=[4, 9])], ["plimsoll"], seeds=None)
+    assert [(job.policy, job.seed) for job in made] == [("plimsoll", 4), ("plimsoll", 9)]
+
+
+def test_more_seeds_than_the_scenario_names_follow_its_last(tmp_path: Path) -> None:
+    scenario = a_scenario(tmp_path, seeds=[4, 9])
+    assert [job.seed for job in jobs([scenario], seeds=1)] == [4]
+    assert [job.seed for job in jobs([scenario], seeds=4)] == [4, 9, 10, 11]
+
+
+def test_a_policy_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(InvalidObject, match="there is no policy magic: take some of plimsoll"):
+        jobs([a_scenario(tmp_path)], ["plimsoll", "magic"])
+
+
+def test_a_policy_may_have_a_target_of_its_own() -> None:
+    kind, target = parsed("plimsoll=0.6")
+    assert (kind, target) == (POLICIES["plimsoll"], 0.6)
+    with pytest.raises(InvalidObject, match="is no number"):
+        parsed("plimsoll=much")
+
+
+def test_what_is_done_is_gathered_in_order_whatever_came_first(tmp_path: Path) -> None:
+    scenario = a_scenario(tmp_path, seeds=[1, 2, 3])
+    made = jobs([scenario], ["plimsoll"])
+    done = [a_result(seed=seed, scenario=scenario.name) for seed in (3, 1)]
+    (found,) = gathered(made, done)
+    assert [run.seed for run in found.runs] == [1, 3]
+    assert gathered(made, []) == []
+
+
+def test_the_json_holds_means_and_spreads_over_seeds() -> None:
+    runs = (a_result(seed=1, usd=10.0), a_result(seed=2, usd=14.0, slo_attainment=0.97))
+    data = json.loads(to_json([ScenarioResult("small", runs, bound_usd={1: 9.0, 2: 11.0})]))["scenarios"]["small"]
+    assert data["bound_usd"] == 10.0
+    told = data["policies"]["plimsoll"]
+    assert told["usd"] == 12.0
+    assert told["usd_per_million_tokens"] == 2.4  # 10 and 14 USD for 5 million tokens: 2.0 and 2.8
+    assert told["slo_attainment"] == 0.98
+    assert told["requests"] == 100.0
+    assert told["moves"] == 0.0
+    assert told["spread"]["usd"] == 4.0
+    assert told["seeds"] == [1, 2]
+
+
+def test_a_cost_without_tokens_is_no_number_in_json() -> None:
+    data = json.loads(to_json([ScenarioResult("small", (a_result(tokens=0.0),))]))
+    assert data["scenarios"]["small"]["policies"]["plimsoll"]["usd_per_million_tokens"] is None
+    assert data["scenarios"]["small"]["bound_usd"] is None
