@@ -1,18 +1,17 @@
 """The excess over the bound by station: steps that sum up to the bill."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from plimsoll.domain import PriceKind, Snapshot
+from plimsoll.decide import decide
+from plimsoll.domain import Memory, Plan, PriceKind, Snapshot
 from plimsoll.simulator.attribution import STEPS, Noting, attribution
 from plimsoll.simulator.bound import Bound
 from plimsoll.simulator.episode import START_S, Episode
-from plimsoll.simulator.policies import Observation, make
-from plimsoll.simulator.policies.plimsoll import Plimsoll
+from plimsoll.simulator.policies import make
 from plimsoll.simulator.result import PoolSeries, RunResult
 from unit.builders import a_demand
 from unit.simulator.folders import an_episode
@@ -26,12 +25,10 @@ def episode(tmp_path_factory: pytest.TempPathFactory) -> Episode:
     return an_episode(folder, hours=0.05)
 
 
-def noting(episode: Episode) -> Noting:
-    """One look of a Plimsoll that simulates nothing, at two requests a second."""
-    policy = Noting(Plimsoll(episode.setup(), interval_s=10.0, at_first=0, then_every_s=math.inf))
+def a_plan(episode: Episode) -> Plan:
+    """For two requests a second."""
     asked = tuple(replace(one, demand=a_demand(2.0)) for one in episode.deployments)
-    policy.decide(Observation(Snapshot(START_S + 60.0, asked, episode.pools)))
-    return policy
+    return decide(Snapshot(START_S + 60.0, asked, episode.pools), Memory()).plan
 
 
 def billed(episode: Episode, nodes: float) -> RunResult:
@@ -49,7 +46,7 @@ def test_steps_and_bound_sum_up_to_the_bill(episode: Episode) -> None:
 
 
 def test_nodes_beyond_the_plan_are_the_rollouts(episode: Episode) -> None:
-    plan = noting(episode).plans[1]
+    plan = a_plan(episode)
     assert [pool.target_nodes for pool in plan.pools] == [1]
     found = attribution(episode, dict.fromkeys(range(3), plan), billed(episode, 2.0), Bound(0.3, np.full(3, 0.1), 0.0))
     assert found.usd_m["rollout"] == pytest.approx([NODE_USD_PER_MINUTE] * 3)
