@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -32,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="scenarios; default: all")
     parser.add_argument("--seeds", type=int, help="how many of each scenario's own; default: all")
+    parser.add_argument("--baselines", help="separated by commas; default: those of each goal")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs side by side")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a goal is missed")
@@ -40,15 +42,18 @@ def main() -> int:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     everything = goals(_api_usd())
+    if arguments.baselines is not None:
+        told = tuple(one for one in arguments.baselines.split(",") if one)
+        everything = [replace(goal, baselines=told) for goal in everything]
     outcomes = {
-        name: found
+        name: one
         for goal in everything
         for name in goal.scenarios
         if not arguments.names or name in arguments.names
-        if (found := _ran(name, goal, arguments.seeds, arguments.jobs, arguments.out)) is not None
+        if (one := _ran(name, goal, arguments.seeds, arguments.jobs, arguments.out)) is not None
     }
     verdicts = [(goal, _verdict(goal, outcomes)) for goal in everything]
-    told = {
+    found = {
         "scenarios": {name: one.as_data() for name, one in outcomes.items()},
         "goals": [
             {"scenarios": goal.scenarios, "must": goal.must, "reached": verdict.reached, "text": verdict.text}
@@ -56,8 +61,10 @@ def main() -> int:
             if verdict is not None
         ],
     }
-    (arguments.out / "bench.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
-    where = arguments.page or (None if arguments.names or arguments.seeds else REPOSITORY / "docs" / "benchmarks.md")
+    (arguments.out / "bench.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    where = arguments.page or (
+        None if arguments.names or arguments.seeds or arguments.baselines else REPOSITORY / "docs" / "benchmarks.md"
+    )
     if where is not None:
         where.write_text(page(outcomes, verdicts))
     for goal, verdict in verdicts:
