@@ -16,12 +16,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import data_folder
-from fleet.goals import BREAK_EVEN, Goal, Verdict, goals
-from fleet.page import page
-from fleet.runs import Outcome, outcome
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.episode import draw
 from plimsoll.simulator.scenario import Scenario, load
+from scenario_folders.goals import BREAK_EVEN, Goal, Verdict, goals
+from scenario_folders.page import page
+from scenario_folders.runs import Outcome, outcome
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent

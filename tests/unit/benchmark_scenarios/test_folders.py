@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from fleet.build import files
-from fleet.goals import goals
 from plimsoll.api import InferenceDeployment
 from plimsoll.observe import resolve
 from plimsoll.simulator.policies import parsed
 from plimsoll.simulator.scenario import load
+from scenario_folders.build import files
+from scenario_folders.goals import goals
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCENARIOS = REPOSITORY / "benchmarks" / "scenarios"
@@ -18,7 +18,7 @@ SCENARIOS = REPOSITORY / "benchmarks" / "scenarios"
 def test_folders_are_as_they_are_defined() -> None:
 
     different = [str(path) for path, text in files().items() if (SCENARIOS / path).read_text() != text]
-    assert not different, f"run benchmarks/fleet/build.py, {different} differ"
+    assert not different, f"run benchmarks/scenario_folders/build.py, {different} differ"
     assert {path.parent.name for path in files()} == {one.name for one in SCENARIOS.iterdir()}
 
 

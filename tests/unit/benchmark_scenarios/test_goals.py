@@ -1,9 +1,9 @@
 """Verdicts: what counts as reached."""
 
-from fleet.goals import Goal, Verdict, breaks_even, cheaper, cheapest, never_rises, within_bound
-from fleet.page import page
-from fleet.runs import Outcome
 from plimsoll.simulator.result import RunResult, ScenarioResult
+from scenario_folders.goals import Goal, Verdict, breaks_even, cheaper, cheapest, never_rises, within_bound
+from scenario_folders.page import page
+from scenario_folders.runs import Outcome
 
 
 def a_result(

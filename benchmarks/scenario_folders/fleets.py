@@ -4,8 +4,8 @@ In: parts. Out: folders. Demand is that of ServeGen's clients, each model some o
 provider's traffic down to a platform team's.
 """
 
-from fleet.chat import GPU, LLAMA_3B, LLAMA_8B, written
-from fleet.parts import Folder, Manifest, Model, Way, pool, profile, slice_of
+from scenario_folders.chat import GPU, LLAMA_3B, LLAMA_8B, written
+from scenario_folders.parts import Folder, Manifest, Model, Way, pool, profile, slice_of
 
 LLAMA_1B, LLAMA_70B = "meta-llama/Llama-3.2-1B-Instruct", "meta-llama/Llama-3.3-70B-Instruct"
 QUICK = {"ttft": {"p99": "2s"}, "tpot": {"p99": "100ms"}}

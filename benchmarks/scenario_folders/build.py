@@ -1,4 +1,4 @@
-"""Write benchmarks/scenarios/ anew: `.venv/bin/python benchmarks/fleet/build.py`; --check names folders that differ.
+"""Write benchmarks/scenarios/ anew: run it with `.venv/bin/python`; with --check it names folders that differ.
 
 In: the catalogue. Out: for each scenario manifests.yaml and scenario.yaml; the same bytes every time.
 """
@@ -12,11 +12,11 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fleet import chat, fleets
-from fleet.parts import Folder
+from scenario_folders import chat, fleets
+from scenario_folders.parts import Folder
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
-WRITTEN_BY = "# Written by benchmarks/fleet/build.py: do not edit.\n"
+WRITTEN_BY = "# Written by benchmarks/scenario_folders/build.py: do not edit.\n"
 
 
 def files() -> Mapping[Path, str]:

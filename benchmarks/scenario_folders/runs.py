@@ -12,7 +12,6 @@ from typing import Any
 
 import joblib
 
-from fleet.goals import PLIMSOLL
 from plimsoll.simulator.answers import ANSWERS
 from plimsoll.simulator.attribution import STEPS, Attribution, attributed
 from plimsoll.simulator.bound import least_cost
@@ -21,6 +20,7 @@ from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.runs import Job, results
 from plimsoll.simulator.scenario import Scenario
 from plimsoll.simulator.sweep import by_preference, keeps, settings
+from scenario_folders.goals import PLIMSOLL
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ is there within 20 s, for 99 of 100 requests.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fleet.parts import Folder, Manifest, Model, Way, deployment, pool, profile
+from scenario_folders.parts import Folder, Manifest, Model, Way, deployment, pool, profile
 
 LLAMA_8B = "meta-llama/Llama-3.1-8B-Instruct"
 LLAMA_3B = "meta-llama/Llama-3.2-3B-Instruct"

@@ -6,10 +6,10 @@ In: outcomes and verdicts. Out: text. Goals that were missed stand there like th
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from fleet.goals import PLIMSOLL, Goal, Verdict
-from fleet.runs import Outcome
 from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.result import RunResult
+from scenario_folders.goals import PLIMSOLL, Goal, Verdict
+from scenario_folders.runs import Outcome
 
 HEAD = """# The benchmark
 
