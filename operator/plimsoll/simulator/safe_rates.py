@@ -5,17 +5,21 @@ with what profiles say; the bound and the report's safe line stand on the truth.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from plimsoll.domain import Burstiness, LatencyTarget, ObjectKey, Profile, TokenMix
 from plimsoll.engine.workload import burstiness_of_counts
 from plimsoll.simulator.answers import ANSWERS
-from plimsoll.simulator.policies.autoscaler import Setup
 from plimsoll.simulator.traffic import Traffic
 from plimsoll.sizing import Capacity, Case
 from plimsoll.sizing.cases import case_of
 from plimsoll.sizing.estimate import estimates
+
+if TYPE_CHECKING:
+    # Policies size their replicas here: importing them would go round in a circle.
+    from plimsoll.simulator.policies.autoscaler import Setup
 
 _COUNTED_S = 15.0
 """Windows in which arrivals are counted to tell how bursty they are."""
@@ -34,7 +38,7 @@ def mix_of(traffic: Traffic) -> TokenMix | None:
     )
 
 
-def setup_mix(setup: Setup, key: ObjectKey) -> TokenMix | None:
+def setup_mix(setup: "Setup", key: ObjectKey) -> TokenMix | None:
     """The mix that a policy's maker has measured beforehand; None where nothing comes."""
     if setup.prompt_tokens_mean[key] <= 0.0:
         return None

@@ -38,7 +38,7 @@ def test_a_policy_that_is_not_there_is_refused_before_anything_runs(tmp_path: Pa
 
 
 def test_a_policy_may_have_a_target_of_its_own() -> None:
-    kind, target = parsed("plimsoll=0.6")
+    kind, target, _ = parsed("plimsoll=0.6")
     assert (kind, target) == (POLICIES["plimsoll"], 0.6)
     with pytest.raises(InvalidObject, match="is no number"):
         parsed("plimsoll=much")

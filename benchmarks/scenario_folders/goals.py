@@ -1,0 +1,196 @@
+"""What must be reached in which scenario, and was it?
+
+In: the results of all scenarios. Out: a row for each goal, for the page and the exit code. A goal that cannot be told,
+for want of runs, is not reached.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+
+from plimsoll.simulator.result import RunResult, ScenarioResult
+from plimsoll.simulator.sweep import keeps, mean_usd, name_of
+
+Found = Mapping[str, ScenarioResult]
+PLIMSOLL = "plimsoll"
+SINGLE = ("static", "hpa", "keda", "kpa", "wva-v1", "wva-v2", "melange", "dynamo", "skyserve")
+QUICK = ("static", "hpa", "melange", "skyserve")
+"""One of each kind, where a run takes minutes: bought for the peak, by load, by a programme, by rate with spot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One goal, and how far it was reached."""
+
+    reached: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One row of the table."""
+
+    scenarios: tuple[str, ...]
+    must: str
+    attainment: float
+    """Which share of the requests must be within the SLO."""
+    judge: Callable[[Found, float], Verdict]
+    baselines: tuple[str, ...] = SINGLE
+    """What is compared, each swept."""
+
+
+def within_bound(name: str, factor: float) -> Callable[[Found, float], Verdict]:
+    def judge(found: Found, attainment: float) -> Verdict:
+        ratio, attained = _ratio(found[name]), _attained(found[name])
+        return Verdict(ratio <= factor and attained >= attainment, f"{ratio:.2f} x bound at {attained:.2%}")
+
+    return judge
+
+
+def cheaper(
+    name: str, by: float, restricted: str = "", factor: float | None = None
+) -> Callable[[Found, float], Verdict]:
+    """Under the cheapest baseline that keeps the SLO, of those for such variants where `restricted` names some."""
+
+    def judge(found: Found, attainment: float) -> Verdict:
+        ours, attained = mean_usd(found[name].of_policy(PLIMSOLL)), _attained(found[name])
+        theirs = cheapest(found[name], attainment, restricted)
+        if theirs is None:
+            return Verdict(attained >= attainment, f"no such baseline keeps it; Plimsoll {attained:.2%}")
+        saved = 1.0 - ours / theirs[1] if theirs[1] > 0.0 else math.nan
+        text = f"{saved:+.0%} under {theirs[0]}, at {attained:.2%}"
+        # Floating-point noise is no miss.
+        reached = saved >= by - 1e-9 and attained >= attainment
+        if factor is not None:
+            ratio = _ratio(found[name])
+            reached, text = reached and ratio <= factor, f"{ratio:.2f} x bound, {text}"
+        return Verdict(reached, text)
+
+    return judge
+
+
+def attains(name: str) -> Callable[[Found, float], Verdict]:
+    def judge(found: Found, attainment: float) -> Verdict:
+        attained = _attained(found[name])
+        best = max(
+            (
+                (fmean(run.slo_attainment for run in found[name].of_policy(label)), label)
+                for label in found[name].policies
+                if label != PLIMSOLL
+            ),
+            default=(math.nan, "none"),
+        )
+        return Verdict(attained >= attainment, f"{attained:.2%}; best baseline {best[1]} {best[0]:.2%}")
+
+    return judge
+
+
+def never_rises(names: Sequence[str]) -> Callable[[Found, float], Verdict]:
+    def judge(found: Found, attainment: float) -> Verdict:
+        costs = [fmean(run.usd_per_million_tokens for run in found[one].of_policy(PLIMSOLL)) for one in names]
+        kept = all(_attained(found[one]) >= attainment for one in names)
+        falls = all(later <= earlier for earlier, later in pairwise(costs))
+        return Verdict(falls and kept, " > ".join(f"{cost:.3f}" for cost in costs) + " USD a million tokens")
+
+    return judge
+
+
+def breaks_even(names: Sequence[str], api_usd: Mapping[str, float]) -> Callable[[Found, float], Verdict]:
+    def judge(found: Found, attainment: float) -> Verdict:
+        rows = [
+            (one, mean_usd(runs) * _months(runs), api_usd.get(one, math.nan) * _months(runs))
+            for one in names
+            for runs in (found[one].of_policy(PLIMSOLL),)
+        ]
+        told = ", ".join(f"{ours:.0f} against {theirs:.0f} USD a month" for _, ours, theirs in rows)
+        wins = next((one for one, ours, theirs in rows if ours < theirs), None)
+        kept = all(_attained(found[one]) >= attainment for one in names)
+        since = f"self-hosting wins from {wins}" if wins else "the API wins at every volume"
+        return Verdict(kept, f"{told}: {since}")
+
+    return judge
+
+
+def both(*judges: Callable[[Found, float], Verdict]) -> Callable[[Found, float], Verdict]:
+    def judge(found: Found, attainment: float) -> Verdict:
+        verdicts = [one(found, attainment) for one in judges]
+        return Verdict(all(one.reached for one in verdicts), "; ".join(one.text for one in verdicts))
+
+    return judge
+
+
+def cheapest(result: ScenarioResult, attainment: float, restricted: str = "") -> tuple[str, float] | None:
+    """The cheapest baseline that keeps the SLO."""
+    keeping = [
+        (mean_usd(runs), label)
+        for label, runs in _by_label(result).items()
+        if label != PLIMSOLL and (not restricted or name_of(label).endswith(f"@{restricted}"))
+        if keeps(runs, attainment)
+    ]
+    return (min(keeping)[1], min(keeping)[0]) if keeping else None
+
+
+def _by_label(result: ScenarioResult) -> Mapping[str, Sequence[RunResult]]:
+    return {label: result.of_policy(label) for label in result.policies}
+
+
+def _attained(result: ScenarioResult) -> float:
+    runs = result.of_policy(PLIMSOLL)
+    return fmean(run.slo_attainment for run in runs) if runs else 0.0
+
+
+def _months(runs: Sequence[RunResult]) -> float:
+    """How many such runs a month of 730 hours is."""
+    return 730.0 / runs[0].hours
+
+
+def _ratio(result: ScenarioResult) -> float:
+    bound = fmean(result.bound_usd.values()) if result.bound_usd else 0.0
+    runs = result.of_policy(PLIMSOLL)
+    return mean_usd(runs) / bound if bound > 0.0 and runs else math.inf
+
+
+GROWTH = ("growth-x1", "growth-x3", "growth-x10")
+BREAK_EVEN = ("api-break-even-25", "api-break-even-100", "api-break-even-400")
+TAIL_WHOLE, TAIL_SHARED = "l4", "l4-shared"
+
+
+def goals(api_usd: Mapping[str, float]) -> list[Goal]:
+    """All of them.
+
+    Args:
+        api_usd: by scenario what its traffic costs at the API.
+    """
+    return [
+        Goal(("azure-conv",), "<= 1.10 x bound", 0.99, within_bound("azure-conv", 1.10)),
+        Goal(("azure-code",), "<= 1.10 x bound", 0.99, within_bound("azure-code", 1.10)),
+        Goal(
+            ("azure-week",),
+            "<= 1.10 x bound, 15% under the cheapest baseline",
+            0.99,
+            cheaper("azure-week", 0.15, factor=1.10),
+            QUICK,
+        ),
+        Goal(("mixed-fleet",), "30% under the cheapest baseline", 0.99, cheaper("mixed-fleet", 0.30), QUICK),
+        Goal(
+            ("long-tail",),
+            "60% under the cheapest with whole GPUs, no dearer than with shared ones",
+            0.99,
+            both(cheaper("long-tail", 0.60, TAIL_WHOLE), cheaper("long-tail", 0.0, TAIL_SHARED)),
+            tuple(f"{name}@{ways}" for name in ("static", "hpa") for ways in (TAIL_WHOLE, TAIL_SHARED)),
+        ),
+        Goal(
+            ("commodity-swarm",),
+            "40% under GPU-only",
+            0.99,
+            cheaper("commodity-swarm", 0.40, "h100"),
+            tuple(f"{name}@h100" for name in ("plimsoll", *QUICK)),
+        ),
+        Goal(("homogeneous",), "never dearer than the best baseline", 0.99, cheaper("homogeneous", 0.0), QUICK),
+        Goal(("burst",), ">= 97% within the SLO", 0.97, attains("burst")),
+        Goal(("spot-storm",), "<= 1.25 x bound", 0.99, within_bound("spot-storm", 1.25), QUICK),
+        Goal(GROWTH, "cost per million tokens never rises with users", 0.99, never_rises(GROWTH), ()),
+        Goal(BREAK_EVEN, "says from which volume self-hosting wins", 0.99, breaks_even(BREAK_EVEN, api_usd), ()),
+    ]

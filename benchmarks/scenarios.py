@@ -1,0 +1,123 @@
+"""Every scenario under every policy: what Plimsoll must reach, and what it does.
+
+In: benchmarks/scenarios/, the public traces (PLIMSOLL_DATA_DIR). Out: build/bench.json, docs/benchmarks.md. Without the
+traces only scenarios with generated demand run. Exits 1 where a goal is missed that is told to be kept (--strict).
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import data_folder
+from plimsoll.errors import InvalidObject
+from plimsoll.simulator.episode import draw
+from plimsoll.simulator.scenario import Scenario, load
+from scenario_folders.goals import BREAK_EVEN, Goal, Verdict, goals
+from scenario_folders.page import page
+from scenario_folders.runs import Outcome, outcome
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+API_USD_PER_TOKEN = (0.15e-6, 0.60e-6)
+"""Of prompt and output, as the manifests of these scenarios have it."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="scenarios; default: all")
+    parser.add_argument("--seeds", type=int, help="how many of each scenario's own; default: all")
+    parser.add_argument("--baselines", help="separated by commas; default: those of each goal")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs side by side")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where a goal is missed")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "build", help="folder of bench.json")
+    parser.add_argument("--page", type=Path, help="write the page here; default: docs/ when everything was run")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    everything = goals(_api_usd())
+    if arguments.baselines is not None:
+        told = tuple(one for one in arguments.baselines.split(",") if one)
+        everything = [replace(goal, baselines=told) for goal in everything]
+    outcomes = {
+        name: one
+        for goal in everything
+        for name in goal.scenarios
+        if not arguments.names or name in arguments.names
+        if (one := _ran(name, goal, arguments.seeds, arguments.jobs, arguments.out)) is not None
+    }
+    verdicts = [(goal, _verdict(goal, outcomes)) for goal in everything]
+    found = {
+        "scenarios": {name: one.as_data() for name, one in outcomes.items()},
+        "goals": [
+            {"scenarios": goal.scenarios, "must": goal.must, "reached": verdict.reached, "text": verdict.text}
+            for goal, verdict in verdicts
+            if verdict is not None
+        ],
+    }
+    (arguments.out / "bench.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    where = arguments.page or (
+        None if arguments.names or arguments.seeds or arguments.baselines else REPOSITORY / "docs" / "benchmarks.md"
+    )
+    if where is not None:
+        where.write_text(page(outcomes, verdicts))
+    for goal, verdict in verdicts:
+        if verdict is not None:
+            print(f"{'reached' if verdict.reached else 'MISSED '} {', '.join(goal.scenarios)}: {verdict.text}")
+    missed = sum(verdict is not None and not verdict.reached for _, verdict in verdicts)
+    if arguments.json:
+        print(json.dumps({"scenarios": len(outcomes), "missed": missed}))
+    return 1 if arguments.strict and missed else 0
+
+
+def _scenario(name: str) -> Scenario:
+    return load(HERE / "scenarios" / name, data_folder.found())
+
+
+def _ran(name: str, goal: Goal, seeds: int | None, jobs: int, out: Path) -> Outcome | None:
+    began_s = time.perf_counter()
+    scenario = _scenario(name)
+    try:
+        found = outcome(scenario, goal.baselines, goal.attainment, seeds, jobs, out / "answers")
+    except InvalidObject as error:
+        print(f"left out: {error}", flush=True)
+        return None
+    print(f"{name}: {time.perf_counter() - began_s:.0f} s", flush=True)
+    return found
+
+
+def _verdict(goal: Goal, outcomes: Mapping[str, Outcome]) -> Verdict | None:
+    if not all(name in outcomes for name in goal.scenarios):
+        return None
+    return goal.judge({name: outcomes[name].result for name in goal.scenarios}, goal.attainment)
+
+
+def _api_usd() -> Mapping[str, float]:
+    """What the API would have taken, mean over seeds."""
+    return dict(_api_costs())
+
+
+def _api_costs() -> Iterator[tuple[str, float]]:
+    prompt_usd, output_usd = API_USD_PER_TOKEN
+    for name in BREAK_EVEN:
+        scenario = _scenario(name)
+        try:
+            episodes = [draw(scenario, seed) for seed in scenario.spec.seeds]
+        except InvalidObject:
+            return
+        costs = [
+            float(one.prompt_tokens_i.sum()) * prompt_usd + float(one.output_tokens_i.sum()) * output_usd
+            for episode in episodes
+            for one in episode.traffic.values()
+        ]
+        yield name, sum(costs) / len(episodes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Verdicts: what counts as reached."""
+
+from plimsoll.simulator.result import RunResult, ScenarioResult
+from scenario_folders.goals import Goal, Verdict, breaks_even, cheaper, cheapest, never_rises, within_bound
+from scenario_folders.page import page
+from scenario_folders.runs import Outcome
+
+
+def a_result(
+    bound: float, name: str = "s", tokens: float = 1e6, **policies: tuple[float, float]
+) -> dict[str, ScenarioResult]:
+    runs = tuple(
+        RunResult(name, label.replace("_", "@").replace("X", "="), 1, 1.0, usd, 0.0, 100, 0, attained, tokens)
+        for label, (usd, attained) in policies.items()
+    )
+    return {name: ScenarioResult(name, runs, {1: bound})}
+
+
+def test_within_the_bound_needs_both_cost_and_attainment() -> None:
+
+    judge = within_bound("s", 1.10)
+    assert judge(a_result(10.0, plimsoll=(11.0, 0.99)), 0.99).reached
+    assert not judge(a_result(10.0, plimsoll=(11.1, 0.99)), 0.99).reached
+    assert not judge(a_result(10.0, plimsoll=(10.5, 0.98)), 0.99).reached
+    assert judge(a_result(10.0, plimsoll=(11.1, 0.985)), 0.99).text == "1.11 x bound at 98.50%"
+
+
+def test_baselines_that_miss_the_slo_are_not_compared() -> None:
+
+    found = a_result(1.0, plimsoll=(8.0, 1.0), hpa=(7.0, 0.9), static=(10.0, 1.0))
+    assert cheaper("s", 0.20)(found, 0.99).reached
+    assert not cheaper("s", 0.21)(found, 0.99).reached
+    assert "static" in cheaper("s", 0.2)(found, 0.99).text
+    assert cheaper("s", 0.9)(a_result(1.0, plimsoll=(8.0, 1.0), hpa=(1.0, 0.5)), 0.99).reached
+
+
+def test_only_baselines_on_the_named_hardware_are_compared() -> None:
+
+    found = a_result(1.0, plimsoll=(8.0, 1.0), hpa_l4=(9.0, 1.0), hpa_h100X0_5=(7.0, 1.0))["s"]
+    assert cheapest(found, 0.99, "l4") == ("hpa@l4", 9.0)
+    assert cheapest(found, 0.99, "xeon") is None
+
+
+def test_cost_per_token_must_not_rise() -> None:
+
+    small = a_result(1.0, "a", 1e6, plimsoll=(2.0, 1.0))
+    assert never_rises(("a", "b"))({**small, **a_result(1.0, "b", 3e6, plimsoll=(6.0, 1.0))}, 0.99).reached
+    assert not never_rises(("a", "b"))({**small, **a_result(1.0, "b", 3e6, plimsoll=(6.1, 1.0))}, 0.99).reached
+
+
+def test_break_even_names_the_first_volume_at_which_self_hosting_wins() -> None:
+
+    found = {**a_result(1.0, "a", plimsoll=(5.0, 1.0)), **a_result(1.0, "b", plimsoll=(8.0, 1.0))}
+    told = breaks_even(("a", "b"), {"a": 3.0, "b": 12.0})(found, 0.99)
+    assert told.reached
+    assert told.text.endswith("self-hosting wins from b")
+    assert "3650 against 2190 USD a month" in told.text
+    assert breaks_even(("a",), {"a": 3.0})(found, 0.99).text.endswith("the API wins at every volume")
+
+
+def test_a_page_tells_missed_goals_like_reached_ones() -> None:
+
+    result = a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 1.0))["s"]
+    steps = dict.fromkeys(("chance", "sizing", "forecast", "planning", "rollout"), 2.0)
+    goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
+    text = page({"s": Outcome(result, {"hpa": "hpa"}, steps)}, [(goal, Verdict(False, "2.00 x bound")), (goal, None)])
+    assert "| s | <= 1.10 x bound | 99% | 2.00 x bound | **missed** |" in text
+    assert "not run" in text
+    assert "| hpa | 30.00 ± 0.00 | 3.00 |" in text
+    assert "sizing +2.00" in text
