@@ -46,3 +46,9 @@ def test_a_link_to_a_page_that_is_not_there_fails_the_build(manual: Path) -> Non
     page = manual / "docs/index.md"
     page.write_text(page.read_text() + "\n[gone](no-such-page.md)\n")
     assert build(manual).returncode != 0
+
+
+def test_every_page_is_found_from_the_contents() -> None:
+    contents = (ROOT / "zensical.toml").read_text()
+    pages_there = sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md"))
+    assert [page for page in pages_there if f'"{page}"' not in contents] == []
