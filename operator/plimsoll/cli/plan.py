@@ -11,12 +11,16 @@ from plimsoll.apply.status import deployment_status
 from plimsoll.cli.deciding import SIMULATING, Decider, patience
 from plimsoll.cli.demand_options import GivenDemand, Quick, given_demand
 from plimsoll.cli.offline import OfflinePlan, OfflineWorld, offline_world
+from plimsoll.cli.other_manifests import other_manifests
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.cli.page import BAD, Page, right
+from plimsoll.cli.price_change import HEADER, as_data, markdown, price_changes, rows
 from plimsoll.cli.what_if_report import WhatIf, tell_fleet, what_if_data
 from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
+from plimsoll.errors import InvalidObject
 from plimsoll.explain import cost, gap_text, latencies_text, overflow_text, proven_gap_ratio, summary
 from plimsoll.manifests import load
+from plimsoll.observe import ClusterCache
 from plimsoll.sizing import simulate
 from plimsoll.what_if import assume
 
@@ -42,6 +46,15 @@ def plan(
             "--if", metavar="PATH=VALUE", help="Plan once more with this assumed, and compare; may be repeated."
         ),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF|DIR", help="Tell what changes against a Git commit or another folder, and its price."
+        ),
+    ] = None,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="With --against: as Markdown, for a comment on a pull request.")
+    ] = False,
     quick: Quick = False,
     output: Output = Format.TABLE,
 ) -> None:
@@ -49,8 +62,14 @@ def plan(
 
     Pools are taken as empty. Ends with 0 when every deployment can be served, with 1 when one cannot or an object
     needs mending, with 2 when the input cannot be read. With --if it is the plan with the assumptions that counts.
+    With --against it is the plan of the manifests of -f.
     """
     given = given_demand(demand, namespace)
+    if against is not None:
+        _price(
+            filename, against, given, namespace, Decider(None if quick else simulate), output, as_markdown=as_markdown
+        )
+        return
     world = offline_world(load(filename, namespace), given)
     decider = Decider(None if quick else simulate)
     if assumptions:
@@ -80,6 +99,48 @@ def _compare(world: OfflineWorld, assumptions: list[str], decider: Decider, outp
         write(what_if_data(made, made.outcomes), output)
     if not world.planned(after, changed).feasible:
         raise typer.Exit(NOT_FEASIBLE)
+
+
+def _price(
+    filename: list[Path],
+    against: str,
+    given: Mapping[ObjectKey, Demand],
+    namespace: str,
+    decider: Decider,
+    output: Format,
+    *,
+    as_markdown: bool,
+) -> None:
+    if not given:
+        raise InvalidObject(
+            "--against compares prices, and these depend on demand: add --demand NAME=RATE:PROMPT/OUTPUT"
+        )
+    with other_manifests(against, filename) as other, patience(SIMULATING):
+        # Demand of a deployment that only one side has is for that side.
+        before = _planned_leniently(load(other, namespace), given, decider)
+        after = _planned_leniently(load(filename, namespace), given, decider)
+    changes = price_changes(before, after, given)
+    unknown = sorted(str(key) for key in given if key not in {one.key for one in changes})
+    if unknown:
+        raise InvalidObject(f"--demand names {', '.join(unknown)}, which neither side has: correct the name")
+    notes = [f"{one} needs mending on the side of -f." for one in after.mistakes]
+    if as_markdown:
+        typer.echo(markdown(changes, notes), nl=False)
+    elif output is not Format.TABLE:
+        write(as_data(changes), output)
+    else:
+        page = Page(console())
+        page.table("", HEADER, rows(changes))
+        page.lines("mend", notes, BAD)
+    if not after.feasible:
+        raise typer.Exit(NOT_FEASIBLE)
+
+
+def _planned_leniently(cache: ClusterCache, given: Mapping[ObjectKey, Demand], decider: Decider) -> OfflinePlan:
+    """The plan with the demand of those deployments that are there."""
+    present = {key: one for key, one in given.items() if key in cache.contents().deployments}
+    world = offline_world(cache, present)
+    return world.planned(decider.plan(world.situation))
 
 
 # --- For people ------------------------------------------------------------------------------------------------------
