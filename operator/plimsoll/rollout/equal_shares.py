@@ -1,8 +1,8 @@
 """What do ready replicas carry at the worst moment of a move, while those on their way become ready one by one?
 
-In: a ``Situation`` and the counts that targets stand at. Out: requests per second. Behind a plain Service every pod gets
-the same share, so the first ready pod of a variant that is slower than all others slows them all down, and only more
-pods make up for it. With any other routing a ready pod takes nothing from the others. Design section 6.
+In: a ``Situation`` and the counts that targets stand at. Out: requests per second. Behind a plain Service every pod
+gets the same share, so the first ready pod of a variant that is slower than all others slows them all down, and only
+more pods make up for it. With any other routing a ready pod takes nothing from the others. Design section 6.
 """
 
 from collections.abc import Mapping

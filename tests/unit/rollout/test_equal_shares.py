@@ -1,4 +1,4 @@
-"""Behind a plain Service the first slow pod slows down all that are ready: no step of ours lets that cost the demand."""
+"""Behind a plain Service the first slow pod slows down all that are ready: no step lets that cost the demand."""
 
 from dataclasses import replace
 
