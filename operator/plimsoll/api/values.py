@@ -42,6 +42,8 @@ class WireText(str):
 
 
 _SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MOST_MS = 999_999_999.9
+"""What nine digits hold, eleven days: a latency of an overloaded variant can be predicted to be any number."""
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
 
@@ -66,7 +68,7 @@ class Duration(WireText):
     @classmethod
     def of_ms(cls, milliseconds: float) -> Self:
         """The duration in milliseconds, to one decimal: how latencies are told."""
-        return cls(f"{decimal_text(milliseconds, places=1)}ms")
+        return cls(f"{decimal_text(min(milliseconds, _MOST_MS), places=1)}ms")
 
     @classmethod
     def of_seconds(cls, seconds: float) -> Self:
@@ -113,8 +115,8 @@ class DecimalText(WireText):
 
     @classmethod
     def of(cls, value: float, places: int = 3) -> Self:
-        """The number rounded half up to so many places, without trailing zeros; below zero counts as zero."""
-        return cls(decimal_text(max(value, 0.0), places))
+        """The number rounded half up to so many places, without trailing zeros; cut off at 0 and at twelve digits."""
+        return cls(decimal_text(_within_digits(value), places))
 
 
 class Money(DecimalText):
@@ -130,7 +132,11 @@ class Money(DecimalText):
     @classmethod
     def of(cls, value: float, places: int = 2) -> Self:
         """The amount rounded half up, with all its places: ``12.5`` reads ``12.50``."""
-        return cls(str(Decimal(repr(max(value, 0.0))).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)))
+        return cls(str(Decimal(repr(_within_digits(value))).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)))
+
+
+def _within_digits(value: float) -> float:
+    return min(max(value, 0.0), 999_999_999_999.0)
 
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|Ki|Mi|Gi|Ti|Pi|M|G|T|P)?")

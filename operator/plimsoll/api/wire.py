@@ -99,8 +99,14 @@ Message = Annotated[str, Field(max_length=MAX_MESSAGE_LENGTH), _cut_text(MAX_MES
 """A sentence or a few for people; cut at the bound, so that a long one never costs the whole status."""
 Label = Annotated[str, Field(max_length=MAX_LABEL_LENGTH), _cut_text(MAX_LABEL_LENGTH)]
 """A short name in a status."""
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-"""A number of things in a status."""
+MAX_COUNT = 1_000_000
+
+Count = Annotated[
+    int,
+    Field(ge=0, le=MAX_COUNT),
+    BeforeValidator(lambda count: min(count, MAX_COUNT) if type(count) is int else count),
+]
+"""A number of things in a status; cut at the bound as well: hardly any capacity makes any number of replicas."""
 
 
 class Condition(StatusModel):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Variant, VariantKey
 from plimsoll.rollout.bridges import Bridge, Span
 from plimsoll.rollout.disruption import Disruption
+from plimsoll.rollout.equal_shares import least_rps, slows_others_down
 from plimsoll.rollout.situation import Situation, current_counts
 from plimsoll.rollout.steps import allowed_up, is_safe, limits_down, ready_gone, up_window_s
 from plimsoll.rollout.stock_outs import stuck_pods
@@ -132,6 +133,12 @@ def _is_withdrawn(situation: Situation, variant: Variant, to: int) -> bool:
 
 def _waits_up(situation: Situation, variant: Variant) -> Told:
     wanted, policy = situation.wanted[variant.key], situation.deployment.policy
+    if slows_others_down(situation, variant):
+        return Reason.ROUTED_EQUALLY, (
+            f"waits: {_counted(wanted)} wanted, but behind a plain Service the first of them would slow down what is "
+            f"ready until the others follow: less than {situation.need_rps:.1f} req/s would be carried meanwhile; set "
+            "spec.routing.type to HTTPRoute or LoadAware"
+        )
     if allowed_up(situation, variant) <= variant.replicas:
         window_s = up_window_s(situation, variant)
         waits = f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
@@ -193,7 +200,7 @@ def _waits_for_others(situation: Situation, variant: Variant) -> str:
         for v in situation.deployment.variants
         if situation.wanted[v.key] > v.ready_replicas
     ]
-    without_rps = situation.ready_rps({**counts, variant.key: situation.wanted[variant.key]})
+    without_rps = least_rps(situation, {**counts, variant.key: situation.wanted[variant.key]})
     return (
         f"waits: {'; '.join(starting) or 'too few replicas are ready'}; {variant.name} leaves when "
         f"{situation.need_rps:.1f} req/s are covered without it (now {without_rps:.1f})"

@@ -6,7 +6,8 @@ the middle of a move goes on where it stands. Design section 6.
 
 The rule for going down: after the step, sum over variants of total_rps(min(ready, new)) >= the rate that is expected,
 or, for a deployment that gives way, the part of it that the plan covers. Replicas that are not ready count for nothing,
-and the last ready one stays as long as any is wanted.
+and the last ready one stays as long as any is wanted. Behind a plain Service it must hold at the worst moment until all
+are ready, and the same rule holds for going up: ``equal_shares``.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from plimsoll.readiness import FreeRoom
 from plimsoll.rollout.bridges import NO_BRIDGE, Bridge, plan_bridge
 from plimsoll.rollout.deletion_order import takes_unready_first
 from plimsoll.rollout.disruption import Disruption
+from plimsoll.rollout.equal_shares import least_rps, slows_others_down
 from plimsoll.rollout.situation import Situation, current_counts, movable, ready_after
 from plimsoll.rollout.stabilization import highest, known_for_s, lowest
 from plimsoll.rollout.stock_outs import stuck_pods
@@ -91,6 +93,8 @@ def _ups(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey
     for variant in sorted(movable(situation), key=lambda v: (v.lead_s, v.key)):
         if with_replacements(variant, max(situation.wanted[variant.key], variant.min_replicas)) <= variant.replicas:
             continue
+        if slows_others_down(situation, variant):
+            continue
         to = with_replacements(variant, allowed_up(situation, variant))
         more = min(left, max(0, to - variant.replicas))
         counts[variant.key] += more
@@ -148,12 +152,12 @@ def ready_gone(variant: Variant, to: int) -> int:
 
 
 def is_safe(situation: Situation, counts: Mapping[VariantKey, int]) -> bool:
-    """True when ready replicas carry the demand at `counts`, and one is left where any is wanted."""
+    """True when ready replicas go on carrying the demand at `counts`, and one is left where any is wanted."""
     served = situation.ready_replicas(current_counts(situation.deployment)) > 0
     wants_any = any(situation.wanted[variant.key] > 0 for variant in situation.deployment.variants)
     if served and wants_any and situation.ready_replicas(counts) == 0:
         return False
-    return situation.ready_rps(counts) >= situation.need_rps
+    return least_rps(situation, counts) >= situation.need_rps
 
 
 def _leaving_order(situation: Situation, variant: Variant) -> tuple[bool, float, VariantKey]:

@@ -56,6 +56,11 @@ def test_a_message_too_long_for_the_server_is_cut_not_refused() -> None:
     assert demand.message == "x" * 1023 + "…"
 
 
+def test_more_replicas_than_fit_are_cut_not_refused() -> None:
+    alternative = AlternativeStatus(label="cpu", replicas={"cpu": 5_672_936}, reason="ReplicaLimit", detail="too slow")
+    assert alternative.replicas == {"cpu": 1_000_000}
+
+
 def test_more_alternatives_than_fit_lose_the_last_ones() -> None:
     alternatives = tuple(AlternativeStatus(label=f"option {n}", reason="Dearer") for n in range(20))
     kept = PlanStatus(phase=Phase.STEADY, alternatives=alternatives).alternatives

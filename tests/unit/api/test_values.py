@@ -78,6 +78,13 @@ def test_a_decimal_has_no_trailing_zeros_and_no_exponent() -> None:
     assert DecimalText.of(-3.0) == "0"
 
 
+@pytest.mark.parametrize("value", [1e12, 1e40, float("inf")])
+def test_what_no_digits_hold_is_cut_off_and_costs_no_status(value: float) -> None:
+    assert DecimalText.accept(DecimalText.of(value)).value == 999_999_999_999.0
+    assert Money.accept(Money.of(value)).usd == 999_999_999_999.0
+    assert Duration.accept(Duration.of_ms(value)).milliseconds == 999_999_999.9
+
+
 @given(st.floats(min_value=0.0, max_value=1e9))
 def test_every_decimal_written_can_be_read(value: float) -> None:
     # Rounded to three places: half a thousandth, plus what a double cannot tell apart.

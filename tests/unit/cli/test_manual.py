@@ -22,13 +22,13 @@ EXAMPLES = "-f examples/"
 
 
 def shown() -> list[list[str]]:
-    """Every command of a code block, split as a shell does it, up to where its output goes."""
+    """Every command of a code block, split as a shell does it; into which file it writes is the shell's affair."""
     found = []
     for page in PAGES:
         blocks = page.read_text().split("```")[1::2]
         for block in blocks:
             lines = block.replace("\\\n", " ").splitlines()
-            found += [shlex.split(line.partition(" > ")[0]) for line in lines if line.startswith("plimsoll ")]
+            found += [shlex.split(line.split(" > ")[0]) for line in lines if line.startswith("plimsoll ")]
     return found
 
 
