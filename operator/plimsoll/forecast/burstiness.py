@@ -10,7 +10,7 @@ It is told relative to the rate at which requests come, not to the hour's mean: 
 most of them come in the busy windows, for which the plan is made. With traffic that comes and goes the two are far
 apart, and a busy window is steadier within, for its rate, than an idle one: on the recorded Azure code hour the rate
 wanders by a CV2 of 6.2 from second to second in the second quarter of its minutes and of 1.6 in the busiest, where
-what is told here, 0.56, means 2.8 from 15 s downwards. Relative to the mean it would be 1.8, and mean 21.
+what is told here, 0.56, means 2.8 from 15 s downwards. Relative to the mean it would be 1.1, and mean 9.
 
 Rates must be averages over the window. Over a longer one (a custom query may have its own) bursts are seen smaller.
 """
