@@ -128,7 +128,7 @@ def _forecast(deployment: Deployment, status: InferenceDeploymentStatus) -> Fore
         at_lead_rps={variant.name: told.required_rate.value for variant in deployment.variants},
         tokens=deployment.demand.tokens,
         message=told.message,
-        burstiness=Burstiness(rate_cv2, POISSON.window_s) if rate_cv2 > 0.0 else POISSON,
+        burstiness=Burstiness(rate_cv2, deployment.demand.window_s) if rate_cv2 > 0.0 else POISSON,
     )
 
 

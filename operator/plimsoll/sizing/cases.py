@@ -5,11 +5,12 @@ so that a trembling mix asks the same question again and again and the answer ca
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from plimsoll.domain import Burstiness, LatencyMetric, LatencyTarget, Profile, StepTime, TokenMix
 from plimsoll.engine.case import Case
 from plimsoll.engine.serving import Replica
-from plimsoll.engine.workload import Lengths
+from plimsoll.engine.workload import LEVEL_FACTOR, Lengths
 from plimsoll.sizing.token_mix import rounded
 
 Corrections = Mapping[str, float]
@@ -41,6 +42,20 @@ def case_of(
         ),
         burstiness=burstiness,
     )
+
+
+def within_window(burstiness: Burstiness) -> Burstiness:
+    """What of the bursts is left around the rate that is planned for: those shorter than the window it was seen in.
+
+    How the rate wanders from window to window is in the planned rate already: it is a high quantile of the windows'
+    rates, never below the latest one, and what is promised are the percentiles in windows up to it. To let the rate
+    wander once more from window to window around that would ask for the quantile of a quantile: at a CV2 of 0.8
+    it takes another half of a lone replica's safe rate. Within a window nothing was seen, and there the rate is taken
+    to wander as it does between windows, on each of the shorter scales. Steady traffic stays as it is.
+    """
+    if burstiness.is_steady:
+        return burstiness
+    return replace(burstiness, window_s=burstiness.window_s / LEVEL_FACTOR, slower_cv2=())
 
 
 def _slower(law: StepTime, times: float) -> StepTime:

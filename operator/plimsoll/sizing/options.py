@@ -30,7 +30,7 @@ from plimsoll.engine.case import Case
 from plimsoll.sizing import refusals
 from plimsoll.sizing.capacity import Capacity
 from plimsoll.sizing.carrying_over import NO_GAINS, Gains, carried_over, gains_after
-from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, overhead_ms
+from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, overhead_ms, within_window
 from plimsoll.sizing.estimate import estimates
 from plimsoll.sizing.token_mix import DEFAULT_MIX, LIGHTEST_MIX
 
@@ -109,7 +109,7 @@ def predict(
     tokens = forecast.tokens
     if tokens is None or refusals.outside_range(profile, tokens) is not None:
         return ()
-    case = case_of(profile, tokens, slo, forecast.burstiness, corrections)
+    case = case_of(profile, tokens, slo, within_window(forecast.burstiness), corrections)
     capacity = simulated[case] if case in simulated else estimates([case])[case]
     return _observations(profile, slo, capacity.latencies_ms(rate_per_replica_rps, replicas))
 
@@ -130,7 +130,7 @@ class _Question:
         if tokens is None:
             mixes = ((DEFAULT_MIX, POISSON), (LIGHTEST_MIX, POISSON))
         else:
-            mixes = ((tokens, forecast.burstiness),)
+            mixes = ((tokens, within_window(forecast.burstiness)),)
         found = [(mix, bursts, refusals.outside_range(profile, mix)) for mix, bursts in mixes]
         cases = tuple(
             case_of(profile, mix, deployment.slo, bursts, corrections)

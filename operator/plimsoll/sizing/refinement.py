@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from plimsoll.domain import Plan, Snapshot
 from plimsoll.engine.case import Case
-from plimsoll.sizing.cases import case_of
+from plimsoll.sizing.cases import case_of, within_window
 from plimsoll.sizing.estimate import estimates
 from plimsoll.sizing.options import Simulated
 from plimsoll.sizing.refusals import outside_range
@@ -59,7 +59,7 @@ def _weighed(snapshot: Snapshot, plan: Plan, used_only: bool) -> Iterator[tuple[
                     variant.profile,
                     told.forecast.tokens,
                     deployment.slo,
-                    told.forecast.burstiness,
+                    within_window(told.forecast.burstiness),
                     plan.corrections,
                 )
                 target = targets.get(variant.key, 0)

@@ -15,7 +15,7 @@ from plimsoll.domain import (
 )
 from plimsoll.engine.case import Case
 from plimsoll.sizing import to_simulate
-from plimsoll.sizing.cases import case_of
+from plimsoll.sizing.cases import case_of, within_window
 from plimsoll.sizing.estimate import estimate
 from unit.builders import a_deployment, a_forecast, a_profile, a_snapshot, a_variant
 from unit.explain.plans import a_deployment_plan, a_plan, a_variant_plan
@@ -51,7 +51,7 @@ def planned(
 def a_case_of(deployment: Deployment, variant: str, forecast: Forecast | None = None) -> Case:
     told = forecast or a_forecast(deployment)
     assert told.tokens is not None
-    return case_of(_variant(deployment, variant).profile, told.tokens, deployment.slo, told.burstiness)
+    return case_of(_variant(deployment, variant).profile, told.tokens, deployment.slo, within_window(told.burstiness))
 
 
 def _variant(deployment: Deployment, name: str) -> Variant:
