@@ -91,7 +91,8 @@ def _recents(snapshot: Snapshot, hour: LastHour) -> dict[ObjectKey, _Recent]:
     until_d = np.where([each is None for each in latest], at_ds[:, -1], snapshot.now_s)
     window_d = np.array([window_s(deployment.policy) for deployment in snapshot.deployments])
     quantile_d = np.array([deployment.policy.forecast_quantile for deployment in snapshot.deployments])
-    past = recent_past(at_ds, rate_ds, until_d - window_d, quantile_d)
+    averaged_s_d = np.array([deployment.demand.window_s for deployment in snapshot.deployments])
+    past = recent_past(at_ds, rate_ds, until_d - window_d, quantile_d, averaged_s_d)
     latest_d = np.array([0.0 if each is None else each for each in latest])
     leads = [{one.name: one.lead_s for one in deployment.variants} for deployment in snapshot.deployments]
     most = max((len(each) for each in leads), default=0)

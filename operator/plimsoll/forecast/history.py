@@ -317,11 +317,12 @@ def _would_have_said(
     rate_ds, at_s = looks.rate_ds[rows], looks.at_s
     longest = int(window_d.max() // looks.step_s)
     lead_dl = np.broadcast_to(np.array(LEADS_S), (len(rows), len(LEADS_S)))
+    averaged_s_d = np.full(len(rows), looks.step_s)
     for end in range(longest, len(at_s)):
         part = slice(end - longest, end + 1)
         at_ds = np.where(np.isnan(rate_ds[:, part]), np.nan, at_s[part])
         latest_d = rate_ds[:, end]
         if np.isnan(latest_d).all():
             continue
-        past = recent_past(at_ds, rate_ds[:, part], at_s[end] - window_d, quantile_d)
+        past = recent_past(at_ds, rate_ds[:, part], at_s[end] - window_d, quantile_d, averaged_s_d)
         yield float(at_s[end]), past.expected(latest_d, lead_dl).astype(np.float32)

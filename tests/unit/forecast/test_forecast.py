@@ -90,8 +90,31 @@ def test_one_burst_is_no_trend() -> None:
 
 
 def test_few_samples_are_no_trend() -> None:
-    assert a_past(1.0, 2.0, 3.0, 4.0, 5.0).forecast.at_lead_rps == {"h100": 5.0}
-    assert a_past(1.0, 2.0, 3.0, 4.0, 5.0, 6.0).forecast.at_lead_rps["h100"] > 6.0
+    def expected_rps(*rates_rps: float) -> float:
+        past = a_past(rates_rps[0])
+        for rate_rps in rates_rps:
+            past = past.then(a_demand(rate_rps, window_s=10.0))
+        return past.forecast.at_lead_rps["h100"]
+
+    assert expected_rps(10.0, 20.0, 30.0, 40.0) == 40.0
+    assert expected_rps(10.0, 20.0, 30.0, 40.0, 50.0) > 50.0
+
+
+def test_a_step_that_fills_the_window_of_a_rate_is_no_trend() -> None:
+    # 60 req/s from one moment on, as a rate over a minute shows them.
+    for since in range(1, 12):
+        rates = [10.0 * min(tick, 6) for tick in range(1, since + 1)]
+
+        assert a_past(*rates).forecast.at_lead_rps == {"h100": rates[-1]}
+
+
+def test_a_rise_is_not_expected_to_go_on_for_longer_than_it_was_seen() -> None:
+    deployment = a_deployment(variants=[a_variant(startup_s=3600.0)])
+
+    # 1 req/s more every 10 s, for 200 s.
+    found = a_past(*[100.0 + tick for tick in range(21)], deployment=deployment).forecast
+
+    assert found.at_lead_rps == {"h100": pytest.approx(140.0)}
 
 
 def test_few_samples_must_all_rise_to_be_a_trend() -> None:
@@ -107,6 +130,29 @@ def test_noise_without_a_trend_is_seldom_taken_for_one() -> None:
         alarms += found.at_lead_rps["h100"] > found.now_rps
 
     assert alarms <= 2
+
+
+def test_chance_that_is_seen_again_in_every_overlapping_window_is_seldom_taken_for_a_trend() -> None:
+    # Poisson arrivals at 5 req/s, counted over a minute every 10 s, from 100 s to ten minutes of looks.
+    rng = np.random.default_rng(4)
+    alarms = 0
+    for series in range(200):
+        arrivals = np.concatenate(([0], np.cumsum(rng.poisson(50.0, 66))))
+        rates = (arrivals[6:] - arrivals[:-6]) / 60.0
+        found = a_past(*rates[: 10 + series % 52].tolist()).forecast
+        alarms += found.at_lead_rps["h100"] > found.now_rps
+
+    assert alarms <= 4
+
+
+def test_a_doubling_within_three_minutes_at_a_high_rate_is_seen() -> None:
+    # From 100 to 200 req/s, as rates over a minute show it, with Poisson's noise.
+    rng = np.random.default_rng(4)
+    arrivals = np.cumsum([0, *rng.poisson([1000.0 + max(0.0, 1000.0 * (tick - 6) / 18.0) for tick in range(25)])])
+
+    found = a_past(*((arrivals[6:] - arrivals[:-6]) / 60.0).tolist()).forecast
+
+    assert found.at_lead_rps["h100"] - found.now_rps == pytest.approx(33.0, abs=7.0)
 
 
 def test_a_rise_in_noise_is_seen() -> None:
