@@ -15,6 +15,8 @@ The map, in the order in which data flows (design: one direction, no way back):
 - ``operator``, ``tick``, ``watching``, ``leader``, ``settings``, ``telemetry``: the process around it.
 - ``api_server``, ``resource_paths``: the one way to the API server, for observe, apply and the process.
 - ``fitting``: measurements of an engine in, a step-time law with its error out; used by ``plimsoll profile``.
+- ``manifests``: files of YAML in, a filled cache out, for whoever works without a cluster.
+- ``simulator``: manifests and demand in, what each policy would have cost and kept out.
 - ``cli``: the commands.
 """
 
