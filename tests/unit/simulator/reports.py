@@ -42,7 +42,7 @@ def a_run(
         slo_attainment=attainment,
         tokens=4e6,
         moves=tuple(
-            Move(60.0 * at, VariantKey(models[0].namespace, models[0].name, "l4"), 1, 3 - at % 3, f"ScaleUp: demand <rises> at minute {at}")
+            Move(60.0 * at, VariantKey(*models[0], "l4"), 1, 3 - at % 3, f"ScaleUp: demand <rises> at minute {at}")
             for at in range(2, minutes, 7)
         ),
         pools=tuple(

@@ -49,9 +49,7 @@ def material(told: Sequence[tuple[ScenarioResult, Background]], figures: Mapping
     standings = [standing(one, about.goal) for one, about in told]
     wanted = thinning.detail([(one, found.best) for (one, _), found in zip(told, standings, strict=True)])
     each = moves_each(
-        sum(
-            len(thinning.drawn(one, found.best, wanted)) for (one, _), found in zip(told, standings, strict=True)
-        )
+        sum(len(thinning.drawn(one, found.best, wanted)) for (one, _), found in zip(told, standings, strict=True))
     )
     return {
         "columns": [{"key": one.key, "title": one.title, "about": one.about} for one in COLUMNS],
@@ -118,7 +116,8 @@ def _words(scenario: ScenarioResult, found: Standing, about: Background) -> str:
     what = f'<p class="quiet">{escape(about.description)}</p>' if about.description else ""
     return (
         f'<section class="words" data-scenario="{escape(scenario.name, quote=True)}">'
-        f'<p class="eyebrow">{escape(scenario.name)}</p><h2>{escape(wording.headline(found))}</h2>{lead}{what}</section>'
+        f'<p class="eyebrow">{escape(scenario.name)}</p>'
+        f"<h2>{escape(wording.headline(found))}</h2>{lead}{what}</section>"
     )
 
 

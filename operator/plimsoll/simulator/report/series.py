@@ -65,8 +65,7 @@ def _model(series: ModelSeries, edges_b: NDArray[np.int64]) -> dict[str, Any]:
 
 def _capacity(models: Sequence[ModelSeries], edges_b: NDArray[np.int64]) -> dict[str, Any]:
     demand_m, ready_m, safe_m = (
-        np.sum([getattr(one, name) for one in models], axis=0)
-        for name in ("demand_rps_m", "ready_rps_m", "safe_rps_m")
+        np.sum([getattr(one, name) for one in models], axis=0) for name in ("demand_rps_m", "ready_rps_m", "safe_rps_m")
     )
     at_b = thinning.tightest_b(demand_m, safe_m, edges_b)
     return {"demand": short(demand_m[at_b]), "ready": short(ready_m[at_b]), "safe": short(safe_m[at_b])}

@@ -9,6 +9,7 @@ Array names end in their axes: m for minutes, b for intervals.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -99,4 +100,4 @@ def worst_b(value_m: Floats, edges_b: NDArray[np.int64]) -> Floats:
 def tightest_b(demand_m: Floats, line_m: Floats, edges_b: NDArray[np.int64]) -> NDArray[np.int64]:
     """The minute of each interval in which demand is farthest over the line, or least below it."""
     gap_m = demand_m - line_m
-    return np.array([first + int(np.argmax(gap_m[first:last])) for first, last in zip(edges_b, edges_b[1:])])  # noqa: B905
+    return np.array([first + int(np.argmax(gap_m[first:last])) for first, last in pairwise(edges_b)])

@@ -16,7 +16,7 @@ _ALIKE = 0.005
 
 
 def usd(value: float | None) -> str:
-    """``12,345 USD``, ``12.35 USD``, ``0.0123 USD``."""
+    """``12,345 USD``, ``12.35 USD``, ``0.0123 USD``, ``0.100 USD``."""
     return NOTHING if value is None else f"{amount(value)} USD"
 
 
@@ -29,7 +29,7 @@ def amount(value: float | None) -> str:
         return f"{value:,.0f}"
     if size >= 1.0 or size == 0.0:
         return f"{value:.2f}"
-    return f"{value:.3g}" if size >= 1e-4 else f"{value:.1e}"
+    return f"{value:#.3g}" if size >= 1e-4 else f"{value:.1e}"
 
 
 def count(value: float | None) -> str:

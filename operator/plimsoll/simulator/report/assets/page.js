@@ -2,7 +2,7 @@
 
 const DATA = JSON.parse(byId("figures").textContent);
 const { scenarios: SCENARIOS, columns: COLUMNS } = JSON.parse(byId("material").textContent);
-const ALL = "\u0000all";
+const ALL = "*";
 const state = { scenario: SCENARIOS.length ? SCENARIOS[0].name : "", policy: "", model: "", seed: "" };
 
 const current = () => SCENARIOS.find((one) => one.name === state.scenario);
@@ -24,7 +24,8 @@ function settle() {
   const all = scenario.seeds.filter((run) => run.policy === state.policy).map((run) => String(run.seed));
   if (!seeds.includes(state.seed)) state.seed = seeds[0] || all[0] || "";
   const models = scenario.models.length > 1 ? [ALL, ...scenario.models] : scenario.models;
-  if (!models.includes(state.model)) state.model = models[0] || "";
+  // The busiest, not the sum: a sum has no SLO.
+  if (!models.includes(state.model)) state.model = scenario.models[0] || "";
   fill(byId("scenario"), SCENARIOS.map((one) => [one.name, one.name]), state.scenario);
   fill(byId("policy"), scenario.rows.map((row) => [row.policy, `${row.policy}${row.keeps ? "" : " (misses the goal)"}`]), state.policy);
   fill(byId("model"), models.map((one) => [one, one === ALL ? `All ${scenario.models.length + scenario.more_models} models` : one]), state.model);
@@ -145,7 +146,7 @@ const choosePolicy = (policy) => choose("policy", policy);
 
 // In the address, so that a link leads to the same picture.
 function remember() {
-  const told = new URLSearchParams(Object.entries(state).filter(([, value]) => value && value !== ALL));
+  const told = new URLSearchParams(Object.entries(state).filter(([, value]) => value));
   history.replaceState(null, "", `#${told}`);
 }
 
