@@ -44,6 +44,7 @@ def a_run(
         moves=tuple(
             Move(60.0 * at, VariantKey(*models[0], "l4"), 1, 3 - at % 3, f"ScaleUp: demand <rises> at minute {at}")
             for at in range(2, minutes, 7)
+            if models
         ),
         pools=tuple(
             PoolSeries(name, kind, price, np.full(minutes, 2.0) if kind is PriceKind.PAID else billed_m * scale)

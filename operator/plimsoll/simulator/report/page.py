@@ -18,6 +18,7 @@ from plimsoll.simulator.report.table import COLUMNS, rows
 from plimsoll.simulator.result import RunResult, ScenarioResult, report_data
 
 _NO_BACKGROUND: Final = Background()
+_NOTHING: Final = '<section class="words"><h2>Nothing was simulated</h2></section>'
 _SCRIPTS: Final = ("draw.js", "frame.js", "compare.js", "timeline.js", "table.js", "page.js")
 
 
@@ -34,7 +35,7 @@ def page(scenarios: Sequence[ScenarioResult], backgrounds: Mapping[str, Backgrou
     parts = {
         "style": _asset("page.css"),
         "script": "\n".join(_asset(name) for name in _SCRIPTS),
-        "words": "\n".join(_words(one, standing(one, about.goal), about) for one, about in told),
+        "words": "\n".join(_words(one, standing(one, about.goal), about) for one, about in told) or _NOTHING,
         "figures": _embedded(figures),
         "material": _embedded(material(told, figures)),
     }

@@ -51,9 +51,9 @@ function inFocus() {
 
 function draw() {
   hush();
-  for (const words of document.querySelectorAll(".words")) words.hidden = words.dataset.scenario !== state.scenario;
+  for (const words of document.querySelectorAll(".words")) words.hidden = SCENARIOS.length > 0 && words.dataset.scenario !== state.scenario;
   const scenario = current();
-  if (!scenario) { for (const part of document.querySelectorAll(".card, .choices, .over-time, .tiles")) part.hidden = true; return; }
+  if (!scenario) { for (const part of document.querySelectorAll(".card, .choices, .over-time, .tiles, #download")) part.hidden = true; return; }
   settle();
   remember();
   tiles(scenario);
