@@ -85,7 +85,7 @@ def _latency(series: LatencySeries, edges_b: NDArray[np.int64]) -> dict[str, Any
 
 def reason_of(move: Move) -> str:
     """The reason without its message: ``ScaleUp`` of ``ScaleUp: demand rises``."""
-    return move.reason.partition(":")[0] or "not said"
+    return move.reason.partition(":")[0] or "no reason given"
 
 
 def _moves(moves: Sequence[Move], most: int) -> list[list[Any]]:

@@ -45,9 +45,12 @@ function drawScatter(place, scenario, chosen, choose) {
   const taken = [{ x: right - 80, y: goalY - 18, w: 80, h: 14 }];
   if (bound !== null) {
     svg.append(put("svg:path", { class: "bound", d: `M${x(bound)} ${top - 12}V${bottom}`, stroke: "var(--mark)", "stroke-width": 2 }));
-    const turned = x(bound) > right - 130;
-    svg.append(put("svg:text", { x: x(bound) + (turned ? -6 : 6), y: bottom - 8, "text-anchor": turned ? "end" : "start", class: "halo", style: "fill:var(--mark)" }, `bound ${scenario.bound_text}`));
-    taken.push({ x: x(bound) - (turned ? 130 : 0), y: bottom - 20, w: 130, h: 15 });
+    const turned = x(bound) > right - 130, box = { x: x(bound) - (turned ? 130 : 0), w: 130, h: 15 };
+    // Where no mark is: at the foot, else at the top.
+    const below = rows.every((row) => y(row.attainment) < bottom - 30 || x(row.usd) < box.x - 9 || x(row.usd) > box.x + box.w + 9);
+    box.y = below ? bottom - 20 : top - 8;
+    svg.append(put("svg:text", { x: x(bound) + (turned ? -6 : 6), y: box.y + 12, "text-anchor": turned ? "end" : "start", class: "halo", style: "fill:var(--mark)" }, `bound ${scenario.bound_text}`));
+    taken.push(box);
   }
   for (const family of families) {
     const line = rows.filter((row) => row.family === family).sort((a, b) => a.usd - b.usd);
@@ -57,7 +60,7 @@ function drawScatter(place, scenario, chosen, choose) {
   for (const row of [...rows].sort((a, b) => Number(a.best) - Number(b.best))) markPolicy(svg, row, x, y, chosen, choose);
   const labelled = rows.filter((row) => row.best || row.policy === chosen).sort((a, b) => Number(b.policy === chosen) - Number(a.policy === chosen));
   for (const row of rows) taken.push({ x: x(row.usd) - 7, y: y(row.attainment) - 7, w: 14, h: 14 });
-  for (const row of labelled) label(svg, row, x(row.usd), y(row.attainment), taken, { left, right, top: top - 12, bottom });
+  for (const row of labelled) label(svg, row, x(row.usd), y(row.attainment), row.policy === chosen ? 5 : 0, taken, { left, right, top: top - 12, bottom });
   const ring = put("svg:circle", { r: 13, fill: "none", stroke: "var(--accent)", "stroke-width": 2.5, visibility: "hidden" });
   svg.append(ring);
   let at = -1;
@@ -107,9 +110,9 @@ function markPolicy(svg, row, x, y, chosen, choose) {
 }
 
 // Beside its mark, where nothing else stands; the table has those that find no room.
-function label(svg, row, px, py, taken, area) {
+function label(svg, row, px, py, ring, taken, area) {
   const w = row.policy.length * 7 + 6, h = 15;
-  const places = [[px + 12, py - 8], [px - 12 - w, py - 8], [px - w / 2, py - 28], [px - w / 2, py + 12], [px + 9, py - 25], [px + 9, py + 10], [px - w - 9, py - 25], [px - w - 9, py + 10]];
+  const places = [[px + 12 + ring, py - 8], [px - 12 - ring - w, py - 8], [px - w / 2, py - 28 - ring], [px - w / 2, py + 12 + ring], [px + 9, py - 25], [px + 9, py + 10], [px - w - 9, py - 25], [px - w - 9, py + 10]];
   const free = places.find(([left, top]) => left >= area.left && left + w <= area.right + 8 && top >= area.top && top + h <= area.bottom
     && taken.every((one) => left + w < one.x || left > one.x + one.w || top + h < one.y || top > one.y + one.h));
   if (!free) return;

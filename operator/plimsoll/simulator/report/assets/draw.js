@@ -62,7 +62,8 @@ const MINUTE_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880];
 function timeTicks(total, wanted) {
   const step = MINUTE_STEPS.find((one) => total / one <= wanted) || Math.ceil(total / wanted / 1440) * 1440;
   const found = [];
-  for (let at = 0; at <= total; at += step) found.push(at);
+  // The end of a week is no eighth day.
+  for (let at = 0; total > 2880 ? at < total : at <= total; at += step) found.push(at);
   return found;
 }
 

@@ -57,9 +57,10 @@ function draw() {
   settle();
   remember();
   tiles(scenario);
+  // What stands beside the scatter decides how wide that is.
+  excess(scenario);
   drawScatter(byId("scatter"), scenario, state.policy, choosePolicy);
   drawTable(byId("figures-table"), scenario, state.policy, choosePolicy, draw);
-  excess(scenario);
   overTime(scenario);
   overview();
 }

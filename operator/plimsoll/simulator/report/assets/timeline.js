@@ -66,10 +66,14 @@ const LATENCIES = { ttft: "Time to first token", tpot: "Time per output token", 
 
 function drawLatencies(place, run, series, model) {
   emptied(place);
-  for (const one of series ? series.latencies : []) {
-    const name = LATENCIES[one.metric.toLowerCase()] || one.metric, box = put("div", { class: "chart" });
+  const told = (series ? series.latencies : []).map((one) => {
+    const name = LATENCIES[one.metric] || one.metric, box = put("div", { class: "chart", id: `latency-${one.metric}` });
     const promise = one.limit === null ? "no limit in the SLO" : `p${Number((one.quantile * 100).toFixed(2))} within ${duration(one.limit)}`;
     place.append(put("div", {}, put("h4", {}, `${name}: ${promise}`), box));
+    return { one, name, box, promise };
+  });
+  // All boxes first: how many there are decides how wide each is.
+  for (const { one, name, box, promise } of told) {
     box.append(legend([...Object.entries(QUANTILES).map(([key, style]) => [lineSwatch(style), key]), ...(one.limit === null ? [] : [[lineSwatch(LIMIT), "SLO limit"]])]));
     const all = [...one.p50, ...one.p95, ...one.p99].filter((value) => value !== null && value >= 0);
     // A backlog of minutes would press everything else flat: what is above is cut, and the tooltip says how much.
