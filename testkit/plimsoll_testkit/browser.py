@@ -67,7 +67,7 @@ class Chromium:
         """Where the browser already is."""
         own = self.environment.get(_VARIABLE)
         if own:
-            if not os.access(own, os.X_OK):
+            if shutil.which(own) is None:
                 raise BrowserMissing(f"{_VARIABLE} is {own}, which cannot be executed: correct or unset it")
             return Path(own)
         named = next(filter(None, map(self._on_path, _NAMES)), None)

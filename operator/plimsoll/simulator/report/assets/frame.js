@@ -31,7 +31,7 @@ function timeFrame(place, { edges, top, height, name, label, unit, texts }) {
   const x = linear(0, total, LEFT, right), y = linear(0, top, bottom, TOP);
   const svg = put("svg:svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", tabindex: 0, "aria-label": name });
   svg.append(put("svg:desc", {}, `${label}. Arrow keys walk along the time axis.`));
-  for (const at of ticks(0, top, Math.max(2, Math.floor(height / 42)))) {
+  for (const at of unit === "none" ? [] : ticks(0, top, Math.max(2, Math.floor(height / 42)))) {
     svg.append(put("svg:path", { d: `M${LEFT} ${y(at)}H${right}`, stroke: "var(--grid)" }));
     svg.append(put("svg:text", { x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" }, unit === "ms" ? duration(at) : number(at)));
   }

@@ -115,7 +115,6 @@ function drawMoves(place, run, moves) {
     return now.length ? now.slice(0, 4).map(moveText).join("\n") + (now.length > 4 ? `\nand ${now.length - 4} more` : "") : "no move";
   };
   const frame = timeFrame(place, { edges: run.edges, top: 1, height: TOP + BOTTOM + lanes.length * row, name: `Moves of ${lanes.length} variants under ${run.policy}, with their reasons`, label: `${shown.length} moves`, unit: "none", texts });
-  frame.svg.querySelectorAll("text[text-anchor=end]").forEach((node) => { if (Number(node.getAttribute("x")) < LEFT) node.remove(); });
   lanes.forEach((lane, index) => {
     const middle = TOP + index * row + 30;
     frame.svg.append(put("svg:path", { d: `M${LEFT} ${middle}H${frame.right}`, stroke: "var(--line)" }));
