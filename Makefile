@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test test-unit test-integration demo tools browser generate catalogue bench clean
+.PHONY: help setup lock lint test test-unit test-integration demo tools browser generate docs catalogue bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,8 +22,8 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@touch $@
 
 lock: ## Resolve the dependencies anew and write both lock files
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra tracing pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' --extra dev --extra tracing pyproject.toml -c requirements.lock -o requirements-dev.lock
 
 lint: setup ## Style, types, import contracts
 	$(BIN)/ruff check .
@@ -49,10 +49,15 @@ test-integration: setup tools browser ## The tests on a real control plane, whic
 demo: setup ## Three models on CPU and GPU pools of a real control plane (JSON=FILE writes the summary)
 	$(BIN)/python -m plimsoll_testkit.demo $(if $(JSON),--json $(JSON))
 
-generate: setup ## Write everything that is generated from the models
+generate: setup ## Write everything that is generated: CRDs, the chart's copies, reference pages, pictures
 	$(BIN)/plimsoll crds --output-dir crds
 	rm -rf charts/plimsoll/files && mkdir -p charts/plimsoll/files
 	cp -r crds policies charts/plimsoll/files/
+	$(BIN)/python -m plimsoll_testkit.reference
+	$(BIN)/python -m plimsoll_testkit.terminal_picture
+
+docs: setup ## Build the manual into build/docs; a warning is an error
+	$(BIN)/zensical build --strict
 
 catalogue: setup ## Fit the profiles of charts/plimsoll/catalog anew and write docs/catalogue.md (needs PLIMSOLL_DATA_DIR)
 	$(BIN)/python benchmarks/catalogue/build.py

@@ -1,195 +1,111 @@
-"""How long does one plan take, and how close to the best is it, for a generated fleet?
+"""How long does one plan take, and how close to the best is it, for a generated fleet of ten pools?
 
-Run: python benchmarks/plan.py [--deployments N] [--seed S] [--json]. The fleet has ten pools (on demand, spot, paid)
-and two to four variants a deployment, sizes and rates spread as in a platform with a long tail. It is planned from
-cold, then again with 5% of the demand changed, from the last plan. The last line is one JSON object; the process fails
-when a floor below is missed.
+Run: python benchmarks/plan.py [--deployments N] [--pools 10] [--seed S] [--json]. The fleet (``fleet``) is planned from
+cold, then again from that plan with the demand of one deployment in twenty changed. ``seconds`` is the solve: from the
+stated problem to the plan in whole nodes with its bound, packing proven; ``allocate_seconds`` is all of planning, from
+snapshot to rejected alternatives. Both are the best of three runs in processor time and told as wall time as well. The
+last line is one JSON object; the process fails when a floor below is missed.
 """
 
 import argparse
 import json
+import resource
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from plimsoll.domain import (
-    CapacityTable,
-    Demand,
-    DemandState,
-    Deployment,
-    Forecast,
-    ForecastBasis,
-    LatencyMetric,
-    LatencyTarget,
-    Mode,
-    Node,
-    ObjectKey,
-    Option,
-    Policy,
-    Pool,
-    PriceKind,
-    Profile,
-    SizedBy,
-    Snapshot,
-    StepTime,
-    Target,
-    TokenMix,
-    Variant,
-    VariantKey,
-)
+from fleet import POOLS, a_fleet, running
+from plimsoll.domain import Forecast, ObjectKey, SolverReport, VariantKey
 from plimsoll.planning import SolveLimits, allocate
+from plimsoll.planning.search import best_plan
+from plimsoll.planning.statement import state_problem
 
-MAX_GAP_RATIO = 0.02
-MAX_SECONDS_PER_DEPLOYMENT = 0.02
-GIB = float(2**30)
-ELASTIC = (0, 1, 2, 5, 6)
-"""Pools that can grow without end, so that every deployment has somewhere to go."""
-MIX = TokenMix(512.0, 1024.0, 128.0, 384.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """One kind of node, its price and what one replica on it carries of a middling model."""
-
-    name: str
-    cpu: float
-    memory_gib: float
-    gpus: float
-    usd_per_hour: float
-    rps: float
+FLOORS = ((1_000, 0.25, 0.01), (10_000, 2.0, 0.005))
+"""Up to how many deployments, within how many seconds, at what gap."""
+MOST_OTHERS_MOVED_RATIO = 0.01
+CHANGED_SHARE = 0.05
+RUNS = 3
+T = TypeVar("T")
 
 
-HARDWARE = (
-    Hardware("h100", 96, 1024, 8, 49.0, 12.0),
-    Hardware("l4", 48, 192, 4, 4.6, 2.2),
-    Hardware("xeon", 64, 256, 0, 3.4, 0.5),
-    Hardware("epyc", 96, 384, 0, 4.1, 0.45),
-    Hardware("arm", 64, 128, 0, 2.3, 0.35),
-)
+def timed(work: Callable[[], T]) -> tuple[T, float, float]:
+    """The result, wall seconds and processor seconds of the quickest of some runs."""
+    best = (float("inf"), float("inf"))
+    for _ in range(RUNS):
+        began, began_cpu = time.perf_counter(), time.process_time()
+        result = work()
+        best = min(best, (time.process_time() - began_cpu, time.perf_counter() - began))
+    return result, best[1], best[0]
 
 
-def a_pool(index: int, hardware: Hardware, kind: PriceKind, deployments: int) -> Pool:
-    """The pool of one kind of node; paid pools are small and all there."""
-    paid = kind is PriceKind.PAID
-    resources = {"cpu": hardware.cpu, "memory": hardware.memory_gib * GIB, "nvidia.com/gpu": hardware.gpus}
-    name = f"{hardware.name}-{index}"
-    present = max(1, deployments // 40) if paid else 0
-    return Pool(
-        name=name,
-        hardware=hardware.name,
-        price_kind=kind,
-        price_usd_per_hour=hardware.usd_per_hour * (0.35 if kind is PriceKind.SPOT else 1.0),
-        min_nodes=present,
-        max_nodes=present or deployments,
-        provisioning_s=0.0 if paid else 180.0,
-        interruptions_per_hour=0.0,
-        node_resources=resources,
-        nodes=tuple(Node(f"{name}-{i}", True, True, resources, {}, 0.0) for i in range(present)),
-    )
-
-
-def a_fleet(deployments: int, seed: int) -> tuple[Snapshot, dict[ObjectKey, Forecast], dict[VariantKey, Option]]:
-    """A snapshot with forecasts and options, the same for the same seed."""
-    rng = np.random.default_rng(seed)
-    kinds = (PriceKind.ON_DEMAND, PriceKind.SPOT, PriceKind.ON_DEMAND, PriceKind.PAID, PriceKind.SPOT)
-    pools = tuple(
-        a_pool(index, HARDWARE[index % 5], kinds[index % 5 if index < 5 else (index + 1) % 5], deployments)
-        for index in range(10)
-    )
-    fleet, forecasts, options = [], {}, {}
-    for index in range(deployments):
-        key = ObjectKey("fleet", f"model-{index:05d}")
-        size = float(rng.lognormal(0.0, 0.8))
-        variants = []
-        chosen = {int(rng.choice(ELASTIC)), *rng.choice(10, size=int(rng.integers(1, 4)), replace=False).tolist()}
-        for pool_index in sorted(chosen):
-            variant = a_variant(key, pools[pool_index], HARDWARE[pool_index % 5], size)
-            variants.append(variant)
-            rate = HARDWARE[pool_index % 5].rps / size * float(rng.uniform(0.8, 1.2))
-            options[variant.key] = Option(variant.key, CapacityTable((1,), (rate,)), (), SizedBy.ESTIMATE)
-        rps = float(rng.lognormal(0.0, 1.5))
-        fleet.append(a_deployment(key, tuple(variants), rps, int(rng.integers(0, 3)) * 100))
-        forecasts[key] = a_forecast(key, rps)
-    return Snapshot(0.0, tuple(fleet), tuple(sorted(pools, key=lambda pool: pool.name))), forecasts, options
-
-
-def a_variant(key: ObjectKey, pool: Pool, hardware: Hardware, size: float) -> Variant:
-    """One variant whose replica takes a quarter of a node, or more for a larger model."""
-    share = min(1.0, 0.25 * max(1.0, round(size)))
-    resources = {"cpu": hardware.cpu * share * 0.9, "memory": hardware.memory_gib * GIB * share * 0.8}
-    if hardware.gpus:
-        resources |= {"cpu": 4.0, "nvidia.com/gpu": max(1.0, round(hardware.gpus * share / 2))}
-    profile = Profile(
-        "p", "m", "vLLM", hardware.name, "bf16", StepTime(7, 0.02, 0.02, 0.00005), 64, 400_000, 60.0, "Estimated"
-    )
-    target = Target("apps/v1", "Deployment", key.namespace, f"{key.name}-{pool.name}", owned=False)
-    return Variant(VariantKey(*key, pool.name), pool.name, profile, target, 0, 2000, resources, 0)
-
-
-def a_deployment(key: ObjectKey, variants: tuple[Variant, ...], rps: float, priority: int) -> Deployment:
-    """One deployment in mode Auto."""
-    demand = Demand(DemandState.KNOWN, "", sees_zero_replicas=True, arrival_rate_rps=rps, tokens=MIX)
-    slo = (LatencyTarget(LatencyMetric.TTFT, 0.95, 800.0),)
-    return Deployment(key, key.name, 1, "m", Mode.AUTO, priority, slo, variants, demand, Policy())
-
-
-def a_forecast(key: ObjectKey, rps: float) -> Forecast:
-    """A flat forecast."""
-    return Forecast(key, ForecastBasis.KNOWN, rps, {}, MIX, "")
-
-
-def running(snapshot: Snapshot, replicas: Mapping[VariantKey, int]) -> Snapshot:
-    """The snapshot in which every target asks for what the plan wanted."""
-    return replace(
-        snapshot,
-        deployments=tuple(
-            replace(d, variants=tuple(replace(v, replicas=replicas[v.key]) for v in d.variants))
-            for d in snapshot.deployments
-        ),
-    )
+def changed_demand(
+    forecasts: Mapping[ObjectKey, Forecast], seed: int
+) -> tuple[dict[ObjectKey, Forecast], set[ObjectKey]]:
+    """The forecasts with a twentieth of them 30% lower to 40% higher, and which."""
+    rng = np.random.default_rng(seed + 1)
+    chosen = {key for key in forecasts if rng.uniform() < CHANGED_SHARE}
+    changed = {
+        key: replace(one, now_rps=one.now_rps * float(rng.uniform(0.7, 1.4))) if key in chosen else one
+        for key, one in forecasts.items()
+    }
+    return changed, chosen
 
 
 def main() -> int:
-    """Plans twice, prints a table line each and the JSON line; 1 when a floor is missed."""
+    """Plans twice and prints the JSON line; 1 when a floor is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--deployments", type=int, default=300)
+    parser.add_argument("--deployments", type=int, default=1000)
+    parser.add_argument("--pools", type=int, default=POOLS, choices=[POOLS])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print nothing but the last line")
     arguments = parser.parse_args()
     snapshot, forecasts, options = a_fleet(arguments.deployments, arguments.seed)
-    began = time.perf_counter()
-    cold = allocate(snapshot, forecasts, options, {}, {}, SolveLimits())
-    cold_s = time.perf_counter() - began
-    rng = np.random.default_rng(arguments.seed + 1)
-    changed = {
-        key: replace(f, now_rps=f.now_rps * float(rng.uniform(0.7, 1.4))) if rng.uniform() < 0.05 else f
-        for key, f in forecasts.items()
-    }
-    began = time.perf_counter()
-    warm = allocate(running(snapshot, cold.replicas), changed, options, {}, cold.replicas, SolveLimits())
-    warm_s = time.perf_counter() - began
-    moved = sum(warm.replicas[key] != cold.replicas[key] for key in cold.replicas)
+    limits, nothing = SolveLimits(), dict[VariantKey, int]()
+    problem = state_problem(snapshot, forecasts, options, {}, nothing)
+    (plan, report), wall_s, cpu_s = timed(lambda: best_plan(problem, nothing, limits))
+    cold, allocate_wall_s, allocate_cpu_s = timed(lambda: allocate(snapshot, forecasts, options, {}, nothing, limits))
+    changed, chosen = changed_demand(forecasts, arguments.seed)
+    runs = running(snapshot, cold.replicas)
+    warm = allocate(runs, changed, options, {}, cold.replicas, limits)
+    others = [key for key in cold.replicas if key.deployment_key not in chosen]
+    moved = sum(warm.replicas[key] != cold.replicas[key] for key in others)
+    binding = sum(plan.nodes[name] >= room.max_nodes and room.max_nodes > 0 for name, room in problem.rooms.items())
     result = {
         "deployments": arguments.deployments,
-        "seconds": round(cold_s, 3),
-        "seconds_warm": round(warm_s, 3),
-        "solver_seconds": round(cold.solver.seconds, 3),
-        "gap": round(cold.solver.gap_ratio, 5),
+        "pools": arguments.pools,
+        "binding_pools": binding,
+        "seconds": round(cpu_s, 3),
+        "wall_seconds": round(wall_s, 3),
+        "allocate_seconds": round(allocate_cpu_s, 3),
+        "allocate_wall_seconds": round(allocate_wall_s, 3),
+        "gap": round(report.gap_ratio, 5),
         "gap_warm": round(warm.solver.gap_ratio, 5),
-        "cost": round(cold.solver.cost_usd_per_hour, 2),
-        "bound": round(cold.solver.bound_usd_per_hour, 2),
-        "changed_variants": moved,
+        "cost": round(report.cost_usd_per_hour, 2),
+        "bound": round(report.bound_usd_per_hour, 2),
+        "changed_after_5_percent": moved,
+        "changed_after_5_percent_ratio": round(moved / max(1, len(others)), 5),
         "variants": len(cold.replicas),
         "short": len(cold.shortfall_rps),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0, 1),
     }
     if not arguments.json:
         print(f"cold {cold.solver}\nwarm {warm.solver}")
     print(json.dumps(result))
-    slow = cold_s > MAX_SECONDS_PER_DEPLOYMENT * max(100, arguments.deployments)
-    return int(slow or cold.solver.gap_ratio > MAX_GAP_RATIO or bool(cold.shortfall_rps))
+    return int(
+        _misses_a_floor(arguments.deployments, cpu_s, report, moved / max(1, len(others)), bool(cold.shortfall_rps))
+    )
+
+
+def _misses_a_floor(deployments: int, seconds: float, report: SolverReport, moved_ratio: float, short: bool) -> bool:
+    floors = [(most_s, gap) for most, most_s, gap in FLOORS if deployments >= most]
+    slow = any(seconds > most_s for most_s, _ in floors[-1:])
+    return (
+        slow or any(report.gap_ratio > gap for _, gap in floors[-1:]) or moved_ratio > MOST_OTHERS_MOVED_RATIO or short
+    )
 
 
 if __name__ == "__main__":

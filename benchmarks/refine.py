@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from plan import HARDWARE, a_fleet
+from fleet import HARDWARE, a_fleet
 from plimsoll.decide import decide
 from plimsoll.domain import Deployment, LatencyMetric, LatencyTarget, Memory, Snapshot, StepTime, TokenMix, Variant
 from plimsoll.refining import Refiner

@@ -34,7 +34,7 @@ from plimsoll.simulator.world import World
 TRACE = "AzureLLMInferenceTrace_conv.csv"
 REPLICAS = 20
 MOST_S = 4.0
-"""For the hour, on two cores."""
+"""For the hour, on two cores, without what a policy computes: that is told beside it, and is the policy's."""
 MOST_QUEUEING_ERROR = 0.03
 """Of mean waits over 1.6 million requests at 70% load; chance alone makes about 1%."""
 _COUNT = 1_600_000
@@ -91,7 +91,19 @@ spec:
   startupTime: 90s
   provenance: {kind: Estimated}
 """
-SCENARIO = {"hours": 1.0, "seeds": [1], "demand": [{"deployment": "chat", "requests": {"file": TRACE}}]}
+SCENARIO = {
+    "hours": 1.0,
+    "seeds": [1],
+    "router": "LeastLoaded",
+    "demand": [{"deployment": "chat", "requests": {"file": TRACE}}],
+}
+
+
+PLAYS = (
+    ("still", "seconds", "nobody decides"),
+    ("plimsoll", "seconds_with_first_decisions", "the shipped decision every 10 s, safe rates simulated on the way"),
+    ("plimsoll", "seconds_with_decisions", "the same, safe rates known from before"),
+)
 
 
 class Still:
@@ -110,15 +122,15 @@ def main(arguments: list[str]) -> int:
     folder = data_folder.found()
     if folder is None:
         print(f"no data folder: set {data_folder.VARIABLE} to time the Azure hour and to compare with measured points")
-        figures["seconds"] = figures["seconds_with_decisions"] = None
+        figures["seconds"] = None
     else:
         figures |= timed(folder)
         figures |= {f"measured_{name}": error for name, error in cross_validation(folder).items()}
         for line in other_files(folder):
             print(line)
-    slow = (figures["seconds_with_decisions"] or 0.0) > MOST_S
+    slow = (figures["seconds"] or 0.0) > MOST_S
     if slow:
-        print(f"MISSED: the hour takes {figures['seconds_with_decisions']:.1f} s, at most {MOST_S:g} s are wanted")
+        print(f"MISSED: the hour takes {figures['seconds']:.1f} s, at most {MOST_S:g} s are wanted")
     if worst > MOST_QUEUEING_ERROR:
         print(f"MISSED: off by {worst:.1%} from queueing theory, at most {MOST_QUEUEING_ERROR:.0%} are wanted")
     if "--json" in arguments:
@@ -138,10 +150,10 @@ def timed(folder: Path) -> Mapping[str, float]:
         episode = draw(load(scenario_folder, folder), 1)
         _played(episode, "still")
         found: dict[str, float] = {}
-        for policy, name in (("still", "seconds"), ("plimsoll", "seconds_with_decisions")):
+        for policy, name, what in PLAYS:
             wall_s, cpu_s, kept, requests = _played(episode, policy)
             print(
-                f"azure conversation hour, {requests} requests on {REPLICAS} replicas, {policy}: {wall_s:.2f} s "
+                f"azure conversation hour, {requests} requests on {REPLICAS} replicas, {what}: {wall_s:.2f} s "
                 f"({cpu_s:.2f} s of processor), {kept:.2%} within SLO"
             )
             found |= {name: round(wall_s, 3), f"{name}_of_processor": round(cpu_s, 3)}

@@ -5,6 +5,7 @@ The map, in the order in which data flows (design: one direction, no way back):
 - ``api``: the four CRDs as models; the only place that knows the wire format.
 - ``domain``: the frozen values that stations hand on.
 - ``observe``: watch cache and Prometheus in, one immutable ``Snapshot`` per tick out.
+- ``readiness``: pods' start-ups in, the time until one more replica of each variant is ready out.
 - ``forecast``: demand history in, demand quantiles at each variant's lead time out.
 - ``sizing``: profile, mix and SLO in, the safe request rate of a replica out.
 - ``planning``: options and pools in, the cheapest feasible allocation out.

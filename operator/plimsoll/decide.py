@@ -14,6 +14,7 @@ from plimsoll.domain import (
     Decision,
     Deployment,
     DeploymentPlan,
+    ExternalUse,
     Finding,
     Forecast,
     ForecastBasis,
@@ -21,19 +22,26 @@ from plimsoll.domain import (
     Mode,
     ObjectKey,
     Option,
+    Overflow,
     Phase,
     Plan,
     Pool,
     PoolPlan,
+    RouteWeights,
+    Routing,
     Snapshot,
     Step,
     StockOut,
     Variant,
     VariantKey,
     VariantPlan,
+    behind,
+    carried_rps_each,
+    in_percent,
 )
 from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
+from plimsoll.readiness import remember_dwells, remember_start_ups, with_expected_dwells, with_lead_times
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, learn, predict, size
 
@@ -58,6 +66,8 @@ def decide(
     Returns:
         The plan, and the memory to hand to the next call.
     """
+    start_ups = remember_start_ups(snapshot, memory.start_ups)
+    snapshot = with_expected_dwells(with_lead_times(snapshot, start_ups), memory.dwells)
     remembered = remember_demand(snapshot, memory)
     forecasts = forecast(snapshot, remembered)
     truth = learn(snapshot, forecasts, memory, simulated)
@@ -102,6 +112,8 @@ def decide(
             corrections=truth.corrections,
             ready=truth.ready,
             gains=gains,
+            start_ups=start_ups,
+            dwells=remember_dwells(snapshot, allocation.replicas, memory.dwells),
         ),
     )
 
@@ -138,6 +150,8 @@ def _deployment_plan(
         variants=_variant_plans(deployment, demand, options, allocation, rollout, simulated, truth),
         usd_per_hour=allocation.usd_per_hour.get(key, 0.0),
         external_usd_per_hour=_external_usd_per_hour(deployment),
+        overflow=_overflow(deployment, allocation),
+        weights=_route_weights(deployment, options, steps),
         shortfall_rps=shortfall_rps,
         alternatives=allocation.alternatives.get(key, ()),
         steps=tuple(steps),
@@ -169,15 +183,18 @@ def _variant_plans(
     simulated: Simulated,
     truth: OnlineTruth,
 ) -> tuple[VariantPlan, ...]:
-    capacity_rps = sum(
-        options[v.key].capacity.total_rps(allocation.replicas.get(v.key, 0)) for v in deployment.variants
-    )
+    wanted = {variant.key: allocation.replicas.get(variant.key, 0) for variant in deployment.variants}
+    wanted_rps = _carried_rps(deployment, options, wanted)
+    ready_rps = _carried_rps(deployment, options, {v.key: v.ready_replicas for v in deployment.variants})
+    capacity_rps = sum(wanted_rps.values())
     load_ratio = min(1.0, demand.now_rps / capacity_rps) if capacity_rps > 0 else 0.0
     plans = []
     for variant in deployment.variants:
-        option, target = options[variant.key], allocation.replicas.get(variant.key, 0)
+        capacity = behind(deployment.routing, options[variant.key].capacity)
+        option, target = options[variant.key], wanted[variant.key]
         reason, message = rollout.reasons[variant.key]
-        share_rps = load_ratio * option.capacity.total_rps(target) / target if target else 0.0
+        pooled = 1 if deployment.routing is Routing.SERVICE else target
+        share_rps = load_ratio * wanted_rps[variant.key] / target if target else 0.0
         plans.append(
             VariantPlan(
                 key=variant.key,
@@ -185,11 +202,11 @@ def _variant_plans(
                 current=variant.replicas,
                 ready=variant.ready_replicas,
                 target=target,
-                safe_rate_rps=option.capacity.total_rps(max(target, 1)) / max(target, 1),
-                ready_rps=option.capacity.total_rps(variant.ready_replicas),
+                safe_rate_rps=capacity.total_rps(max(target, 1)) / max(target, 1),
+                ready_rps=ready_rps[variant.key],
                 sized_by=option.sized_by,
                 predicted=(
-                    predict(variant.profile, demand, deployment.slo, share_rps, target, simulated, truth.factors)
+                    predict(variant.profile, demand, deployment.slo, share_rps, pooled, simulated, truth.factors)
                     if target
                     else ()
                 ),
@@ -198,19 +215,55 @@ def _variant_plans(
                 message=message,
                 correction=truth.factors[variant.profile.name],
                 compared=truth.latencies.get(variant.key, ()),
+                lead=variant.lead,
             )
         )
     return tuple(plans)
+
+
+def _carried_rps(
+    deployment: Deployment, options: Mapping[VariantKey, Option], counts: Mapping[VariantKey, int]
+) -> dict[VariantKey, float]:
+    """By variant its part of what so many replicas carry together."""
+    fleet = [(options[variant.key].capacity, counts[variant.key]) for variant in deployment.variants]
+    each_rps = carried_rps_each(deployment.routing, fleet)
+    return {variant.key: rps for variant, rps in zip(deployment.variants, each_rps, strict=True)}
+
+
+def _overflow(deployment: Deployment, allocation: Allocation) -> Overflow | None:
+    """What goes to the external API, which may be nothing; None where requests do not overflow to one."""
+    price = deployment.external_price
+    if price is None or price.use is not ExternalUse.OVERFLOW:
+        return None
+    return allocation.overflow.get(deployment.key, Overflow(0.0, 0.0))
+
+
+def _route_weights(
+    deployment: Deployment, options: Mapping[VariantKey, Option], steps: list[Step]
+) -> RouteWeights | None:
+    """Shares by what ready replicas carry, those that the steps take away no longer counted."""
+    routed = [variant for variant in deployment.variants if variant.service is not None]
+    if deployment.http_route is None or not routed:
+        return None
+    to = {step.key: step.to_replicas for step in steps}
+    ready = {v.key: min(v.ready_replicas, to.get(v.key, v.ready_replicas)) for v in deployment.variants}
+    if not any(ready.values()):
+        ready = {variant.key: variant.ready_replicas for variant in deployment.variants}
+    rates_rps = _carried_rps(deployment, options, ready)
+    # Where none of the variants that are ready has a safe rate, every replica gets the same.
+    percent = in_percent([rates_rps[v.key] for v in routed]) or in_percent([float(ready[v.key]) for v in routed])
+    if percent is None:
+        return None
+    services = [variant.service for variant in routed if variant.service is not None]
+    route = ObjectKey(deployment.key.namespace, deployment.http_route)
+    return RouteWeights(route, dict(zip(services, percent, strict=True)))
 
 
 def _external_usd_per_hour(deployment: Deployment) -> float | None:
     price, demand = deployment.external_price, deployment.demand
     if price is None or demand.arrival_rate_rps is None or demand.tokens is None:
         return None
-    usd_per_request = (
-        demand.tokens.prompt_tokens_mean * price.usd_per_million_prompt_tokens
-        + demand.tokens.output_tokens_mean * price.usd_per_million_output_tokens
-    ) / 1e6
+    usd_per_request = price.usd_per_request(demand.tokens.prompt_tokens_mean, demand.tokens.output_tokens_mean)
     return demand.arrival_rate_rps * 3600.0 * usd_per_request
 
 
@@ -236,6 +289,9 @@ def _pool_plan(pool: Pool, snapshot: Snapshot, allocation: Allocation, stock_out
         },
         usd_per_hour=len(pool.nodes) * pool.price_usd_per_hour,
         stocked_out_until_s=mark.until_s if mark and mark.until_s > snapshot.now_s else None,
+        price_source=pool.price_source,
+        price_as_of_s=pool.price_as_of_s,
+        price_note=pool.price_note,
     )
 
 

@@ -30,7 +30,7 @@ from plimsoll.rollout import NOT_APPLIED
 
 
 class ConditionType(StrEnum):
-    """The conditions of an InferenceDeployment. The last two are there only while they hold."""
+    """The conditions of an InferenceDeployment. The last three are there only while they hold."""
 
     READY = "Ready"
     DEMAND_KNOWN = "DemandKnown"
@@ -39,6 +39,7 @@ class ConditionType(StrEnum):
     PROFILE_VALID = "ProfileValid"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    PLAN_PROVISIONAL = "PlanProvisional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ _NEEDS_AN_EDIT = (
     Reason.TARGET_FOREIGN,
     Reason.RIVAL_AUTOSCALER,
     Reason.REPLICA_DOES_NOT_FIT,
+    Reason.ROUTE_MISSING,
+    Reason.BACKEND_MISSING,
 )
 """Somebody must change an object; worst first. Others of the deployment's variants may well go on meanwhile."""
 _ABOUT_SIZING = (Reason.SLO_UNREACHABLE, Reason.OUTSIDE_PROFILE_RANGE)
@@ -119,6 +122,9 @@ def verdicts(
         all_verdicts.append(Verdict(ConditionType.RECONCILING, True, _moving_reason(plan), summary(plan)))
     if stalled is not None:
         all_verdicts.append(Verdict(ConditionType.STALLED, True, stalled.reason, stalled.message))
+    unsolved = _first(findings, (Reason.SOLVE_FAILED, Reason.SOLVE_TIMED_OUT))
+    if unsolved is not None:
+        all_verdicts.append(Verdict(ConditionType.PLAN_PROVISIONAL, True, unsolved.reason, unsolved.message))
     return tuple(all_verdicts)
 
 
@@ -146,7 +152,8 @@ def _ready(plan: DeploymentPlan, stalled: Finding | None) -> Verdict:
     if plan.shortfall_rps > 0:
         return Verdict(ConditionType.READY, False, Reason.CAPACITY_SHORT, _short(plan))
     capacity_rps = ready_capacity_rps(plan)
-    if capacity_rps < plan.forecast.now_rps:
+    # What ready replicas do not take overflows, also while others are starting.
+    if capacity_rps < plan.forecast.now_rps and plan.overflow is None:
         return Verdict(
             ConditionType.READY,
             False,
@@ -168,7 +175,8 @@ def _ready_without_scaling(plan: DeploymentPlan) -> Verdict:
     else:
         reason = Reason.RECOMMEND_ONLY
         what = f"what runs is what is recommended: {summary(plan)}; mode is Recommend: set mode: Auto to keep it so"
-    return Verdict(ConditionType.READY, capacity_rps >= plan.forecast.now_rps, reason, f"{runs}; {what}")
+    served = capacity_rps >= plan.forecast.now_rps or plan.overflow is not None
+    return Verdict(ConditionType.READY, served, reason, f"{runs}; {what}")
 
 
 def _demand_known(plan: DeploymentPlan) -> Verdict:
@@ -192,8 +200,10 @@ def _capacity_available(plan: DeploymentPlan, findings: Sequence[Finding], pools
             Reason.STOCK_OUT,
             f"pool {', '.join(out)} did not deliver nodes lately; the plan does without new ones there",
         )
+    room = "the pools have room for what is planned"
+    rest = overflow_text(plan)
     return Verdict(
-        ConditionType.CAPACITY_AVAILABLE, True, Reason.CAPACITY_SUFFICIENT, "the pools have room for what is planned"
+        ConditionType.CAPACITY_AVAILABLE, True, Reason.CAPACITY_SUFFICIENT, f"{room}; {rest}" if rest else room
     )
 
 
@@ -304,13 +314,24 @@ def _per_million(usd_per_hour: float, tokens_per_hour: float) -> float | None:
 def summary(plan: DeploymentPlan) -> str:
     """One sentence: what should run, at which price, and what comes next."""
     wanted = ", ".join(f"{one.target} x {one.key.variant} on {one.pool}" for one in plan.variants if one.target)
-    price = f"{wanted or 'nothing runs'} at ${plan.usd_per_hour:.2f}/h"
+    rest = overflow_text(plan)
+    price = f"{wanted or 'nothing runs'}{f', {rest},' if rest else ''} at ${plan.usd_per_hour:.2f}/h"
     beaten = cost(plan).next_best
     if beaten is not None and beaten.usd_per_hour is not None:
         price += f" (next best: {beaten.label} at ${beaten.usd_per_hour:.2f}/h)"
     if plan.phase is Phase.MOVING:
         return f"{price}; {_under_way(plan)}"
     return price
+
+
+def overflow_text(plan: DeploymentPlan) -> str:
+    """What of the demand goes to the external API and for how much; empty where nothing does."""
+    if plan.overflow is None or plan.overflow.rate_rps <= 0:
+        return ""
+    return (
+        f"{plan.overflow.rate_rps:.1f} of {plan.forecast.required_rps:.1f} req/s go to the external API "
+        f"(${plan.overflow.usd_per_hour:.2f}/h)"
+    )
 
 
 def _moving_reason(plan: DeploymentPlan) -> Reason:

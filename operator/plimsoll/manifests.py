@@ -18,7 +18,9 @@ from plimsoll.observe import ClusterCache
 Raw = Mapping[str, Any]
 _CLUSTER_SCOPED = frozenset({"ComputePool", "ServingProfile", "ScalingPolicy", "Node"})
 STANDARD_INPUT = "-"
-_READ = frozenset({*KINDS, "Deployment", "StatefulSet", "HorizontalPodAutoscaler", "ScaledObject"})
+_READ = frozenset(
+    {*KINDS, "Deployment", "StatefulSet", "HorizontalPodAutoscaler", "ScaledObject", "PodDisruptionBudget"}
+)
 
 
 def load(paths: Sequence[Path], namespace: str) -> ClusterCache:
@@ -56,6 +58,20 @@ def load(paths: Sequence[Path], namespace: str) -> ClusterCache:
             f"no InferenceDeployment in {', '.join(map(str, paths))}: name the folder that holds one with -f"
         )
     return cache
+
+
+def manifests_of(kind: str, paths: Sequence[Path]) -> tuple[Raw, ...]:
+    """All objects of one kind in these files and folders, as they are written.
+
+    Raises:
+        InvalidObject: when a path is missing, a file cannot be read, or one of the objects has no name.
+    """
+    found = [(path, raw) for path, raw in _objects(paths) if raw.get("kind") == kind]
+    for path, raw in found:
+        metadata = raw.get("metadata")
+        if not isinstance(metadata, dict) or not metadata.get("name") or not isinstance(raw.get("spec"), dict):
+            raise InvalidObject(f"{path}: a {kind} needs metadata.name and spec: write them")
+    return tuple(raw for _, raw in found)
 
 
 def _objects(paths: Iterable[Path]) -> Iterator[tuple[Path, Raw]]:

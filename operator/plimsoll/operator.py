@@ -37,6 +37,7 @@ from plimsoll.refining import Refiner
 from plimsoll.settings import ObserveSettings, Settings
 from plimsoll.telemetry import HttpServer, Metrics, Probes
 from plimsoll.tick import Ticker
+from plimsoll.tracing import Tracing, set_up_tracing
 from plimsoll.waiting import pause
 from plimsoll.watching import WatchedKind, WatchSync, kopf_settings, registry_for, scopes, served_kinds
 
@@ -95,6 +96,7 @@ async def run_operator(settings: Settings) -> int:
     _stop_on_signals(stopping)
     server = ApiServer(connect(settings.cluster), settings.cluster.timeout_s)
     prometheus = _prometheus(settings.observe)
+    tracing = set_up_tracing(settings.tracing)
     metrics, health = Metrics(), _Health(settings.loop.interval_s)
     http = HttpServer(settings.http, metrics, Probes(health.not_alive, health.not_ready))
     try:
@@ -104,11 +106,12 @@ async def run_operator(settings: Settings) -> int:
         kinds = await _wait_for_kinds(server, stopping, health)
         if kinds is None:
             return 0
-        parts = _put_together(settings, server, prometheus, metrics, kinds, stopping)
+        parts = _put_together(settings, server, prometheus, metrics, tracing, kinds, stopping)
         health.sync, health.ticker = parts.sync, parts.ticker
         return await _operate(settings, parts, stopping)
     finally:
         http.close()
+        tracing.close()
         log.info("stopped")
 
 
@@ -151,6 +154,7 @@ def _put_together(
     server: ApiServer,
     prometheus: PrometheusSettings,
     metrics: Metrics,
+    tracing: Tracing,
     kinds: tuple[WatchedKind, ...],
     stopping: asyncio.Event,
 ) -> _Parts:
@@ -170,7 +174,9 @@ def _put_together(
     if settings.sizing.simulate:
         refiner = Refiner(settings.sizing.cache_file, metrics.count_simulation)
         metrics.simulations_waiting.set_function(refiner.waiting)
-    ticker = Ticker(cache, observer, applier, may_write, metrics, settings.loop.interval_s, due, refiner)
+    ticker = Ticker(
+        cache, observer, applier, may_write, metrics, settings.loop.interval_s, due, refiner, tracing.tracer
+    )
     sync = WatchSync(cache, server, kinds, settings.cluster.namespaces)
     return _Parts(sync, observer, elector, refiner, ticker, kinds)
 

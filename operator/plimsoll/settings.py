@@ -138,6 +138,13 @@ class LogSettings(Group):
     """One JSON object a line, or text for people."""
 
 
+class TracingSettings(Group):
+    """Where the spans of a tick go."""
+
+    otlp_endpoint: str | None = None
+    """Full address that takes OTLP over HTTP, such as http://otel-collector:4318/v1/traces; none: no spans."""
+
+
 class Settings(BaseSettings):
     """All settings of the process, grouped by what they are for."""
 
@@ -158,6 +165,7 @@ class Settings(BaseSettings):
     leader: LeaderSettings = LeaderSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
 
 
 def load_settings(flags: Mapping[str, Mapping[str, Any]], config_file: Path | None = None) -> Settings:

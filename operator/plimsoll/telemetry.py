@@ -70,6 +70,12 @@ class Metrics:
             registry=registry,
         )
         self.solver_seconds = Gauge("plimsoll_solver_seconds", "Time of the last solve.", registry=registry)
+        self.solves = Counter(
+            "plimsoll_solves",
+            "Solves by outcome; where it is not Solved, the last plan, repaired, or a greedy one was used.",
+            ["outcome"],
+            registry=registry,
+        )
         self.simulations = Counter(
             "plimsoll_sizing_simulations", "Safe rates simulated, by outcome.", ["outcome"], registry=registry
         )
@@ -131,6 +137,7 @@ class Metrics:
 
     def _replace(self, plan: Plan) -> None:
         self.solver_gap.set(plan.solver.gap_ratio)
+        self.solves.labels(plan.solver.outcome.value).inc()
         self.solver_seconds.set(plan.solver.seconds)
         for one in SizedBy:
             self._sized_by.labels(one.value).set(0.0)
@@ -147,6 +154,7 @@ class Metrics:
                 "arrival_rate": deployment.demand.arrival_rate_rps,
                 "forecast_rate": deployment.forecast.required_rps,
                 "shortfall_rate": deployment.shortfall_rps,
+                "overflow_rate": deployment.overflow.rate_rps if deployment.overflow else None,
                 "cost": told.usd_per_hour,
                 "cost_per_million": told.usd_per_million_tokens,
             }
@@ -176,6 +184,8 @@ class Metrics:
         self._variant_gauges["current"].labels(*labels).set(variant.current)
         self._variant_gauges["ready"].labels(*labels).set(variant.ready)
         self._variant_gauges["safe_rate"].labels(*labels).set(variant.safe_rate_rps)
+        if variant.lead is not None:
+            self._variant_gauges["lead_time"].labels(*labels).set(variant.lead.seconds)
         self._show_latencies(labels, "predicted", variant.predicted)
         self._show_latencies(labels, "observed", variant.observed)
         for one in variant.compared:
@@ -195,7 +205,8 @@ def _deployment_gauges(registry: CollectorRegistry) -> dict[str, Gauge]:
         "arrival_rate": gauge("arrival_rate_requests_per_second", "Requests that arrive, per second."),
         "forecast_rate": gauge("forecast_requests_per_second", "Demand that the plan is made for."),
         "shortfall_rate": gauge("shortfall_requests_per_second", "Demand that no variant has room for."),
-        "cost": gauge("cost_usd_per_hour", "Price of the deployment's share of nodes in the plan."),
+        "overflow_rate": gauge("overflow_requests_per_second", "Of the planned demand, what an external API takes."),
+        "cost": gauge("cost_usd_per_hour", "Price of its share of nodes in the plan, and of its external API."),
         "cost_per_million": gauge("cost_usd_per_million_tokens", "The same per million tokens at the present demand."),
     }
 
@@ -208,6 +219,10 @@ def _variant_gauges(registry: CollectorRegistry) -> dict[str, Gauge]:
         "desired": gauge("desired_replicas", "Replicas in the plan; an HPA or KEDA may act on it instead of Plimsoll."),
         "current": gauge("current_replicas", "Replicas that the target asks for now."),
         "ready": gauge("ready_replicas", "Replicas that are ready to serve."),
+        "lead_time": gauge(
+            "lead_time_seconds",
+            "From asking for one more replica until it is ready, by its last start-ups, else by profile and pool.",
+        ),
         "safe_rate": gauge("safe_rate_requests_per_second", "What one replica carries within the SLO."),
     }
 

@@ -8,17 +8,21 @@ writes. A tick that fails is logged, counted and tried again at the next one; th
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry.trace import Span, Tracer
 
 from plimsoll.apply import Applied, Applier, Present, Result, log_fields
 from plimsoll.decide import decide
-from plimsoll.domain import Decision, Memory, Plan, Snapshot
+from plimsoll.domain import Decision, Memory, Plan, Reason, Snapshot
 from plimsoll.explain import summary
 from plimsoll.observe import ClusterCache, Observer
 from plimsoll.planning import SolveLimits
 from plimsoll.refining import Refiner
 from plimsoll.sizing import NOTHING_SIMULATED, to_simulate
 from plimsoll.telemetry import Metrics
+from plimsoll.tracing import NOT_TRACED
 from plimsoll.waiting import pause
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,7 @@ class Ticker:
         interval_s: float,
         due: asyncio.Event | None = None,
         refiner: Refiner | None = None,
+        tracer: Tracer = NOT_TRACED.tracer,
         now_s: Callable[[], float] = time.time,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -48,9 +53,10 @@ class Ticker:
         self._interval_s = interval_s
         self._due = due or asyncio.Event()
         self._refiner = refiner
+        self._tracer = tracer
         self._now_s = now_s
         self._monotonic_s = monotonic_s
-        self._limits = SolveLimits(time_limit_s=interval_s / 2.0)
+        self._limits = SolveLimits(time_limit_s=interval_s / 2.0, stopwatch_s=monotonic_s)
         self._memory = Memory()
         self.last_end_s = monotonic_s()
         """When a tick last ended, well or not, by the monotonic clock."""
@@ -67,7 +73,8 @@ class Ticker:
     async def tick(self) -> None:
         """One tick; never raises for what the cluster, Prometheus or a bug in a station does."""
         try:
-            await self._tick()
+            with self._tracer.start_as_current_span("tick"):
+                await self._tick()
         except Exception:
             # The one place where anything is caught: a bug in one tick must not end the operator.
             log.exception("tick failed; the last plan stands, the next tick tries again")
@@ -79,19 +86,28 @@ class Ticker:
             self.last_end_s = self._monotonic_s()
 
     async def _tick(self) -> None:
-        with self._metrics.tick_seconds.labels("observe").time():
+        with self._stage("observe"):
             snapshot = await self._observer.snapshot(self._now_s())
-        with self._metrics.tick_seconds.labels("decide").time():
+        with self._stage("decide") as span:
             decision = await asyncio.to_thread(self._decide, snapshot)
+            span.set_attributes(_figures(decision.plan))
         self._memory = decision.memory
         self._metrics.show(decision.plan)
+        if decision.plan.solver.outcome is not Reason.SOLVED:
+            log.warning("%s: %s", decision.plan.solver.outcome.value, decision.plan.solver.message)
         leads = self._may_write()
         self._metrics.leader.set(float(leads))
         if leads:
             present = Present(self._cache.contents(), dict(self._cache.deployments.raw), dict(self._cache.pools.raw))
-            with self._metrics.tick_seconds.labels("apply").time():
+            with self._stage("apply"):
                 applied = await asyncio.to_thread(self._applier.apply, decision.plan, present)
             self._tell(decision.plan, applied)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[Span]:
+        """One part of a tick: timed for the metrics, and a span of its own."""
+        with self._metrics.tick_seconds.labels(name).time(), self._tracer.start_as_current_span(name) as span:
+            yield span
 
     def _decide(self, snapshot: Snapshot) -> Decision:
         """By what has been simulated so far; what this plan stands on is simulated next, and counts in a later one."""
@@ -120,5 +136,23 @@ class Ticker:
                 failure.message,
                 extra={"deployment": str(failure.deployment), "variant": failure.variant},
             )
+        for route in applied.routes:
+            told = {"deployment": str(route.deployment), "weights": dict(route.weights.percent)}
+            if route.failure is None:
+                log.info("HTTPRoute %s shares requests out anew", route.weights.route, extra=told)
+            else:
+                log.warning("weights of HTTPRoute %s not written: %s", route.weights.route, route.failure, extra=told)
         for message in applied.status_failures:
             log.warning("status not written: %s", message)
+
+
+def _figures(plan: Plan) -> Mapping[str, float | int | str]:
+    """What of a plan helps to tell why its tick took long."""
+    return {
+        "plimsoll.deployments": len(plan.deployments),
+        "plimsoll.pools": len(plan.pools),
+        "plimsoll.steps": sum(len(one.steps) for one in plan.deployments),
+        "plimsoll.solve.seconds": plan.solver.seconds,
+        "plimsoll.solve.outcome": plan.solver.outcome.value,
+        "plimsoll.cost_usd_per_hour": plan.solver.cost_usd_per_hour,
+    }

@@ -1,6 +1,6 @@
 """How do watch events reach the cache, and when is the cache complete?
 
-In: kopf's raw watch events of ten kinds. Out: a filled ``ClusterCache``, and ``WatchSync``, which knows when the first
+In: kopf's raw watch events, kind by kind. Out: a filled ``ClusterCache``, and ``WatchSync``, which knows when the first
 listing is in and drops what vanished unseen (kopf lists anew after a gap and does not tell what is gone by then).
 Only ``on.event``: other kopf handlers write annotations and finalizers, and an index is quadratic. Design section 7.
 """
@@ -59,7 +59,9 @@ WATCHED = (
     WatchedKind("Deployment", "apps", "v1", "deployments"),
     WatchedKind("StatefulSet", "apps", "v1", "statefulsets"),
     WatchedKind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers"),
+    WatchedKind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
     WatchedKind("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects", optional=True),
+    WatchedKind("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes", optional=True),
 )
 
 

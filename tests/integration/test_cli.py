@@ -50,6 +50,28 @@ def test_explain_of_a_deployment_nobody_planned_says_so_and_ends_with_1(
     assert "no status yet" in told.stdout
 
 
+def test_status_and_top_tell_the_fleet_in_a_pipe(world: World, control_plane: ControlPlane) -> None:
+    world.add_model()
+    world.add_model("idle", mode="Paused")
+    before = plimsoll("status", *where(world, control_plane))
+    assert before.returncode == 1
+    assert "not planned" in before.stdout
+    world.set_demand(MUCH_RPS)
+    world.start_operator()
+    world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
+    world.wait(lambda: world.condition("Ready").get("status") == "True", "chat to be Ready", UP_WITHIN_S)
+    told = plimsoll("status", *where(world, control_plane))
+    assert "2 models" in told.stdout, told.stderr
+    assert f"{world.gpu} " in told.stdout
+    live = plimsoll("top", *where(world, control_plane))
+    assert live.returncode == 0, live.stderr
+    assert "2 models" in live.stdout
+    as_json = json.loads(plimsoll("status", "-o", "json", *where(world, control_plane)).stdout)
+    [chat] = [one for one in as_json["deployments"] if one["name"] == "chat"]
+    assert chat["well"] is True
+    assert chat["arrivalRate"] == MUCH_RPS
+
+
 def test_pause_and_resume_set_the_mode_and_warn_of_git(world: World, control_plane: ControlPlane) -> None:
     world.add_model()
     paused = plimsoll("pause", "chat", *where(world, control_plane))

@@ -162,6 +162,7 @@ class World:
                 "queries": {"arrivalRate": arrivals, "promptTokens": "vector(256)", "outputTokens": "vector(64)"},
             },
             "policy": f"{self.namespace}-quick",
+            "routing": {"type": "LoadAware"},
             "variants": variants,
         }
         manifest = {

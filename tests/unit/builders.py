@@ -29,6 +29,7 @@ from plimsoll.domain import (
     PriceKind,
     Profile,
     Resources,
+    Routing,
     SizedBy,
     Snapshot,
     StepTime,
@@ -131,7 +132,7 @@ def a_deployment(
     rps: float | None = 10.0,
     **overrides: Any,
 ) -> Deployment:
-    """A deployment in mode Auto with known demand; its variants (default: one ``h100``) become its own."""
+    """A deployment in mode Auto with known demand and a load-aware router; its variants (``h100``) become its own."""
     own = tuple(
         replace(
             variant,
@@ -151,6 +152,7 @@ def a_deployment(
         variants=own,
         demand=a_demand(rps),
         policy=Policy(),
+        routing=Routing.LOAD_AWARE,
     )
     return replace(deployment, **overrides)
 

@@ -5,7 +5,7 @@ that says what to write; for the API server, the CustomResourceDefinitions in cr
 `observe` turns these models into the domain's values. Design section 2.
 """
 
-from plimsoll.api.compute_pool import ComputePool, ComputePoolSpec, ComputePoolStatus
+from plimsoll.api.compute_pool import ComputePool, ComputePoolSpec, ComputePoolStatus, PriceStatus
 from plimsoll.api.crd import render_crds
 from plimsoll.api.engines import Engine
 from plimsoll.api.inference_deployment import (
@@ -80,6 +80,7 @@ __all__ = [
     "NextBest",
     "ObjectMeta",
     "PlanStatus",
+    "PriceStatus",
     "Provenance",
     "Quantity",
     "ScalingPolicy",

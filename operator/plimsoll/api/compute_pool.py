@@ -14,13 +14,14 @@ from plimsoll.api.wire import (
     Count,
     Definition,
     Kind,
+    Message,
     PrinterColumn,
     Resources,
     Rule,
     SpecModel,
     StatusModel,
 )
-from plimsoll.domain import Node, Pool, PriceKind
+from plimsoll.domain import Node, Pool, PriceKind, PriceSource
 from plimsoll.domain import Resources as Amounts
 
 NodeCount = Annotated[int, Field(ge=0, le=10_000)]
@@ -60,6 +61,13 @@ class Price(SpecModel):
     """US dollars per node and hour, for nodes that the provider may take away."""
     paid: PaidPrice | None = None
     """Nodes already paid for: using them costs nothing more."""
+    source: PriceSource = Field(PriceSource.MANIFEST, strict=False)
+    """Manifest: the figure above. OpenCost: what node_total_hourly_cost in Prometheus says of the pool's nodes; the
+    figure above stands in while it says nothing, so that a missing price is never zero."""
+    as_of: Timestamp | None = None
+    """When the figure above was looked up; shown with its age."""
+    reference: Annotated[str, Field(max_length=256)] | None = None
+    """Where the figure above comes from: a price list, an invoice, a contract."""
 
     rules: ClassVar = (
         Rule(
@@ -68,6 +76,11 @@ class Price(SpecModel):
             holds=lambda price: (
                 sum(p is not None for p in (price.on_demand_per_hour, price.spot_per_hour, price.paid)) == 1
             ),
+        ),
+        Rule(
+            cel="!has(self.paid) || self.source != 'OpenCost'",
+            message="nodes already paid for have no market price: remove source, or set onDemandPerHour or spotPerHour",
+            holds=lambda price: price.paid is None or price.source is not PriceSource.OPEN_COST,
         ),
     )
 
@@ -134,6 +147,19 @@ class ComputePoolSpec(SpecModel):
     )
 
 
+class PriceStatus(StatusModel):
+    """The price that plans count with."""
+
+    per_hour: Money
+    """US dollars per node and hour."""
+    source: PriceSource
+    """Manifest or OpenCost."""
+    as_of: Timestamp | None = None
+    """When it was last known to be so; for OpenCost to the hour. Absent where the manifest does not say."""
+    message: Message = ""
+    """Why it is not the price that spec.price.source asks for; empty where it is."""
+
+
 class ComputePoolStatus(StatusModel):
     """What the pool holds and costs; written by Plimsoll."""
 
@@ -151,6 +177,8 @@ class ComputePoolStatus(StatusModel):
     """What ready nodes offer, all together."""
     free: ResourceStatus = Field(default_factory=dict)
     """What of it no pod has requested."""
+    price: PriceStatus | None = None
+    """What one node counts with."""
     cost_per_hour: Money | None = None
     """US dollars per hour of the present nodes; for paid nodes the amortised price."""
     packing: DecimalText | None = None
@@ -182,6 +210,11 @@ class ComputePool(Kind):
             PrinterColumn("Max", "integer", ".spec.nodes.max", "Most nodes that may be asked for."),
             PrinterColumn("Packing", "string", ".status.packing", "Share of the scarcest resource that is requested."),
             PrinterColumn("USD/h", "string", ".status.costPerHour", "Cost of the present nodes, US dollars an hour."),
+            PrinterColumn(
+                "Node USD/h", "string", ".status.price.perHour", "Price that a node counts with.", priority=1
+            ),
+            PrinterColumn("Price from", "string", ".status.price.source", "Where the price comes from.", priority=1),
+            PrinterColumn("Price as of", "string", ".status.price.asOf", "When it was last known.", priority=1),
             AGE,
             PrinterColumn("Stocked out until", "string", ".status.stockedOutUntil", "Capped until then.", priority=1),
         ),
@@ -208,6 +241,7 @@ class ComputePool(Kind):
             hardware=spec.hardware,
             price_kind=spec.price.kind,
             price_usd_per_hour=spec.price.usd_per_hour,
+            price_as_of_s=spec.price.as_of.seconds if spec.price.as_of else None,
             min_nodes=spec.nodes.min,
             max_nodes=spec.nodes.max,
             provisioning_s=spec.provisioning_time.seconds,

@@ -10,9 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from plimsoll.api.engines import Engine
 from plimsoll.api.inference_deployment_status import InferenceDeploymentStatus
+from plimsoll.api.routing import RoutingSpec
 from plimsoll.api.values import LatencyLimit, Money
 from plimsoll.api.wire import AGE, Definition, Kind, ObjectName, PrinterColumn, Resources, Rule, SpecModel
-from plimsoll.domain import ExternalPrice, LatencyMetric, LatencyTarget, Mode
+from plimsoll.domain import ExternalPrice, ExternalUse, LatencyMetric, LatencyTarget, Mode, Routing
 
 MAX_VARIANTS = 16
 DEFAULT_PRIORITY = 100
@@ -206,6 +207,9 @@ class VariantSpec(SpecModel):
     for kinds that keep the template elsewhere (LeaderWorkerSet: the sum over one group)."""
     replicas: ReplicaLimits
     """How far this variant may be scaled."""
+    service: ObjectName | None = None
+    """Name of the Service over this variant's pods alone, as the HTTPRoute's backendRefs name it; needed with
+    routing.type HTTPRoute, and not read otherwise."""
 
     rules: ClassVar = (
         Rule(
@@ -217,27 +221,43 @@ class VariantSpec(SpecModel):
 
 
 class ExternalAPI(SpecModel):
-    """List price of the same model at a public API."""
+    """The same model at a public API: its list price, and whether requests really go there."""
 
     input_per_million: Money
     """US dollars per million prompt tokens."""
     output_per_million: Money
     """US dollars per million output tokens."""
+    use: ExternalUse = Field(ExternalUse.COMPARE, strict=False)
+    """Compare: the price is shown beside the plan's cost and decides nothing. Overflow: own replicas are scaled down,
+    to none if need be, wherever the API is cheaper, and what finds no room goes there instead of being reported as
+    missing. Set Overflow only where your gateway really sends there what the replicas do not take (a fallback
+    backend, retries on 429 or 503): Plimsoll does not configure that, and without it these requests would fail. One
+    replica stays unless demand.engine is Gateway, because without any nothing would show the demand."""
 
     def to_domain(self) -> ExternalPrice:
-        return ExternalPrice(self.input_per_million.usd, self.output_per_million.usd)
+        return ExternalPrice(self.input_per_million.usd, self.output_per_million.usd, self.use)
 
 
 class Budget(SpecModel):
     """What may be spent."""
 
     per_hour: Money
-    """Most US dollars per hour for the nodes of this deployment; demand beyond it is reported, not served."""
+    """Most US dollars per hour for the nodes of this deployment; demand beyond it is reported, not served. What
+    overflows to an external API is paid on top: requests that come are paid for there whether planned or not."""
 
 
 def _targets_are_distinct(spec: "InferenceDeploymentSpec") -> bool:
     targets = [variant.target_ref for variant in spec.variants if variant.target_ref is not None]
     return len(targets) == len(set(targets))
+
+
+def _routed_variants_have_services(spec: "InferenceDeploymentSpec") -> bool:
+    return spec.routing.type is not Routing.HTTP_ROUTE or all(variant.service for variant in spec.variants)
+
+
+def _services_are_distinct(spec: "InferenceDeploymentSpec") -> bool:
+    services = [variant.service for variant in spec.variants if variant.service is not None]
+    return len(services) == len(set(services))
 
 
 def _names_are_distinct(spec: "InferenceDeploymentSpec") -> bool:
@@ -267,7 +287,10 @@ class InferenceDeploymentSpec(SpecModel):
     ]
     """The ways to serve the model; Plimsoll decides how many replicas of each."""
     external_api: ExternalAPI | None = Field(None, alias="externalAPI")
-    """The price to beat, shown beside the cost of the plan."""
+    """The price to beat, shown beside the cost of the plan; with use: Overflow also the place for what own replicas
+    do not carry."""
+    routing: RoutingSpec = RoutingSpec()
+    """What shares requests out among the replicas: it decides what different variants carry together."""
     budget: Budget | None = None
     """What may be spent; default: no limit."""
     policy: ObjectName = DEFAULT_POLICY
@@ -287,6 +310,19 @@ class InferenceDeploymentSpec(SpecModel):
             ),
             message="two variants scale the same targetRef: give each variant a workload of its own",
             holds=_targets_are_distinct,
+        ),
+        Rule(
+            cel="!has(self.routing) || self.routing.type != 'HTTPRoute' || self.variants.all(v, has(v.service))",
+            message="with routing.type HTTPRoute every variant needs its service: name the Service over its pods",
+            holds=_routed_variants_have_services,
+        ),
+        Rule(
+            cel=(
+                "self.variants.all(v, !has(v.service) || "
+                "self.variants.exists_one(w, has(w.service) && w.service == v.service))"
+            ),
+            message="two variants name the same service: give each variant a Service of its own",
+            holds=_services_are_distinct,
         ),
     )
 

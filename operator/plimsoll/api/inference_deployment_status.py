@@ -71,7 +71,10 @@ class CostStatus(StatusModel):
     """What serving this deployment costs."""
 
     per_hour: Money
-    """US dollars per hour: its share of the price of the nodes in the plan; nodes already paid for count as 0."""
+    """US dollars per hour: its share of the price of the nodes in the plan, and what overflows to an external API;
+    nodes already paid for count as 0."""
+    overflow_per_hour: Money | None = None
+    """Of this, what goes to the external API; absent where nothing does."""
     per_million_tokens: Money | None = None
     """US dollars per million tokens, prompt and output together; absent while nothing arrives."""
     per_million_output_tokens: Money | None = None
@@ -143,6 +146,9 @@ class VariantStatus(StatusModel):
     """Predicted at its share of the load."""
     observed: LatencyStatus | None = None
     """Seen by recent requests."""
+    lead_time: Duration | None = None
+    """From asking for one more replica until it is ready: nine of ten of its last start-ups took at most so long; until
+    any was seen, what its profile and pool say."""
     reason: Label
     """Why the target is what it is, as one CamelCase word."""
     message: Message = ""
@@ -187,6 +193,8 @@ class PlanStatus(StatusModel):
     served. Recommended: something else than what runs is recommended, and not applied. Paused: left alone."""
     shortfall_rate: DecimalText | None = None
     """Requests per second that no variant has room for; absent when all demand is covered."""
+    overflow_rate: DecimalText | None = None
+    """Requests per second of the planned rate that go to the external API; absent where none do."""
     cost_gap: DecimalText | None = None
     """By how much all deployments together might be served cheaper at most, as a share of the plan's cost: "0.004" is
     0.4%. Proven when this status was written; absent where no bound is known."""

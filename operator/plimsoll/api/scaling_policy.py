@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from plimsoll.api.values import Duration
+from plimsoll.api.values import Duration, Money
 from plimsoll.api.wire import AGE, Definition, Kind, PrinterColumn, SpecModel
 from plimsoll.domain import FallbackAction, Policy
 
@@ -45,6 +45,9 @@ class PayBack(SpecModel):
 
     expected_dwell: Duration = _duration(_BUILT_IN.expected_dwell_s)
     """For how long a new plan is expected to stand; a move must save more within it than running both sides costs."""
+    violation_price_per_million_requests: Money = Money.of(_BUILT_IN.violation_usd_per_million_requests)
+    """What a million requests without capacity are worth, in US dollars: quick replicas carry demand until slow ones
+    are ready where that costs less. "0": never."""
 
 
 class Spot(SpecModel):
@@ -117,6 +120,7 @@ class ScalingPolicy(Kind):
             max_scale_up_replicas_per_tick=spec.step_limits.scale_up_replicas,
             max_scale_down_replicas_per_tick=spec.step_limits.scale_down_replicas,
             expected_dwell_s=spec.pay_back.expected_dwell.seconds,
+            violation_usd_per_million_requests=spec.pay_back.violation_price_per_million_requests.usd,
             spot_loss_tolerated_ratio=spec.spot.loss_tolerated,
             demand_stale_after_s=spec.stale_metrics.stale_after.seconds,
             hold_when_unknown_s=spec.stale_metrics.hold_for.seconds,

@@ -15,6 +15,7 @@ from plimsoll.apply.events import EventRecorder, Happening
 from plimsoll.apply.owned import OwnedDeployments, OwnedFailure
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
 from plimsoll.apply.retirement import retire
+from plimsoll.apply.route_weights import RouteOutcome, share_out_requests
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.apply.steps import Result, StepOutcome, take_step
 from plimsoll.apply.writer import OnWrite, Writer
@@ -47,6 +48,7 @@ class Applied:
     steps: tuple[StepOutcome, ...] = ()
     owned_failures: tuple[OwnedFailure, ...] = ()
     status_failures: tuple[str, ...] = ()
+    routes: tuple[RouteOutcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Applier:
     def apply(self, plan: Plan, present: Present) -> Applied:
         """Write what the plan asks for and what there is to tell."""
         owned_failures = self._owned.bring_up_to_date(present.contents)
+        # Before any replica goes: requests are not to be sent where one is about to leave.
+        routes = share_out_requests(plan, present.contents, self._writer)
         # Whoever paused or deleted it since the plan was made must not see one more step.
         steps = [one for one in plan.steps_to_apply if _is_auto(present.deployments.get(one.key.deployment_key))]
         outcomes = tuple(take_step(step, self._writer, self._paths) for step in steps)
@@ -90,7 +94,7 @@ class Applier:
             self._tell_deletion(one, present, plan.now_s)
         self._forget_absent(present)
         failures = [*self._tell_deployments(plan, present), *self._tell_pools(plan, present)]
-        return Applied(outcomes, (*owned_failures, *retirement.failures), tuple(failures))
+        return Applied(outcomes, (*owned_failures, *retirement.failures), tuple(failures), routes)
 
     def _tell_step(self, outcome: StepOutcome, present: Present, now_s: float) -> None:
         step = outcome.step

@@ -7,10 +7,12 @@ figures are counts, so any difference is worth a write. Pure.
 from collections.abc import Mapping
 from typing import Any
 
-from plimsoll.api import ComputePoolStatus, DecimalText, Money, Quantity, Timestamp
+from plimsoll.api import ComputePoolStatus, DecimalText, Money, PriceStatus, Quantity, Timestamp
 from plimsoll.apply.status import conditions
-from plimsoll.domain import PoolPlan, Reason, Resources
+from plimsoll.domain import PoolPlan, PriceSource, Reason, Resources
 from plimsoll.explain import ConditionType, Verdict
+
+_PRICE_AGE_STEP_S = 3600.0
 
 
 def pool_status(plan: PoolPlan, generation: int, present: Mapping[str, Any] | None, now_s: float) -> dict[str, Any]:
@@ -25,6 +27,7 @@ def pool_status(plan: PoolPlan, generation: int, present: Mapping[str, Any] | No
         target=plan.target_nodes,
         allocatable=_quantities(plan.allocatable),
         free=_quantities(free),
+        price=_price(plan),
         cost_per_hour=Money.of(plan.usd_per_hour),
         packing=_packing(plan),
         stocked_out_until=None if stocked_out_until_s is None else Timestamp.of(stocked_out_until_s),
@@ -55,6 +58,19 @@ def _ready(plan: PoolPlan) -> Verdict:
         Reason.STOCK_OUT,
         f"nodes that were asked for did not come; capped to {plan.nodes} nodes until "
         f"{Timestamp.of(plan.stocked_out_until_s)}, then tried again. Other pools carry the load meanwhile",
+    )
+
+
+def _price(plan: PoolPlan) -> PriceStatus:
+    """A price that is read anew each tick gets its age to the hour, so that it is not a write each tick."""
+    as_of_s = plan.price_as_of_s
+    if as_of_s is not None and plan.price_source is PriceSource.OPEN_COST:
+        as_of_s -= as_of_s % _PRICE_AGE_STEP_S
+    return PriceStatus(
+        per_hour=Money.of(plan.price_usd_per_hour, places=4),
+        source=plan.price_source,
+        as_of=None if as_of_s is None else Timestamp.of(as_of_s),
+        message=plan.price_note,
     )
 
 

@@ -15,6 +15,7 @@ from plimsoll.api import (
     CostStatus,
     DecimalText,
     DemandStatus,
+    Duration,
     ForecastStatus,
     InferenceDeploymentStatus,
     LatencyStatus,
@@ -70,6 +71,9 @@ def deployment_status(
         plan=PlanStatus(
             phase=plan.phase,
             shortfall_rate=DecimalText.of(plan.shortfall_rps) if plan.shortfall_rps > 0 else None,
+            overflow_rate=(
+                DecimalText.of(plan.overflow.rate_rps) if plan.overflow and plan.overflow.rate_rps > 0 else None
+            ),
             cost_gap=None if gap_ratio is None else DecimalText.of(gap_ratio),
             steps=tuple(_step(step) for step in plan.steps),
             alternatives=tuple(_alternative(one) for one in plan.alternatives),
@@ -184,6 +188,7 @@ def _cost(plan: DeploymentPlan) -> CostStatus:
         per_hour=Money.of(told.usd_per_hour),
         per_million_tokens=_money(told.usd_per_million_tokens, places=3),
         per_million_output_tokens=_money(told.usd_per_million_output_tokens, places=3),
+        overflow_per_hour=_money(plan.overflow.usd_per_hour) if plan.overflow and plan.overflow.rate_rps > 0 else None,
         external_per_hour=_money(plan.external_usd_per_hour),
         next_best=None if best is None else NextBest(label=best.label, per_hour=Money.of(best.usd_per_hour or 0.0)),
     )
@@ -205,6 +210,7 @@ def _variant(variant: VariantPlan) -> VariantStatus:
         correction=None if variant.correction == 1.0 else DecimalText.of(variant.correction, 3),
         predicted=LatencyStatus.of(variant.predicted),
         observed=LatencyStatus.of(variant.observed),
+        lead_time=None if variant.lead is None else Duration.of_seconds(round(variant.lead.seconds)),
         reason=variant.reason.value,
         message=variant.message,
     )

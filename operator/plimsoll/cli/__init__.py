@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from plimsoll import __version__
-from plimsoll.cli import crds, explain, modes, plan, profile, run, simulate
+from plimsoll.cli import crds, explain, modes, plan, prices, profile, run, simulate, status
 from plimsoll.errors import PlimsollError
 
 app = typer.Typer(
@@ -40,7 +40,7 @@ def _main(
     """Options before any command."""
 
 
-for command in (run, plan, explain, simulate, modes, profile, crds):
+for command in (run, plan, status, explain, simulate, modes, profile, prices, crds):
     command.register(app)
 
 

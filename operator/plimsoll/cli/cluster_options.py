@@ -26,8 +26,13 @@ def server_for(kubeconfig: Path | None, context: str | None) -> ApiServer:
 
 def deployment_path(name: str, namespace: str | None, kubeconfig: Path | None, context: str | None) -> str:
     """Where an InferenceDeployment is, in the named namespace or the context's own."""
-    chosen = namespace or _namespace_of_context(kubeconfig, context)
+    chosen = namespace_of(namespace, kubeconfig, context)
     return f"/apis/{API_VERSION}/namespaces/{chosen}/inferencedeployments/{name}"
+
+
+def namespace_of(namespace: str | None, kubeconfig: Path | None, context: str | None) -> str:
+    """The named namespace, or the context's own."""
+    return namespace or _namespace_of_context(kubeconfig, context)
 
 
 def _namespace_of_context(kubeconfig: Path | None, context: str | None) -> str:

@@ -131,6 +131,9 @@ def _cost(status: Raw) -> Iterator[str]:
         text += f", ${cost['perMillionTokens']} per million tokens"
     if "perMillionOutputTokens" in cost:
         text += f", ${cost['perMillionOutputTokens']} per million output tokens"
+    if "overflowPerHour" in cost:
+        rate = (status.get("plan") or {}).get("overflowRate", "?")
+        text += f"; ${cost['overflowPerHour']}/h of it for {rate} req/s that go to the external API"
     if "externalAPIPerHour" in cost:
         text += f"; the external API would take ${cost['externalAPIPerHour']}/h"
     yield text

@@ -15,7 +15,7 @@ from plimsoll.cli.offline import OfflinePlan, known_demand, plan_offline, stated
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.domain import Demand, DeploymentPlan, ObjectKey
 from plimsoll.errors import InvalidObject
-from plimsoll.explain import cost, gap_text, latencies_text, proven_gap_ratio, summary
+from plimsoll.explain import cost, gap_text, latencies_text, overflow_text, proven_gap_ratio, summary
 from plimsoll.manifests import load
 from plimsoll.sizing import simulate
 
@@ -135,6 +135,8 @@ def _about(plan: DeploymentPlan, demand: Demand | None) -> Iterator[str]:
     money = cost(plan)
     if money.usd_per_million_tokens is not None:
         yield f"cost: ${money.usd_per_hour:.2f}/h, ${money.usd_per_million_tokens:.2f} per million tokens"
+    if overflow_text(plan):
+        yield overflow_text(plan)
     if plan.external_usd_per_hour is not None:
         yield f"the external API would take ${plan.external_usd_per_hour:.2f}/h"
     if plan.shortfall_rps > 0:

@@ -80,6 +80,10 @@ def simulate(
     from plimsoll.simulator.runs import jobs as all_jobs
     from plimsoll.simulator.scenario import load
 
+    for file in filter(None, (json_file, report_file)):
+        # Better to learn it now than after an hour of simulating.
+        if not file.parent.is_dir():
+            raise InvalidObject(f"{file} cannot be written, there is no folder {file.parent}: make it first")
     span_s = _span_s(since) if prometheus else None
     scenarios = [load(folder, data, hours=span_s / 3600.0 if span_s else None) for folder in folders]
     names = [one.name for one in scenarios]

@@ -8,6 +8,7 @@ money US dollars. Resources are CPU cores, bytes of memory, and whole devices (`
 - ``wanted``: what users ask for.
 - ``present``: what there is, up to the `Snapshot`.
 - ``decided``: what follows, up to the `Plan`.
+- ``sharing``: what replicas of several variants carry together.
 - ``remembered``: what the next tick must know, the `Memory`.
 """
 
@@ -21,9 +22,11 @@ from plimsoll.domain.decided import (
     ForecastScore,
     ForecastWay,
     Option,
+    Overflow,
     Phase,
     Plan,
     PoolPlan,
+    RouteWeights,
     SizedBy,
     SolverReport,
     Step,
@@ -36,12 +39,15 @@ from plimsoll.domain.present import (
     Demand,
     DemandState,
     Deployment,
+    DisruptionBudget,
     LatencyComparison,
     LatencyObservation,
+    LeadTime,
     Node,
     Pod,
     Pool,
     PriceKind,
+    PriceSource,
     Profile,
     Snapshot,
     StepTime,
@@ -52,21 +58,36 @@ from plimsoll.domain.present import (
 )
 from plimsoll.domain.remembered import (
     NO_PAST,
+    NO_START_UPS,
     Correction,
     Decision,
     DemandSample,
+    Dwell,
     Gain,
     Memory,
     MixInUse,
     PastDemand,
     ReadyCount,
+    StartUp,
+    StartUps,
     StockOut,
     TargetSample,
 )
-from plimsoll.domain.wanted import ExternalPrice, FallbackAction, LatencyMetric, LatencyTarget, Mode, Policy
+from plimsoll.domain.sharing import behind, carried_rps, carried_rps_each, in_percent
+from plimsoll.domain.wanted import (
+    ExternalPrice,
+    ExternalUse,
+    FallbackAction,
+    LatencyMetric,
+    LatencyTarget,
+    Mode,
+    Policy,
+    Routing,
+)
 
 __all__ = [
     "NO_PAST",
+    "NO_START_UPS",
     "POISSON",
     "Allocation",
     "Alternative",
@@ -79,7 +100,10 @@ __all__ = [
     "DemandState",
     "Deployment",
     "DeploymentPlan",
+    "DisruptionBudget",
+    "Dwell",
     "ExternalPrice",
+    "ExternalUse",
     "FallbackAction",
     "Finding",
     "Forecast",
@@ -91,12 +115,14 @@ __all__ = [
     "LatencyMetric",
     "LatencyObservation",
     "LatencyTarget",
+    "LeadTime",
     "Memory",
     "MixInUse",
     "Mode",
     "Node",
     "ObjectKey",
     "Option",
+    "Overflow",
     "PastDemand",
     "Phase",
     "Plan",
@@ -105,13 +131,18 @@ __all__ = [
     "Pool",
     "PoolPlan",
     "PriceKind",
+    "PriceSource",
     "Profile",
     "ReadyCount",
     "Reason",
     "Resources",
+    "RouteWeights",
+    "Routing",
     "SizedBy",
     "Snapshot",
     "SolverReport",
+    "StartUp",
+    "StartUps",
     "Step",
     "StepTime",
     "StockOut",
@@ -122,4 +153,8 @@ __all__ = [
     "Variant",
     "VariantKey",
     "VariantPlan",
+    "behind",
+    "carried_rps",
+    "carried_rps_each",
+    "in_percent",
 ]

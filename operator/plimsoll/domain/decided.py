@@ -16,7 +16,9 @@ from plimsoll.domain.present import (
     Demand,
     LatencyComparison,
     LatencyObservation,
+    LeadTime,
     PriceKind,
+    PriceSource,
     Target,
     TokenMix,
 )
@@ -173,18 +175,29 @@ class SolverReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Overflow:
+    """What of a deployment's demand goes to its external API, as long as the plan stands."""
+
+    rate_rps: float
+    """At the rate that is planned for: at the present one it is less, or nothing."""
+    usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """The answer of the planner: how many replicas of which variant, on how many nodes of which pool."""
 
     replicas: Mapping[VariantKey, int]
     nodes: Mapping[str, int]
     usd_per_hour: Mapping[ObjectKey, float]
-    """Each deployment's share of the price of the nodes it needs."""
+    """Each deployment's share of the price of the nodes it needs, and what it pays to its external API."""
     shortfall_rps: Mapping[ObjectKey, float]
     """Demand that could not be covered; deployments that are fully covered are absent."""
     alternatives: Mapping[ObjectKey, tuple[Alternative, ...]]
     findings: tuple[Finding, ...]
     solver: SolverReport
+    overflow: Mapping[ObjectKey, Overflow] = field(default_factory=dict)
+    """By deployment what goes to its external API; those of which nothing does are absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +236,7 @@ class VariantPlan:
     """How many times its profile's step times it is taken to need, as learned from requests."""
     compared: tuple[LatencyComparison, ...] = ()
     """Observed against predicted at the load there was, where the last window can be compared."""
+    lead: LeadTime | None = None
 
 
 class Phase(StrEnum):
@@ -234,6 +248,15 @@ class Phase(StrEnum):
     SHORT = "Short"
     RECOMMENDED = "Recommended"
     PAUSED = "Paused"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteWeights:
+    """How an HTTPRoute is to share requests out among the variants: in proportion to what each carries right now."""
+
+    route: ObjectKey
+    percent: Mapping[str, int]
+    """By name of the variant's Service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +278,10 @@ class DeploymentPlan:
     alternatives: tuple[Alternative, ...]
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...]
+    overflow: Overflow | None = None
+    """None where requests do not overflow to an external API; its price is part of `usd_per_hour`."""
+    weights: RouteWeights | None = None
+    """None where no HTTPRoute is to be written, or no replica is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +300,9 @@ class PoolPlan:
     usd_per_hour: float
     """The price of the present nodes; for paid pools the amortised price, for show."""
     stocked_out_until_s: float | None
+    price_source: PriceSource = PriceSource.MANIFEST
+    price_as_of_s: float | None = None
+    price_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from plimsoll.domain.names import Finding, ObjectKey, Resources, VariantKey
-from plimsoll.domain.wanted import ExternalPrice, LatencyMetric, LatencyTarget, Mode, Policy
+from plimsoll.domain.wanted import ExternalPrice, LatencyMetric, LatencyTarget, Mode, Policy, Routing
 
 
 class PriceKind(StrEnum):
@@ -17,6 +17,13 @@ class PriceKind(StrEnum):
     ON_DEMAND = "OnDemand"
     SPOT = "Spot"
     PAID = "Paid"
+
+
+class PriceSource(StrEnum):
+    """Where the price of a node comes from: the manifest, or what OpenCost exports."""
+
+    MANIFEST = "Manifest"
+    OPEN_COST = "OpenCost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,14 @@ class Node:
     foreign_requests: Resources
     """Requested by pods that belong to no variant (daemonsets, other workloads)."""
     created_s: float
+    leaving: bool = False
+    """It is being deleted, or a taint says that it soon will be: spot interruption, consolidation, scale-down."""
+
+
+PATIENCE_RATIO = 1.5
+"""How much longer than the pool's own provisioning time a pod may wait. Guess: clouds are often late by a third."""
+MIN_PATIENCE_S = 30.0
+"""Pools that promise no provisioning time: the scheduler alone may take some seconds to place a pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +66,21 @@ class Pool:
     nodes: tuple[Node, ...] = ()
     stocked_out_until_s: float | None = None
     """As last written to the pool's status; only read when memory knows nothing (after a restart)."""
+    price_source: PriceSource = PriceSource.MANIFEST
+    """Where `price_usd_per_hour` comes from."""
+    price_as_of_s: float | None = None
+    """When it was last known to be so; None where nobody says."""
+    price_note: str = ""
+    """Why the price is not the one that was asked for; empty where it is."""
 
     @property
     def marginal_price_usd_per_hour(self) -> float:
         return 0.0 if self.price_kind is PriceKind.PAID else self.price_usd_per_hour
+
+    @property
+    def patience_s(self) -> float:
+        """How long a pod may wait for a node of the pool before the pool counts as sold out."""
+        return max(MIN_PATIENCE_S, PATIENCE_RATIO * self.provisioning_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +148,8 @@ class Pod:
     ready_since_s: float | None = None
     unschedulable_since_s: float | None = None
     deletion_cost: int | None = None
+    leaving: bool = False
+    """Its node is about to go. It still serves, but nothing may be built on it."""
 
 
 class LatencyObservation(NamedTuple):
@@ -151,6 +179,17 @@ class LatencyComparison(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class LeadTime:
+    """From asking for one more replica until it is ready, a node's boot included where no present node has room."""
+
+    seconds: float
+    observed: int = 0
+    """Start-ups of its own pods that it was learned from; 0: what the profile and the pool say."""
+    boots: bool = False
+    """Whether a node's boot is counted, because no present node has room."""
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One way to serve a deployment, with what its target runs right now."""
 
@@ -168,8 +207,18 @@ class Variant:
     """Somebody else scales it, or it must not be touched: counted as it is, never written."""
     latencies: tuple[LatencyObservation, ...] = ()
     arrival_rate_rps: float | None = None
+    service: str | None = None
+    """Name of the Service over its pods alone, where an HTTPRoute shares requests out."""
     kv_cache_use_ratio: float | None = None
     """Of the fullest pod, 0 to 1; None where the engine does not tell."""
+    lead: LeadTime | None = None
+    """Filled in by `readiness`."""
+
+    @property
+    def lead_s(self) -> float:
+        """Seconds until a replica that is asked for now is ready; `readiness` must have been there."""
+        assert self.lead is not None, "readiness comes before whoever asks for lead times"
+        return self.lead.seconds
 
     @property
     def name(self) -> str:
@@ -178,6 +227,15 @@ class Variant:
     @property
     def ready_replicas(self) -> int:
         return sum(pod.ready and not pod.terminating for pod in self.pods)
+
+    @property
+    def leaving_replicas(self) -> int:
+        """Replicas whose node is about to go; what comes in their place is asked for before."""
+        return sum(pod.leaving and not pod.terminating for pod in self.pods)
+
+    @property
+    def staying_ready_replicas(self) -> int:
+        return sum(pod.ready and not pod.terminating and not pod.leaving for pod in self.pods)
 
 
 class DemandState(StrEnum):
@@ -255,8 +313,21 @@ class Deployment:
     policy: Policy
     budget_usd_per_hour: float | None = None
     external_price: ExternalPrice | None = None
+    routing: Routing = Routing.SERVICE
+    http_route: str | None = None
+    """Name of the HTTPRoute whose weights are written; None with any other routing."""
     told_rate_cv2: float = 0.0
     """Burstiness as its status tells it, for a process that has not seen enough of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisruptionBudget:
+    """A PodDisruptionBudget: how many of the ready pods it selects may go at the moment."""
+
+    key: ObjectKey
+    allowed: int
+    pods: frozenset[str]
+    """Names of the variants' pods that it selects, in its namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,3 +339,4 @@ class Snapshot:
     pools: tuple[Pool, ...]
     findings: tuple[Finding, ...] = ()
     """Objects and variants that were left out or pinned, and why."""
+    disruption_budgets: tuple[DisruptionBudget, ...] = ()

@@ -93,6 +93,39 @@ class PastDemand:
 NO_PAST = PastDemand()
 
 
+class StartUp(NamedTuple):
+    """One start of one pod, from creation to ready."""
+
+    seconds: float
+    waited_for_node: bool
+    """True where its node was created after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartUps:
+    """The starts of pods that were watched."""
+
+    at_s: float | None = None
+    """When pods were last looked at."""
+    starting: Mapping[VariantKey, frozenset[str]] = field(default_factory=dict)
+    """Names of pods on their way."""
+    done: Mapping[VariantKey, tuple[StartUp, ...]] = field(default_factory=dict)
+    """The last ones, oldest first."""
+
+
+NO_START_UPS = StartUps()
+
+
+@dataclass(frozen=True, slots=True)
+class Dwell:
+    """For how long a deployment's plans stand, by the variants they use."""
+
+    places: frozenset[str]
+    since_s: float
+    lasted_s: tuple[float, ...] = ()
+    """Of the plans before this one, oldest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """All that one tick hands to the next; an empty one is a fresh start and is always safe."""
@@ -110,6 +143,8 @@ class Memory:
     """By profile."""
     ready: Mapping[VariantKey, ReadyCount] = field(default_factory=dict)
     gains: Mapping[VariantKey, Gain] = field(default_factory=dict)
+    start_ups: StartUps = NO_START_UPS
+    dwells: Mapping[ObjectKey, Dwell] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

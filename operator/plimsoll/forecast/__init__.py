@@ -27,20 +27,17 @@ from plimsoll.domain import (
     ForecastScore,
     Memory,
     MixInUse,
-    Node,
     ObjectKey,
     PastDemand,
     Policy,
-    Pool,
-    Resources,
     Snapshot,
     TokenMix,
-    Variant,
 )
 from plimsoll.forecast.burstiness import as_told, burstiness_in_use
 from plimsoll.forecast.history import LEADS_S, DemandHistory
 from plimsoll.forecast.outlook import Outlook, ahead, nothing_ahead, outlooks
 from plimsoll.forecast.token_mix import MIX_WINDOW_S, mix_in_use
+from plimsoll.readiness import with_lead_times
 
 HISTORY_S = 3600.0
 """How far back demand is remembered, for the fallback to the peak. Convention: an hour."""
@@ -69,9 +66,6 @@ CLEAR_RISE_DEVIATIONS = 2.5
 
 LONGEST_REACH = 2.0
 """Extrapolation ends at this multiple of the highest rate of the recent past: no line goes on for ever. A guess."""
-
-_ROUNDING = 1e-9
-"""Share of a request that may be missing on a node: sums of cores are not exact."""
 
 
 # --- What is remembered ----------------------------------------------------------------------------------------------
@@ -182,7 +176,7 @@ def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]
         A forecast for each deployment of the snapshot. Where demand is known, `now_rps` is at least the latest rate
         and every lead time's rate at least `now_rps`.
     """
-    leads = _LeadTimes(snapshot)
+    snapshot = with_lead_times(snapshot)
     ways = outlooks(memory.past)
     forecasts = {}
     for deployment in snapshot.deployments:
@@ -194,7 +188,7 @@ def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]
             since_s = memory.unknown_since_s.get(deployment.key, snapshot.now_s)
             made = _unknown(deployment, history, in_use, since_s, snapshot.now_s)
         else:
-            lead_s = {variant.name: leads.of(variant) for variant in deployment.variants}
+            lead_s = {variant.name: variant.lead_s for variant in deployment.variants}
             tokens = in_use or deployment.demand.tokens
             outlook = ways.get(deployment.key, nothing_ahead())
             made = _known(deployment, rate_rps, history, tokens, lead_s, snapshot.now_s, outlook)
@@ -337,53 +331,6 @@ def _unknown(
         tokens=tokens,
         message=f"demand unknown since {_clock(since_s)}: {action} (policy {policy.name}, fallback {policy.fallback})",
     )
-
-
-# --- How long a new replica takes ------------------------------------------------------------------------------------
-
-
-class _LeadTimes:
-    """From asking for a replica until it is ready: its start-up, after the node's boot where no node has room."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._pools = {pool.name: pool for pool in snapshot.pools}
-        self._taken: dict[str, dict[str, float]] = {}
-        self._has_room: dict[tuple[str, tuple[tuple[str, float], ...]], bool] = {}
-        for deployment in snapshot.deployments:
-            for variant in deployment.variants:
-                self._take(variant)
-
-    def of(self, variant: Variant) -> float:
-        """Seconds."""
-        pool = self._pools.get(variant.pool)
-        if pool is None or pool.provisioning_s <= 0.0 or self._room(pool, variant.per_replica):
-            return variant.profile.startup_s
-        return variant.profile.startup_s + pool.provisioning_s
-
-    def _take(self, variant: Variant) -> None:
-        for pod in variant.pods:
-            if pod.node is not None:
-                taken = self._taken.setdefault(pod.node, {})
-                for name, amount in variant.per_replica.items():
-                    taken[name] = taken.get(name, 0.0) + amount
-
-    def _room(self, pool: Pool, replica: Resources) -> bool:
-        key = (pool.name, tuple(sorted(replica.items())))
-        if key not in self._has_room:
-            self._has_room[key] = any(self._fits(node, replica) for node in pool.nodes)
-        return self._has_room[key]
-
-    def _fits(self, node: Node, replica: Resources) -> bool:
-        taken = self._taken.get(node.name, {})
-        return (
-            node.ready
-            and node.schedulable
-            and all(
-                node.allocatable.get(name, 0.0) - node.foreign_requests.get(name, 0.0) - taken.get(name, 0.0)
-                >= amount - _ROUNDING * amount
-                for name, amount in replica.items()
-            )
-        )
 
 
 # --- Words -----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from plimsoll.observe.queries import Labels
 from plimsoll.observe.resolve import Cluster, resolve, with_demand
 from plimsoll.observe.retired import Retired, retired_workloads
 from plimsoll.observe.scales import ScaleReader
+from plimsoll.observe.views import RouteView, is_service_of
 
 __all__ = [
     "Cluster",
@@ -28,7 +29,9 @@ __all__ = [
     "Observer",
     "PrometheusSettings",
     "Retired",
+    "RouteView",
     "ScaleReader",
+    "is_service_of",
     "read_token",
     "resolve",
     "retired_workloads",

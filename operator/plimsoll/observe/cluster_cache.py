@@ -1,6 +1,6 @@
 """What is in the cluster at this moment, as far as the watches have told?
 
-In: watch events of ten kinds, one by one. Out: plain dictionaries of trimmed views by key, and the four kinds of our
+In: watch events of eleven kinds, one by one. Out: plain dictionaries of trimmed views by key, and the four kinds of our
 own as parsed models, or as the mistake that keeps them from being one. Synchronous and without a lock: the loop that
 feeds it also reads it. When the first listing is complete is not known here. Design section 7.
 """
@@ -13,14 +13,18 @@ from plimsoll.api import ComputePool, InferenceDeployment, Kind, ScalingPolicy, 
 from plimsoll.domain import ObjectKey
 from plimsoll.errors import InvalidObject
 from plimsoll.observe.views import (
+    BudgetView,
     NodeView,
     PodView,
     Raw,
     RivalView,
+    RouteView,
     WorkloadView,
     autoscaler_view,
+    budget_view,
     node_view,
     pod_view,
+    route_view,
     scaled_object_view,
     workload_view,
 )
@@ -113,6 +117,9 @@ class Contents:
     workloads: Mapping[tuple[str, ObjectKey], WorkloadView] = field(default_factory=dict)
     """By kind and key."""
     rivals: tuple[RivalView, ...] = ()
+    routes: Mapping[ObjectKey, RouteView] = field(default_factory=dict)
+    """HTTPRoutes; none where the API server does not serve the kind."""
+    budgets: tuple[BudgetView, ...] = ()
 
 
 class ClusterCache:
@@ -131,6 +138,8 @@ class ClusterCache:
         }
         self.autoscalers: Shelf[RivalView] = Shelf(autoscaler_view)
         self.scaled_objects: Shelf[RivalView] = Shelf(scaled_object_view)
+        self.routes: Shelf[RouteView] = Shelf(route_view)
+        self.budgets: Shelf[BudgetView] = Shelf(budget_view)
         self._shelves: Mapping[str, Shelf[Any] | OwnShelf[Any]] = {
             "InferenceDeployment": self.deployments,
             "ComputePool": self.pools,
@@ -141,6 +150,8 @@ class ClusterCache:
             **self.workloads,
             "HorizontalPodAutoscaler": self.autoscalers,
             "ScaledObject": self.scaled_objects,
+            "HTTPRoute": self.routes,
+            "PodDisruptionBudget": self.budgets,
         }
 
     def apply(self, kind: str, event_type: str | None, raw: Raw) -> None:
@@ -174,7 +185,9 @@ class ClusterCache:
             workloads={
                 (kind, key): view for kind, shelf in self.workloads.items() for key, view in shelf.objects.items()
             },
+            budgets=tuple(self.budgets.objects.values()),
             rivals=(*self.autoscalers.objects.values(), *self.scaled_objects.objects.values()),
+            routes=dict(self.routes.objects),
         )
 
 

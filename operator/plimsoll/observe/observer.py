@@ -6,13 +6,15 @@ worker thread, so that the event loop (watches, lease, probes) never waits for i
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from plimsoll.api import Engine
 from plimsoll.domain import LatencyMetric, Snapshot
 from plimsoll.observe.attribution import Asked
 from plimsoll.observe.cluster_cache import ClusterCache
 from plimsoll.observe.demand import DemandMemory, observe_demand
+from plimsoll.observe.prices import SeenPrice, with_open_cost
 from plimsoll.observe.prometheus import MetricsReader, Wanted
 from plimsoll.observe.reading import MetricsReading
 from plimsoll.observe.resolve import Cluster, resolve, with_demand
@@ -28,15 +30,19 @@ class Observer:
         self._metrics = metrics
         self._scales = scales
         self._memory = DemandMemory()
+        self._prices: Mapping[str, SeenPrice] = {}
 
     async def snapshot(self, now_s: float) -> Snapshot:
         """All that is known at `now_s` (seconds since the epoch), within the readers' time-outs."""
         contents = self._cache.contents()
         scales = await self._scales.read(targets_to_look_up(contents))
         cluster = await asyncio.to_thread(resolve, contents, scales)
-        reading = await self._metrics.read(wanted(cluster.asked))
+        reading = await self._metrics.read(wanted(cluster.asked, prices=bool(cluster.open_cost_pools)))
         snapshot, self._memory = await asyncio.to_thread(_complete, cluster, reading, self._memory, now_s)
-        return snapshot
+        pools, self._prices = with_open_cost(
+            snapshot.pools, cluster.open_cost_pools, reading.prices, self._prices, now_s
+        )
+        return replace(snapshot, pools=pools)
 
     def close(self) -> None:
         """Let go of the readers' threads."""
@@ -51,8 +57,8 @@ def _complete(
     return with_demand(cluster, observed, now_s), remembered
 
 
-def wanted(asked: Iterable[Asked]) -> Wanted:
-    """The engines and latency quantiles of all deployments together, and the queries of Custom ones."""
+def wanted(asked: Iterable[Asked], *, prices: bool = False) -> Wanted:
+    """The engines and latency quantiles of all deployments together, the queries of Custom ones, and node prices."""
     engines: dict[Engine, set[tuple[LatencyMetric, float]]] = defaultdict(set)
     custom = {}
     for one in asked:
@@ -63,4 +69,4 @@ def wanted(asked: Iterable[Asked]) -> Wanted:
         for server in one.servers:
             if server.engine is not Engine.CUSTOM:
                 engines[server.engine] |= {(target.metric, target.quantile) for target in one.slo}
-    return Wanted({engine: frozenset(latencies) for engine, latencies in sorted(engines.items())}, custom)
+    return Wanted({engine: frozenset(latencies) for engine, latencies in sorted(engines.items())}, custom, prices)

@@ -70,7 +70,9 @@ def _members(manifests: Mapping[str, ComputePool], nodes: Sequence[NodeView]) ->
 
 
 def _node(view: NodeView, foreign_requests: Resources) -> Node:
-    return Node(view.name, view.ready, view.schedulable, view.allocatable, foreign_requests, view.created_s)
+    return Node(
+        view.name, view.ready, view.schedulable, view.allocatable, foreign_requests, view.created_s, view.leaving
+    )
 
 
 def _least_offered(views: Sequence[NodeView], daemons: Mapping[str, Resources]) -> Resources:

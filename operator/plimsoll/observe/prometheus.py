@@ -27,6 +27,8 @@ from plimsoll.errors import InvalidObject, MetricsUnavailable, PlimsollError
 from plimsoll.observe.dialects import Dialect, dialects_of
 from plimsoll.observe.queries import (
     BOUND_LABEL,
+    NODE_LABEL,
+    NODE_PRICES,
     SIGNAL_LABEL,
     Labels,
     Signal,
@@ -35,7 +37,7 @@ from plimsoll.observe.queries import (
     latency_of_signal,
     latency_query,
 )
-from plimsoll.observe.reading import CustomReading, EngineReading, MetricsReading, Samples, on_the_wire
+from plimsoll.observe.reading import CustomReading, EngineReading, MetricsReading, PriceReading, Samples, on_the_wire
 
 
 class Sample(NamedTuple):
@@ -83,6 +85,8 @@ class Wanted:
     """By engine the latency quantiles that some SLO names."""
     custom: Mapping[ObjectKey, Mapping[str, str]] = field(default_factory=dict)
     """By object the PromQL of each field of `spec.demand.queries`."""
+    prices: bool = False
+    """Whether some pool takes its price from OpenCost."""
 
 
 def read_token(path: Path) -> str:
@@ -147,12 +151,14 @@ class MetricsReader:
         deadline_s = self._monotonic_s() + self._settings.timeout_s
         engines = {engine: self._engine(engine, latencies, deadline_s) for engine, latencies in wanted.engines.items()}
         custom = {key: self._custom(queries, deadline_s) for key, queries in wanted.custom.items()}
+        prices = asyncio.ensure_future(self._prices(deadline_s)) if wanted.prices else None
         by_engine = await asyncio.gather(*engines.values())
         by_object = await asyncio.gather(*custom.values())
         return MetricsReading(
             window_s=self._settings.window_s,
             by_engine=dict(zip(engines, by_engine, strict=True)),
             custom=dict(zip(custom, by_object, strict=True)),
+            prices=await prices if prices else None,
         )
 
     def close(self) -> None:
@@ -202,6 +208,13 @@ class MetricsReader:
             if not isinstance(answer, BaseException)
         }
         return CustomReading(values=values)
+
+    async def _prices(self, deadline_s: float) -> PriceReading:
+        try:
+            answer = await self._ask(NODE_PRICES, deadline_s)
+        except PlimsollError as error:
+            return PriceReading(failure=str(error))
+        return PriceReading({one.labels[NODE_LABEL]: one.value for one in answer if NODE_LABEL in one.labels})
 
     async def _ask(self, query: str, deadline_s: float) -> Vector:
         loop = asyncio.get_running_loop()

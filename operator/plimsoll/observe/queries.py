@@ -25,6 +25,11 @@ HIGH_QUANTILE = 0.95
 """The quantile that `TokenMix.prompt_tokens_p95` and `TokenMix.output_tokens_p95` stand for."""
 
 
+NODE_LABEL = "node"
+NODE_PRICES = f"avg by ({NODE_LABEL}) (node_total_hourly_cost)"
+"""Of OpenCost: US dollars per node and hour, processors, memory and devices together."""
+
+
 class Signal(StrEnum):
     """One part of an answer."""
 

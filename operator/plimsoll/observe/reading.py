@@ -50,12 +50,23 @@ class CustomReading:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceReading:
+    """What OpenCost says of nodes, in US dollars per hour, or why it says nothing."""
+
+    usd_per_hour: Mapping[str, float] = field(default_factory=dict)
+    """By name of the node; as exported, whatever it is."""
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsReading:
     """One look at Prometheus; an engine or object that was not asked for is not in the mappings."""
 
     window_s: float
     by_engine: Mapping[Engine, EngineReading] = field(default_factory=dict)
     custom: Mapping[ObjectKey, CustomReading] = field(default_factory=dict)
+    prices: PriceReading | None = None
+    """None where no pool asks for it."""
 
 
 def on_the_wire(field_name: str) -> str:

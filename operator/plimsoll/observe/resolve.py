@@ -15,8 +15,10 @@ from plimsoll.domain import (
     Demand,
     DemandState,
     Deployment,
+    DisruptionBudget,
     Finding,
     ObjectKey,
+    Pod,
     Policy,
     Pool,
     Reason,
@@ -28,9 +30,12 @@ from plimsoll.errors import InvalidObject
 from plimsoll.observe.attribution import Asked, Server
 from plimsoll.observe.cluster_cache import Contents
 from plimsoll.observe.demand import Observed
+from plimsoll.observe.disruption_budgets import disruption_budgets
 from plimsoll.observe.pod_index import Claim, share_out
 from plimsoll.observe.pool_nodes import resolve_pools
+from plimsoll.observe.prices import pools_priced_by_open_cost
 from plimsoll.observe.retired import retired_workloads
+from plimsoll.observe.routes import missing_route
 from plimsoll.observe.targets import Found, Scales, Unavailable, claims, find, identity
 from plimsoll.observe.variants import World, resolve_variant
 from plimsoll.observe.views import PodView
@@ -47,6 +52,9 @@ class Cluster:
     findings: tuple[Finding, ...]
     asked: tuple[Asked, ...]
     """What metrics are to be asked, one for each deployment."""
+    open_cost_pools: frozenset[str] = frozenset()
+    """Pools whose price OpenCost is asked for."""
+    disruption_budgets: tuple[DisruptionBudget, ...] = ()
 
 
 def resolve(contents: Contents, scales: Scales) -> Cluster:
@@ -61,16 +69,18 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
     pools = resolve_pools(contents, side_pods)
     retired = _retired_servers(contents, side_pods)
     rivals = {identity(rival.target): rival.description for rival in contents.rivals}
-    world = World(pools, contents.profiles, rivals)
+    world = World(pools, contents.profiles, rivals, contents.routes)
+    leaving = frozenset(node.name for node in contents.nodes.values() if node.leaving)
     deployments: list[Deployment] = []
     findings = _invalid(contents)
     asked: list[Asked] = []
     for key, manifest in manifests.items():
         policy, noticed = _policy(key, manifest, contents)
+        noticed += missing_route(manifest, contents.routes)
         variants: list[Variant] = []
         for spec in manifest.spec.variants:
             name = VariantKey(key.namespace, key.name, spec.name)
-            own_pods = tuple(view.pod for view in pods.get(name, ()))
+            own_pods = tuple(_with_node(view.pod, leaving) for view in pods.get(name, ()))
             resolved = resolve_variant(manifest, spec, found[name], own_pods, world)
             noticed += resolved.findings
             variants += [resolved.variant] if resolved.variant else []
@@ -86,6 +96,8 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
         tuple(pool for _, pool in sorted(pools.usable.items())),
         tuple(findings),
         tuple(asked),
+        pools_priced_by_open_cost(contents),
+        disruption_budgets(contents.budgets, (view for views in pods.values() for view in views)),
     )
 
 
@@ -96,6 +108,7 @@ def with_demand(cluster: Cluster, observed: Mapping[ObjectKey, Observed], now_s:
         deployments=tuple(_with_metrics(one, observed.get(one.key)) for one in cluster.deployments),
         pools=cluster.pools,
         findings=cluster.findings,
+        disruption_budgets=cluster.disruption_budgets,
     )
 
 
@@ -150,6 +163,8 @@ def _deployment(
         policy=policy,
         budget_usd_per_hour=spec.budget.per_hour.usd if spec.budget else None,
         external_price=spec.external_api.to_domain() if spec.external_api else None,
+        routing=spec.routing.type,
+        http_route=spec.routing.http_route,
         told_rate_cv2=told_rate_cv2,
     )
 
@@ -186,6 +201,10 @@ def _asked(manifest: InferenceDeployment, deployment: Deployment, retired: Seque
         stale_after_s=deployment.policy.demand_stale_after_s,
         queries=queries.model_dump(exclude_none=True) if queries else {},
     )
+
+
+def _with_node(pod: Pod, leaving: frozenset[str]) -> Pod:
+    return replace(pod, leaving=True) if pod.node in leaving else pod
 
 
 def _policy(key: ObjectKey, manifest: InferenceDeployment, contents: Contents) -> tuple[Policy, list[Finding]]:

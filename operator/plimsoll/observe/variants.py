@@ -11,7 +11,9 @@ from plimsoll.api import InferenceDeployment, ServingProfile, VariantSpec
 from plimsoll.domain import Finding, ObjectKey, Pod, Pool, Profile, Reason, Variant, VariantKey
 from plimsoll.errors import InvalidObject
 from plimsoll.observe.pool_nodes import Pools
+from plimsoll.observe.routes import backend_of
 from plimsoll.observe.targets import Found, Identity, Unavailable, identity
+from plimsoll.observe.views import RouteView
 
 _ROUNDING = 1e-9
 
@@ -24,6 +26,7 @@ class World:
     profiles: Mapping[ObjectKey, ServingProfile | InvalidObject]
     rivals: Mapping[Identity, str]
     """Autoscalers by the target they write to, in words."""
+    routes: Mapping[ObjectKey, RouteView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,9 @@ def resolve_variant(
     misfit = _misfit(spec, found, pool)
     if misfit is not None:
         return _left_out(key, misfit)
+    backend = backend_of(deployment, spec, world.routes)
+    if isinstance(backend, Unavailable):
+        return _left_out(key, backend)
     rival = world.rivals.get(identity(found.target))
     variant = Variant(
         key=key,
@@ -66,6 +72,7 @@ def resolve_variant(
         replicas=found.replicas,
         pods=pods,
         pinned=rival is not None,
+        service=backend,
     )
     if rival is None:
         return Resolved(variant)

@@ -22,7 +22,28 @@ _BLOCKING_EFFECTS = frozenset({"NoSchedule", "NoExecute"})
 _TRANSIENT_TAINTS = "node.kubernetes.io/"
 """Taints that Kubernetes itself sets for a node in trouble (not-ready, unreachable, disk-pressure, unschedulable). All
 others mark what a pool is for, and its pods tolerate them."""
-_CLOUD_TAINTS = frozenset({"node.cloudprovider.kubernetes.io/uninitialized", "ToBeDeletedByClusterAutoscaler"})
+_NOT_YET_TAINTS = frozenset({"node.cloudprovider.kubernetes.io/uninitialized"})
+_LEAVING_TAINTS = frozenset(
+    {
+        # AWS Node Termination Handler (its README, TAINT_NODE).
+        "aws-node-termination-handler/spot-itn",
+        "aws-node-termination-handler/scheduled-maintenance",
+        "aws-node-termination-handler/asg-lifecycle-termination",
+        "aws-node-termination-handler/rebalance-recommendation",
+        # Karpenter from v1 on, and before.
+        "karpenter.sh/disrupted",
+        "karpenter.sh/disruption",
+        # GKE: preemption and graceful termination of a node.
+        "cloud.google.com/impending-node-termination",
+        # AKS node auto-drain, by its present and its former name.
+        "remediator.kubernetes.azure.com/unschedulable",
+        "remediator.aks.microsoft.com/unschedulable",
+        # The cluster autoscaler, once it has decided; its DeletionCandidateOfClusterAutoscaler is only a thought.
+        "ToBeDeletedByClusterAutoscaler",
+        "node.cloudprovider.kubernetes.io/shutdown",
+    }
+)
+"""What the clouds and autoscalers put on a node that is about to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,7 @@ class NodeView:
     schedulable: bool
     allocatable: Resources
     created_s: float
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +131,58 @@ class RivalView:
     target: Target
 
 
+@dataclass(frozen=True, slots=True)
+class BackendView:
+    """One Service that a rule of an HTTPRoute sends requests to."""
+
+    rule: int
+    """Position of the rule."""
+    service: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """An HTTPRoute, as far as backends in its own namespace go."""
+
+    key: ObjectKey
+    backends: tuple[BackendView, ...]
+
+    def sends_to(self, service: str) -> bool:
+        return any(backend.service == service for backend in self.backends)
+
+
+def route_view(raw: Raw) -> RouteView:
+    """An HTTPRoute; a backend is a Service of weight 1 unless it says otherwise.
+
+    Source: Gateway API v1, HTTPRoute, HTTPBackendRef.
+    """
+    metadata = raw["metadata"]
+    backends = tuple(
+        BackendView(index, backend["name"], backend.get("weight", 1))
+        for index, rule in enumerate(raw.get("spec", {}).get("rules") or ())
+        for backend in rule.get("backendRefs") or ()
+        if is_service_of(backend, metadata["namespace"])
+    )
+    return RouteView(ObjectKey(metadata["namespace"], metadata["name"]), backends)
+
+
+def is_service_of(backend: Raw, namespace: str) -> bool:
+    """Whether an HTTPRoute's backend is a Service in that namespace, which is the route's own."""
+    is_service = (backend.get("group") or "", backend.get("kind") or "Service") == ("", "Service")
+    return is_service and (backend.get("namespace") or namespace) == namespace
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """A PodDisruptionBudget."""
+
+    key: ObjectKey
+    selector: Selector | None
+    """None for the empty one, which here selects every pod of the namespace."""
+    allowed: int
+
+
 def pod_view(raw: Raw) -> PodView | None:
     """The pod; None for one that is over and takes nothing any more."""
     metadata, spec, status = raw["metadata"], raw.get("spec", {}), raw.get("status", {})
@@ -142,18 +216,17 @@ def node_view(raw: Raw) -> NodeView:
     """The node; schedulable when it is not cordoned and no taint says that it is in trouble or on its way out."""
     metadata, spec, status = raw["metadata"], raw.get("spec", {}), raw.get("status", {})
     ready: Raw = next((one for one in status.get("conditions") or () if one["type"] == "Ready"), {})
-    trouble = any(
-        taint.get("effect") in _BLOCKING_EFFECTS
-        and (taint["key"].startswith(_TRANSIENT_TAINTS) or taint["key"] in _CLOUD_TAINTS)
-        for taint in spec.get("taints") or ()
-    )
+    taints = [taint["key"] for taint in spec.get("taints") or () if taint.get("effect") in _BLOCKING_EFFECTS]
+    trouble = any(key.startswith(_TRANSIENT_TAINTS) or key in _NOT_YET_TAINTS for key in taints)
+    leaving = "deletionTimestamp" in metadata or any(key in _LEAVING_TAINTS for key in taints)
     return NodeView(
         name=metadata["name"],
         labels=metadata.get("labels") or {},
         ready=ready.get("status") == "True",
-        schedulable=not spec.get("unschedulable", False) and not trouble and "deletionTimestamp" not in metadata,
+        schedulable=not spec.get("unschedulable", False) and not trouble and not leaving,
         allocatable=amounts(status.get("allocatable") or {}),
         created_s=seconds(metadata.get("creationTimestamp")) or 0.0,
+        leaving=leaving,
     )
 
 
@@ -217,6 +290,22 @@ def _rival(kind: str, raw: Raw, reference: Raw) -> RivalView:
         owned=False,
     )
     return RivalView(f"{kind} {metadata['name']}", target)
+
+
+def budget_view(raw: Raw) -> BudgetView | None:
+    """A PodDisruptionBudget of policy/v1; None for one without a selector, which selects nothing.
+
+    What it allows is what Kubernetes last worked out, and nothing while that is out of date.
+    """
+    metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+    if spec.get("selector") is None:
+        return None
+    up_to_date = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    return BudgetView(
+        key=ObjectKey(metadata["namespace"], metadata["name"]),
+        selector=selector_of(spec["selector"]) if spec["selector"] else None,
+        allowed=status.get("disruptionsAllowed", 0) if up_to_date else 0,
+    )
 
 
 def selector_of(raw: Raw) -> Selector:

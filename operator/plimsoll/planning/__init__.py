@@ -4,21 +4,23 @@ In: the snapshot, forecasts, options (what each variant's replicas carry), stock
 Out: an ``Allocation``: replicas, nodes, prices, what is missing, what was rejected and how close to the best it is.
 Never: steps towards it (``rollout``), wording of conditions (``explain``), clocks or I/O. Design section 5.
 
-The way through: ``problem`` (bounds, prices, ``room``) -> ``programme`` -> ``solver`` -> ``assessment`` (the proof by
-``packing``, prices by ``attribution``) -> ``search`` (tighten and repeat, ``fallback``, ``budgets``) -> ``shortages``,
-``alternatives``.
+The way through: ``statement`` (a ``problem``: bounds, prices, ``room``) -> ``programme`` -> ``solver`` ->
+``assessment`` (the proof by ``packing``, prices by ``attribution``) -> ``search`` (tighten and repeat, ``fallback``,
+``budgets``) -> ``shortages``, ``alternatives``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from plimsoll.domain import (
     Allocation,
+    Finding,
     Forecast,
     Mode,
     ObjectKey,
     Option,
+    Overflow,
     Reason,
     Snapshot,
     SolverReport,
@@ -26,10 +28,11 @@ from plimsoll.domain import (
     VariantKey,
 )
 from plimsoll.planning.alternatives import list_alternatives
-from plimsoll.planning.problem import state_problem
+from plimsoll.planning.problem import Problem
 from plimsoll.planning.search import best_plan
-from plimsoll.planning.shortages import find_shortages, uncovered_rps
+from plimsoll.planning.shortages import TOLERATED_RATIO, find_shortages, uncovered_rps
 from plimsoll.planning.solver import SolveLimits
+from plimsoll.planning.statement import state_problem
 
 __all__ = ["SolveLimits", "allocate"]
 
@@ -84,12 +87,25 @@ def _allocate(
     return Allocation(
         replicas=plan.replicas,
         nodes=plan.nodes,
-        usd_per_hour=plan.attributed,
+        usd_per_hour={
+            need.key: plan.attributed[need.key] + need.api_usd_per_hour(plan.placed) for need in problem.needs
+        },
         shortfall_rps=missing,
         alternatives=list_alternatives(problem, plan, options, stock_outs, snapshot.now_s),
-        findings=tuple(find_shortages(problem, plan, missing)),
+        findings=(*find_shortages(problem, plan, missing), *_unsolved(problem, report)),
         solver=report,
+        overflow={
+            need.key: Overflow(need.api_rps(plan.placed), need.api_usd_per_hour(plan.placed))
+            for need in problem.needs
+            if need.api_rps(plan.placed) > TOLERATED_RATIO * max(1.0, need.required_rps)
+        },
     )
+
+
+def _unsolved(problem: Problem, report: SolverReport) -> Iterable[Finding]:
+    """That the plan is not the solver's, told to every deployment that runs by it."""
+    if report.outcome is not Reason.SOLVED:
+        yield from (Finding(need.key, report.outcome, report.message) for need in problem.needs)
 
 
 def _merged(applied: Allocation, free: Allocation, shown: frozenset[ObjectKey]) -> Allocation:
@@ -111,6 +127,7 @@ def _merged(applied: Allocation, free: Allocation, shown: frozenset[ObjectKey]) 
             *(finding for finding in free.findings if finding.deployment in shown),
         ),
         solver=_weaker(applied.solver, free.solver),
+        overflow=pick(applied.overflow, free.overflow),
     )
 
 

@@ -31,7 +31,7 @@ class Assessment:
     packed: Mapping[str, Packed]
     nodes: Mapping[str, int]
     usd_per_hour: float
-    """The price of all nodes."""
+    """The price of all nodes, and of what overflows to external APIs."""
     priced_usd_per_hour: float
     """The same with the price of moves and changes, and the trace that breaks ties."""
     attributed: Mapping[ObjectKey, float]
@@ -62,6 +62,7 @@ def assess(problem: Problem, wanted: Mapping[VariantKey, int]) -> Assessment:
     replicas = {c.key: max(placed[c.key], min(c.lower, wanted.get(c.key, 0))) for c in problem.choices}
     nodes = {name: max(packed[name].nodes, min(room.min_nodes, room.max_nodes)) for name, room in problem.rooms.items()}
     usd_per_hour = sum(room.usd_per_hour * nodes[name] for name, room in problem.rooms.items())
+    usd_per_hour += sum(need.api_usd_per_hour(placed) for need in problem.needs)
     attributed = attribute(problem, placed, nodes)
     return Assessment(
         replicas=replicas,
@@ -95,15 +96,14 @@ def _pack_room(
 
 def capacity_rps(need: Need, placed: Mapping[VariantKey, int]) -> float:
     """What the placed replicas of a deployment carry safely, by the table."""
-    return sum(choice.total_rps(placed.get(choice.key, 0)) for choice in need.choices)
+    return need.own_rps(placed)
 
 
 def unprotected_rps(need: Need, rooms: Mapping[str, Room], placed: Mapping[VariantKey, int]) -> float:
     """What the policy wants to survive the loss of any one spot pool, and would not."""
-    total_rps = capacity_rps(need, placed)
     spot = {c.pool for c in need.choices if c.pool in rooms and rooms[c.pool].spot and placed.get(c.key, 0) > 0}
-    lost_rps = [sum(c.total_rps(placed[c.key]) for c in need.choices if c.pool == pool) for pool in spot]
-    return max(0.0, need.protected_rps - (total_rps - max(lost_rps, default=0.0))) if spot else 0.0
+    left_rps = [need.own_rps({c.key: placed.get(c.key, 0) for c in need.choices if c.pool != pool}) for pool in spot]
+    return max(0.0, need.protected_rps - min(left_rps)) if spot else 0.0
 
 
 def over_budget(need: Need, attributed_usd_per_hour: float, placed: Mapping[VariantKey, int]) -> float:
@@ -117,10 +117,8 @@ def over_budget(need: Need, attributed_usd_per_hour: float, placed: Mapping[Vari
 
 
 def _moves_and_trace(problem: Problem, replicas: Mapping[VariantKey, int]) -> float:
-    return sum(
-        sum(usd_per_hour * max(0, replicas[choice.key] - count) for count, usd_per_hour in choice.charges)
-        + TRACE_RATIO * choice.list_usd_per_hour * replicas[choice.key]
-        for choice in problem.choices
+    return sum(need.changes_usd_per_hour(replicas) for need in problem.needs) + sum(
+        TRACE_RATIO * choice.list_usd_per_hour * replicas[choice.key] for choice in problem.choices
     )
 
 
@@ -130,8 +128,7 @@ def _missed(
     by_priority: dict[int, float] = {}
     for need in problem.needs:
         missing = float(sum(max(0, c.lower - placed[c.key]) for c in need.choices))
-        if need.target_rps > 0:
-            missing += max(0.0, 1.0 - capacity_rps(need, placed) / need.target_rps)
+        missing += need.missed_share(placed)
         if need.protected_rps > 0:
             missing += SPOT_WEIGHT * unprotected_rps(need, problem.rooms, placed) / need.protected_rps
         by_priority[need.priority] = by_priority.get(need.priority, 0.0) + missing
@@ -174,7 +171,7 @@ def _tighter_choice(choice: Choice, placed: int, wanted: int, falls_short: bool)
 
 
 def _tighter_need(need: Need, assessment: Assessment, wanted: Mapping[VariantKey, int]) -> Need:
-    falls_short = capacity_rps(need, wanted) < need.target_rps * (1.0 - SLACK_RATIO)
+    falls_short = need.missed_share(wanted) > SLACK_RATIO
     choices = tuple(
         _tighter_choice(choice, assessment.placed[choice.key], wanted.get(choice.key, 0), falls_short)
         for choice in need.choices
@@ -183,7 +180,7 @@ def _tighter_need(need: Need, assessment: Assessment, wanted: Mapping[VariantKey
     if need.budget_usd_per_hour is None or over_budget(need, attributed, assessment.placed) == 0:
         return replace(need, choices=choices)
     # The programme prices a replica at its slot; what it really pays for includes the empty rest of its nodes.
-    slots_usd_per_hour = sum(choice.slot_usd_per_hour * assessment.placed[choice.key] for choice in need.choices)
+    slots_usd_per_hour = need.slots_usd_per_hour(assessment.placed)
     return replace(
         need, choices=choices, budget_usd_per_hour=need.budget_usd_per_hour * slots_usd_per_hour / attributed
     )

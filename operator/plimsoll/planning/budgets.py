@@ -5,7 +5,7 @@ replica at its share of a node; once that was refuted by the empty rest of the n
 tightened for cheaper variants as well, so that it may leave out what could well be paid for.
 """
 
-from plimsoll.planning.assessment import Assessment, assess, capacity_rps
+from plimsoll.planning.assessment import Assessment, assess
 from plimsoll.planning.fallback import enough_replicas, in_order_of_price
 from plimsoll.planning.problem import Choice, Need, Problem
 from plimsoll.planning.room import SLACK_RATIO
@@ -30,8 +30,8 @@ def spend_budgets(problem: Problem, plan: Assessment) -> Assessment:
 
 
 def _missing_rps(need: Need, plan: Assessment) -> float:
-    missing_rps = need.target_rps - capacity_rps(need, plan.placed)
-    return missing_rps if missing_rps > SLACK_RATIO * need.target_rps else 0.0
+    share = need.missed_share(plan.placed)
+    return share * need.target_rps if share > SLACK_RATIO else 0.0
 
 
 def _more(need: Need, choice: Choice, plan: Assessment) -> int:

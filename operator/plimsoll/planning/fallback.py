@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from math import floor
 
 from plimsoll.domain import VariantKey
+from plimsoll.planning.equal_share import mode_of
 from plimsoll.planning.packing import Floor
 from plimsoll.planning.problem import Choice, Need, Problem
 from plimsoll.planning.programme import budget_floor
@@ -25,7 +26,7 @@ def fill_up(problem: Problem, begin: Mapping[VariantKey, int]) -> Counts:
     """
     floors = {name: Floor(room) for name, room in problem.rooms.items()}
     counts: Counts = {}
-    needs = sorted(problem.needs, key=lambda need: (-need.priority, need.key))
+    needs = sorted((mode_of(need, begin) for need in problem.needs), key=lambda need: (-need.priority, need.key))
     for stays in (True, False):
         for need in needs:
             trimmed = _trimmed(need, begin, problem)

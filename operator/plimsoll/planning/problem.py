@@ -1,31 +1,22 @@
-"""What exactly has to be decided: the snapshot, forecasts and options boiled down to needs, choices and rooms.
+"""What exactly has to be decided, and what is any answer worth to a deployment?
 
-In: the snapshot, forecasts, options and stock-outs. Out: a ``Problem``, the one statement of bounds, prices and room
-that the integer programme, the greedy fallback, the packing proof and the list of alternatives all read. Nothing is
-decided here. Design section 5.
+In: nothing. Out: the types `Choice`, `Need` and `Problem`: the one statement of bounds, prices, rates and room that the
+integer programme, the greedy fallback, the packing proof and the list of alternatives all read. `Need` tells what
+any counts of replicas carry together and what they cost. `statement` writes one from a snapshot. Design section 5.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from math import isfinite
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from plimsoll.domain import (
     CapacityTable,
-    Deployment,
-    Forecast,
-    ForecastBasis,
-    Mode,
     ObjectKey,
-    Option,
-    Pool,
-    PriceKind,
     Reason,
-    Snapshot,
-    StockOut,
-    Variant,
+    Routing,
     VariantKey,
+    carried_rps,
 )
-from plimsoll.planning.room import Bin, Room, Shape, classes_of, dominant_share, fits
+from plimsoll.planning.room import Room, Shape, dominant_share
 
 PAID_MOVE_RATIO = 1e-3
 """Share of the amortised price that a move into a paid pool counts with. Guess: enough to break ties, never more."""
@@ -42,6 +33,7 @@ class Choice:
     key: VariantKey
     pool: str
     capacity: CapacityTable
+    """Of this variant alone, behind the router that the deployment has."""
     rate_rps: float
     """What the solver counts for each replica: by the table at as many as carry the need alone, which is the most that
     any of them carries in a plan, so that its bound is valid. Lowered to the count of a plan that falls short."""
@@ -59,7 +51,8 @@ class Choice:
     """The same at the pool's listed or amortised price."""
     lead_s: float
     move_usd_per_hour: float
-    """The overlap that one more replica costs, spread over the dwell in which a plan is expected to stand."""
+    """The overlap and start-up risk that one more replica costs, spread over the dwell in which a plan is expected to
+    stand."""
     planned: int
     """Replicas in the last plan; what runs where there was none."""
     change_usd_per_hour: float
@@ -76,19 +69,67 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One deployment: the rate it asks for, and the choices that may carry it."""
+    """One deployment: the rate it asks for, the choices that may carry it, and what any counts of them are worth.
+
+    Counts are replicas by variant; a variant that they do not name has none.
+    """
 
     key: ObjectKey
     priority: int
     required_rps: float
     """What the forecast asks for."""
     target_rps: float
-    """What is planned for: at least one replica where demand is blind at zero, at most what all choices together do."""
+    """What is planned for: at least one replica where demand is blind at zero, at most what all choices together do,
+    unless an external API takes the rest."""
+    least_own_rps: float
+    """Of this, what own replicas must carry although an external API could: one of them where demand is blind at
+    zero. 0 where there is no such API."""
     protected_rps: float
     """What must be left when any one spot pool is lost; 0 where the policy tolerates the loss."""
     budget_usd_per_hour: float | None
     keeps_one: bool
+    dwell_s: float
+    """For how long its plan is expected to stand."""
     choices: tuple[Choice, ...]
+    routing: Routing
+    api_usd_per_hour_per_rps: float | None
+    """What one request per second costs at the external API; None where requests do not overflow to one."""
+
+    def own_rps(self, counts: Mapping[VariantKey, int]) -> float:
+        """What replicas carry together within the SLO, as the router shares requests out among them."""
+        return carried_rps(self.routing, ((c.capacity, counts.get(c.key, 0)) for c in self.choices if c.rate_rps > 0))
+
+    def api_rps(self, counts: Mapping[VariantKey, int]) -> float:
+        """What overflows to the external API, if requests do: all that is expected and own replicas do not carry."""
+        if self.api_usd_per_hour_per_rps is None:
+            return 0.0
+        return max(0.0, self.required_rps - self.own_rps(counts))
+
+    def api_usd_per_hour(self, counts: Mapping[VariantKey, int]) -> float:
+        return self.api_rps(counts) * (self.api_usd_per_hour_per_rps or 0.0)
+
+    def missed_share(self, counts: Mapping[VariantKey, int]) -> float:
+        """The share of what is planned for that nothing carries, from 0 to 1; what an API takes is carried."""
+        own_rps, api_rps = self.own_rps(counts), self.api_rps(counts)
+        in_all = 1.0 - (own_rps + api_rps) / self.target_rps if self.target_rps > 0 else 0.0
+        of_own = 1.0 - own_rps / self.least_own_rps if self.least_own_rps > 0 else 0.0
+        return max(0.0, in_all, of_own)
+
+    def slots_usd_per_hour(self, counts: Mapping[VariantKey, int]) -> float:
+        """The price of the shares of nodes that replicas take, the empty rest of those nodes left out."""
+        return sum(choice.slot_usd_per_hour * counts.get(choice.key, 0) for choice in self.choices)
+
+    def changes_usd_per_hour(self, counts: Mapping[VariantKey, int]) -> float:
+        """What moving to these counts counts with on top, spread over the dwell in which they are to stand."""
+        return sum(
+            usd_per_hour * max(0, counts.get(choice.key, 0) - count)
+            for choice in self.choices
+            for count, usd_per_hour in choice.charges
+        )
+
+    def usd_per_hour(self, counts: Mapping[VariantKey, int]) -> float:
+        """All that these counts cost but the empty rest of nodes: slots, the external API, and the change."""
+        return self.slots_usd_per_hour(counts) + self.api_usd_per_hour(counts) + self.changes_usd_per_hour(counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,255 +150,6 @@ class Problem:
 
     def choices_in(self, pool: str) -> tuple[Choice, ...]:
         return tuple(choice for choice in self.choices if choice.pool == pool)
-
-
-def state_problem(
-    snapshot: Snapshot,
-    forecasts: Mapping[ObjectKey, Forecast],
-    options: Mapping[VariantKey, Option],
-    stock_outs: Mapping[str, StockOut],
-    last_replicas: Mapping[VariantKey, int],
-    *,
-    free_recommended: bool = False,
-) -> Problem:
-    """The problem of this tick, the same bytes in whatever order the objects came.
-
-    Args:
-        snapshot: deployments and pools; a variant of a pool that is not there counts as having no room.
-        forecasts: one for each deployment.
-        options: one for each variant.
-        stock_outs: marks by pool; one that still stands caps its pool to the nodes that are present.
-        last_replicas: the last plan; a variant that it does not know counts with what it runs.
-        free_recommended: False fixes deployments in mode Recommend to what they run, True lets them be planned.
-    """
-    deployments = sorted(snapshot.deployments, key=lambda deployment: deployment.key)
-    variants = [variant for deployment in deployments for variant in deployment.variants]
-    pools = {pool.name: pool for pool in sorted(snapshot.pools, key=lambda pool: pool.name)}
-    rooms = {
-        name: _room(
-            pool, [v for v in variants if v.pool == name], _is_sold_out(stock_outs.get(name), snapshot), snapshot
-        )
-        for name, pool in pools.items()
-    }
-    return Problem(
-        needs=tuple(
-            _need(deployment, forecasts[deployment.key], options, pools, rooms, last_replicas, free_recommended)
-            for deployment in deployments
-        ),
-        rooms=rooms,
-    )
-
-
-def _is_sold_out(mark: StockOut | None, snapshot: Snapshot) -> bool:
-    return mark is not None and mark.until_s > snapshot.now_s
-
-
-def _room(pool: Pool, variants: Iterable[Variant], sold_out: bool, snapshot: Snapshot) -> Room:
-    variants = tuple(variants)
-    resources = tuple(sorted({name for variant in variants for name in variant.per_replica}))
-    max_nodes = min(pool.max_nodes, len(pool.nodes)) if sold_out else pool.max_nodes
-    # A node that boots longer than this counts as broken; 30 s covers pools that promise no provisioning time.
-    patience_s = max(30.0, 1.5 * pool.provisioning_s)
-    present = tuple(
-        Bin(
-            node.name,
-            tuple(
-                max(0.0, node.allocatable.get(name, 0.0) - node.foreign_requests.get(name, 0.0)) for name in resources
-            ),
-        )
-        for node in sorted(pool.nodes, key=lambda node: node.name)
-        if node.schedulable and (node.ready or snapshot.now_s - node.created_s <= patience_s)
-    )
-    node = tuple(pool.node_resources.get(name, 0.0) for name in resources)
-    fresh = max(0, max_nodes - len(pool.nodes))
-    return Room(
-        name=pool.name,
-        resources=resources,
-        usd_per_hour=pool.marginal_price_usd_per_hour,
-        list_usd_per_hour=pool.price_usd_per_hour,
-        spot=pool.price_kind is PriceKind.SPOT,
-        sold_out=sold_out,
-        min_nodes=pool.min_nodes,
-        max_nodes=max_nodes,
-        node=node,
-        present=present,
-        fresh=fresh,
-        classes=classes_of(present, node, fresh),
-        spare=_spare(present, variants, resources),
-    )
-
-
-def _spare(present: tuple[Bin, ...], variants: tuple[Variant, ...], resources: tuple[str, ...]) -> tuple[Shape, ...]:
-    """What our own pods leave of present nodes at the moment, every amount once."""
-    taken: dict[str, list[float]] = {}
-    for variant in variants:
-        for pod in variant.pods:
-            if pod.node is not None and not pod.terminating:
-                amounts = taken.setdefault(pod.node, [0.0] * len(resources))
-                for index, name in enumerate(resources):
-                    amounts[index] += variant.per_replica.get(name, 0.0)
-    nothing = [0.0] * len(resources)
-    left = {tuple(f - t for f, t in zip(node.free, taken.get(node.name, nothing), strict=True)) for node in present}
-    return tuple(sorted(left))
-
-
-def _need(
-    deployment: Deployment,
-    forecast: Forecast,
-    options: Mapping[VariantKey, Option],
-    pools: Mapping[str, Pool],
-    rooms: Mapping[str, Room],
-    last_replicas: Mapping[VariantKey, int],
-    free_recommended: bool,
-) -> Need:
-    choices = _with_last_plan(
-        (
-            _choice(deployment, variant, forecast, options, pools, rooms, free_recommended)
-            for variant in sorted(deployment.variants, key=lambda variant: variant.key)
-        ),
-        forecast.required_rps,
-        last_replicas,
-    )
-    required_rps = forecast.required_rps
-    reachable_rps = sum(choice.total_rps(choice.upper) for choice in choices)
-    startable = [c.total_rps(1) or c.rate_rps for c in choices if c.rate_rps > 0 and c.upper > 0]
-    keeps_one = not deployment.demand.sees_zero_replicas and bool(startable)
-    target_rps = min(required_rps, reachable_rps)
-    if keeps_one:
-        # The smallest rate of all: every single replica, of whatever variant, meets it, and no replica does not.
-        target_rps = max(target_rps, min(startable))
-    survivors_ratio = 1.0 - deployment.policy.spot_loss_tolerated_ratio
-    return Need(
-        key=deployment.key,
-        priority=deployment.priority,
-        required_rps=required_rps,
-        target_rps=target_rps,
-        protected_rps=min(target_rps, required_rps) * survivors_ratio,
-        budget_usd_per_hour=deployment.budget_usd_per_hour,
-        keeps_one=keeps_one,
-        choices=choices,
-    )
-
-
-def _with_last_plan(
-    choices: Iterable[Choice], required_rps: float, last_replicas: Mapping[VariantKey, int]
-) -> tuple[Choice, ...]:
-    """The choices with what leaving the last plan counts with: `CHANGE_RATIO` of its cost for all of the demand."""
-    known = [replace(one, planned=max(one.lower, last_replicas.get(one.key, one.current))) for one in choices]
-    # Nodes that are paid for count a trace here, too: they have no other price that could be weighed against.
-    leaving_usd_per_hour = sum(
-        one.planned * (CHANGE_RATIO * one.slot_usd_per_hour or PAID_MOVE_RATIO * one.list_usd_per_hour) for one in known
-    )
-    return tuple(
-        replace(one, change_usd_per_hour=leaving_usd_per_hour * _share(one.rate_rps, required_rps)) for one in known
-    )
-
-
-def _share(rate_rps: float, required_rps: float) -> float:
-    """Of the demand, the part that one replica carries."""
-    return min(1.0, rate_rps / required_rps) if required_rps > 0 else 1.0
-
-
-def _choice(
-    deployment: Deployment,
-    variant: Variant,
-    forecast: Forecast,
-    options: Mapping[VariantKey, Option],
-    pools: Mapping[str, Pool],
-    rooms: Mapping[str, Room],
-    free_recommended: bool,
-) -> Choice:
-    option, room = options[variant.key], rooms.get(variant.pool, NO_ROOM)
-    shape = tuple(variant.per_replica.get(name, 0.0) for name in room.resources)
-    lower, upper, stays = _bounds(deployment, variant, forecast, options, free_recommended)
-    share = 1.0 / max(1, fits(room.node, shape))
-    lead_s = variant.profile.startup_s
-    if variant.pool in pools and not room.has_room_now(shape):
-        lead_s += pools[variant.pool].provisioning_s
-    slot_usd_per_hour = room.usd_per_hour * share
-    list_usd_per_hour = room.list_usd_per_hour * share
-    overlap_usd_per_hour = slot_usd_per_hour or PAID_MOVE_RATIO * list_usd_per_hour
-    return Choice(
-        key=variant.key,
-        pool=variant.pool,
-        capacity=option.capacity,
-        rate_rps=_rate_rps(option.capacity, forecast.required_rps),
-        shape=shape,
-        lower=lower,
-        upper=max(lower, min(upper, room.slots(shape))),
-        current=variant.replicas,
-        stays=stays,
-        seats=tuple(sorted(pod.node for pod in variant.pods if pod.node is not None and not pod.terminating)),
-        slot_usd_per_hour=slot_usd_per_hour,
-        list_usd_per_hour=list_usd_per_hour,
-        lead_s=lead_s,
-        move_usd_per_hour=overlap_usd_per_hour * lead_s / max(1.0, deployment.policy.expected_dwell_s),
-        planned=variant.replicas,
-        change_usd_per_hour=0.0,
-    )
-
-
-def _bounds(
-    deployment: Deployment,
-    variant: Variant,
-    forecast: Forecast,
-    options: Mapping[VariantKey, Option],
-    free_recommended: bool,
-) -> tuple[int, int, Reason | None]:
-    """Lower and upper bound on the replicas of one variant, and why it stays as it is, if it does."""
-    current, floor = variant.replicas, variant.min_replicas
-    frozen = _frozen(deployment, variant, options, free_recommended)
-    if frozen is not None:
-        return current, current, frozen
-    if forecast.basis is not ForecastBasis.KNOWN:
-        lower = max(floor, current)
-        return lower, max(lower, variant.max_replicas), Reason.HELD
-    if not options[variant.key].usable:
-        return floor, floor, None
-    return floor, max(floor, variant.max_replicas), None
-
-
-def _frozen(
-    deployment: Deployment, variant: Variant, options: Mapping[VariantKey, Option], free_recommended: bool
-) -> Reason | None:
-    if deployment.mode is Mode.PAUSED:
-        return Reason.PAUSED
-    if variant.pinned:
-        return Reason.PINNED
-    if deployment.mode is Mode.RECOMMEND and not free_recommended:
-        return Reason.RECOMMEND_ONLY
-    # Nothing here meets the SLO: there is nothing to choose, and what serves badly is better than nothing.
-    if not any(options[other.key].usable for other in deployment.variants):
-        return Reason.NO_USABLE_VARIANT
-    return None
-
-
-def _rate_rps(capacity: CapacityTable, required_rps: float) -> float:
-    """The most that one of some replicas carries, none of which would be too many."""
-    if not isfinite(capacity.per_replica_rps) or capacity.per_replica_rps <= 0.0:
-        return 0.0
-    least = next(count for count, rate in zip(capacity.replicas, capacity.rate_rps, strict=True) if rate > 0.0)
-    alone = max(capacity.replicas_for(required_rps), least)
-    counts = {alone, *(count for count in capacity.replicas if count <= alone)}
-    return max(capacity.total_rps(count) / count for count in counts)
-
-
-NO_ROOM = Room(
-    name="",
-    resources=(),
-    usd_per_hour=0.0,
-    list_usd_per_hour=0.0,
-    spot=False,
-    sold_out=False,
-    min_nodes=0,
-    max_nodes=0,
-    node=(),
-    present=(),
-    fresh=0,
-    classes=(),
-    spare=(),
-)
-"""What a variant has whose pool is not there."""
 
 
 def relative_size(choice: Choice, room: Room) -> float:

@@ -2,11 +2,14 @@
 
 In: a ``Problem``. Out: a ``Programme`` that ``solver`` hands to HiGHS, and the way back from its values to replicas.
 Letters: i choices (one variant of one deployment), d deployments, p pools, c classes of like nodes in a pool, r
-resources. Design section 5.
+resources, k modes of a deployment behind a plain Service (``equal_share``). Design section 5.
 
-    minimise   sum_pc price_p y_pc  +  sum_i (move_i g_i + change_i h_i)
+    minimise   sum_pc price_p y_pc  +  sum_d api_d e_d  +  sum_i (move_i g_i + change_i h_i)
                (+ a trace of list price, so that nothing runs for nothing)
-    demand     sum_i rate_i x_i / target_d            >= 1 - s_d                                  for every d
+    demand     sum_i rate_i x_i / target_d            >= 1 - s_d - e_d                            for every d
+    own        sum_i rate_i x_i / own_d               >= 1 - s_d                                  where an API overflows
+    share      sum_ki rate_k w_ki / target_d          >= 1 - s_d - e_d        for every such d, in place of the demand
+    mode       x_i = sum_k w_ki,  w_ki <= upper_i z_k,  sum_k z_k <= 1        for every such d
     spot       sum_{i not in p} rate_i x_i / left_d    >= 1 - u_d                                 for every d, spot p
     room       sum_i shape_ir x_i                     <= density_p sum_c free_cr y_pc             for every p, r
     slots      sum_{i at least as large as i'} x_i    <= sum_c fits(i', c) y_pc                   for every p, i'
@@ -16,8 +19,9 @@ resources. Design section 5.
     moves      x_i + o_i - g_i                        <= current_i
     changes    x_i + o_i - h_i                        <= planned_i
 
-x, o, y whole numbers. s is the share of demand left uncovered, u the share that a lost spot pool would leave so,
-o the replicas that must run and find no room; all three are zero unless there is not enough.
+x, o, y, z whole numbers. e is the share of demand that overflows to the external API, s the share left uncovered, u the
+share that a lost spot pool would leave so, o the replicas that must run and find no room; s, u and o are zero unless
+there is not enough.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,10 +32,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.domain import ObjectKey, VariantKey
+from plimsoll.planning.equal_share import mode_rate_rps, modes
 from plimsoll.planning.problem import Choice, Need, Problem
 from plimsoll.planning.room import Room, Shape, fits
 
 Floats = NDArray[np.float64]
+Term = tuple[int, float]
+"""A column and the rate that one unit of it carries, in requests per second."""
 
 TRACE_RATIO = 1e-4
 """Share of its list price that every replica costs on top. Guess: small against any real saving, so that free slots
@@ -76,8 +83,20 @@ class Programme:
     nodes: Mapping[str, tuple[int, ...]]
     short: Mapping[ObjectKey, tuple[int, int]]
     """By deployment the columns that say what share is uncovered, and what share would be after a spot loss."""
+    modes: Mapping[ObjectKey, tuple[Term, ...]]
+    """By deployment behind a plain Service: for every mode, the slowest first, the column that says whether it is the
+    one, and its rate."""
     tiers: tuple[Mapping[int, float], ...]
     """Weights of slack columns, what must be met first comes first."""
+
+    def modes_of(self, placed: Mapping[VariantKey, int]) -> dict[int, float]:
+        """Values of the columns that choose modes, for these replicas: a start without them would not fit."""
+        chosen: dict[int, float] = {}
+        for need in self.problem.needs:
+            used = [c.rate_rps for c in need.choices if c.rate_rps > 0 and placed.get(c.key, 0) > 0]
+            fits = [column for column, rate_rps in self.modes.get(need.key, ()) if used and rate_rps <= min(used)]
+            chosen |= {column: 1.0 for column in fits[-1:]}
+        return chosen
 
     def nodes_of(self, values: Floats) -> dict[str, int]:
         """Nodes by pool, as the values of all columns say."""
@@ -132,8 +151,20 @@ def write_programme(problem: Problem, max_tiers: int) -> Programme:
         nodes[name] = tuple(columns.add(count, price, whole=True) for _, count in room.classes)
         rows += _room_rows(room, problem.choices_in(name), placed, nodes[name])
     short = {need.key: (columns.add(1.0), columns.add(1.0)) for need in problem.needs}
+    chosen: dict[ObjectKey, tuple[Term, ...]] = {}
     for need in problem.needs:
-        rows += _need_rows(need, problem.rooms, placed, *short[need.key])
+        api: tuple[int, ...] = ()
+        if need.api_usd_per_hour_per_rps is not None and need.required_rps > 0:
+            price = need.api_usd_per_hour_per_rps * need.target_rps / usd_per_unit
+            api = (columns.add(need.required_rps / need.target_rps, price),)
+        every = modes(need)
+        if len(every) == 1:
+            rows += _carrying_rows(need, placed, (short[need.key][0], *api), short[need.key][0])
+            rows += _spot_rows(need, problem.rooms, placed, short[need.key][1])
+        else:
+            chosen[need.key], mode_rows = _mode_rows(need, every, problem.rooms, columns, placed, api, short[need.key])
+            rows += mode_rows
+        rows += _budget_rows(need, placed)
     return Programme(
         problem=problem,
         cost=np.array(columns.cost),
@@ -145,6 +176,7 @@ def write_programme(problem: Problem, max_tiers: int) -> Programme:
         unplaced=unplaced,
         nodes=nodes,
         short=short,
+        modes=chosen,
         tiers=tuple(_tiers(problem, unplaced, short, max_tiers)),
     )
 
@@ -218,23 +250,94 @@ def _contains(shape: Shape, other: Shape) -> bool:
     return all(mine >= others for mine, others in zip(shape, other, strict=True))
 
 
-def _need_rows(
-    need: Need, rooms: Mapping[str, Room], placed: Mapping[VariantKey, int], uncovered: int, unprotected: int
+def _carrying_rows(
+    need: Need, placed: Mapping[VariantKey, int], missing: tuple[int, ...], uncovered: int
 ) -> Iterable[Row]:
-    carriers = [choice for choice in need.choices if choice.rate_rps > 0 and choice.upper > 0]
+    terms = [(placed[choice.key], choice.rate_rps) for choice in _carriers(need)]
+    yield from _rate_rows(need, terms, missing, uncovered)
+
+
+def _rate_rows(need: Need, terms: list[Term], missing: tuple[int, ...], uncovered: int) -> Iterable[Row]:
     if need.target_rps > 0:
-        yield _at_least(need.target_rps, carriers, placed, uncovered)
-    if need.protected_rps > 0:
-        for pool in sorted({choice.pool for choice in carriers if rooms[choice.pool].spot}):
-            others = [choice for choice in carriers if choice.pool != pool]
-            reachable_rps = sum(choice.total_rps(choice.upper) for choice in others)
-            if others:
-                yield _at_least(min(need.protected_rps, reachable_rps), others, placed, unprotected)
+        yield _at_least(need.target_rps, terms, missing)
+    if need.least_own_rps > 0:
+        yield _at_least(need.least_own_rps, terms, (uncovered,))
+
+
+def _spot_rows(
+    need: Need, rooms: Mapping[str, Room], placed: Mapping[VariantKey, int], unprotected: int
+) -> Iterable[Row]:
+    for pool in _spot_pools(need, rooms):
+        others = [choice for choice in _carriers(need) if choice.pool != pool]
+        terms = [(placed[choice.key], choice.rate_rps) for choice in others]
+        reachable_rps = sum(choice.total_rps(choice.upper) for choice in others)
+        if others:
+            yield _at_least(min(need.protected_rps, reachable_rps), terms, (unprotected,))
+
+
+def _mode_rows(
+    need: Need,
+    every: tuple[Need, ...],
+    rooms: Mapping[str, Room],
+    columns: _Columns,
+    placed: Mapping[VariantKey, int],
+    api: tuple[int, ...],
+    short: tuple[int, int],
+) -> tuple[tuple[Term, ...], list[Row]]:
+    """The columns that choose a mode, with its rate, and the rows of a deployment that has several."""
+    rows: list[Row] = []
+    chosen: list[Term] = []
+    parts: dict[VariantKey, list[int]] = {}
+    terms: list[tuple[Choice, float, Term]] = []
+    for mode in every:
+        rate_rps, is_chosen = mode_rate_rps(mode), columns.add(1.0, whole=True)
+        chosen.append((is_chosen, rate_rps))
+        for choice in _carriers(mode):
+            part = columns.add(choice.upper)
+            parts.setdefault(choice.key, []).append(part)
+            rows.append(Row((part, is_chosen), (1.0, -float(choice.upper)), -np.inf, 0.0))
+            terms.append((choice, rate_rps, (part, rate_rps)))
+    rows.append(Row(tuple(column for column, _ in chosen), (1.0,) * len(chosen), -np.inf, 1.0))
+    for choice in _carriers(need):
+        mine = parts.get(choice.key, [])
+        rows.append(Row((placed[choice.key], *mine), (1.0, *(-1.0,) * len(mine)), 0.0, 0.0))
+    rows += _rate_rows(need, [term for _, _, term in terms], (short[0], *api), short[0])
+    alone_rps = {choice.key: choice.rate_rps for choice in _carriers(need)}
+    for pool in _spot_pools(need, rooms):
+        # A mode's slowest variant may be lost with the pool; what is left then shares by the next slowest. Which one
+        # that is the programme does not know, and counts each at its own rate: a bound, and the assessment says more.
+        left = [
+            (part, rate_rps if _has_rate_outside(need, rate_rps, pool) else alone_rps[choice.key])
+            for choice, rate_rps, (part, _) in terms
+            if choice.pool != pool
+        ]
+        reachable_rps = max(sum(c.rate_rps * c.upper for c in _carriers(mode) if c.pool != pool) for mode in every)
+        if left and reachable_rps > 0:
+            rows.append(_at_least(min(need.protected_rps, reachable_rps), left, (short[1],)))
+    return tuple(chosen), rows
+
+
+def _has_rate_outside(need: Need, rate_rps: float, pool: str) -> bool:
+    return all(choice.pool != pool for choice in _carriers(need) if choice.rate_rps == rate_rps)
+
+
+def _budget_rows(need: Need, placed: Mapping[VariantKey, int]) -> Iterable[Row]:
     if need.budget_usd_per_hour is not None:
         priced = [choice for choice in need.choices if choice.slot_usd_per_hour > 0]
         prices = tuple(choice.slot_usd_per_hour for choice in priced)
         if priced:
             yield Row(tuple(placed[c.key] for c in priced), prices, -np.inf, budget_floor(need))
+
+
+def _carriers(need: Need) -> list[Choice]:
+    return [choice for choice in need.choices if choice.rate_rps > 0 and choice.upper > 0]
+
+
+def _spot_pools(need: Need, rooms: Mapping[str, Room]) -> list[str]:
+    """Pools whose loss the deployment is to survive."""
+    if need.protected_rps <= 0:
+        return []
+    return sorted({choice.pool for choice in _carriers(need) if rooms[choice.pool].spot})
 
 
 def budget_floor(need: Need) -> float:
@@ -244,10 +347,10 @@ def budget_floor(need: Need) -> float:
     return max(need.budget_usd_per_hour or 0.0, forced, one if need.keeps_one else 0.0)
 
 
-def _at_least(rate_rps: float, choices: list[Choice], placed: Mapping[VariantKey, int], missing: int) -> Row:
+def _at_least(rate_rps: float, terms: list[Term], missing: tuple[int, ...]) -> Row:
     # One replica that alone carries more counts as exactly enough: the same whole-number plans, a tighter relaxation.
-    shares = tuple(min(1.0, choice.rate_rps / rate_rps) for choice in choices)
-    return Row((*(placed[choice.key] for choice in choices), missing), (*shares, 1.0), 1.0, np.inf)
+    shares = tuple(min(1.0, each_rps / rate_rps) for _, each_rps in terms)
+    return Row((*(column for column, _ in terms), *missing), (*shares, *(1.0,) * len(missing)), 1.0, np.inf)
 
 
 def _tiers(

@@ -44,8 +44,6 @@ class Room:
     fresh: int
     classes: tuple[tuple[Shape, int], ...]
     """Present and fresh nodes by what they offer, with their number, the roomiest first."""
-    spare: tuple[Shape, ...]
-    """What is left on present nodes beside our own pods right now, every amount once."""
     density: float = 1.0
     """Share of a node that a plan may count on; lowered when replicas turned out not to pack."""
 
@@ -56,10 +54,6 @@ class Room:
             total += count * min(nodes, left)
             left -= min(nodes, left)
         return total
-
-    def has_room_now(self, shape: Shape) -> bool:
-        """True when a present node has room for one more replica beside our own pods."""
-        return any(fits(free, shape) > 0 for free in self.spare)
 
 
 def classes_of(present: Iterable[Bin], node: Shape, fresh: int) -> tuple[tuple[Shape, int], ...]:

@@ -15,7 +15,10 @@ TOLERATED_RATIO = 1e-6
 
 def uncovered_rps(problem: Problem, plan: Assessment) -> dict[ObjectKey, float]:
     """By deployment the demand that has no capacity in the plan; deployments that are covered are absent."""
-    missing = {need.key: need.required_rps - capacity_rps(need, plan.placed) for need in problem.needs}
+    missing = {
+        need.key: need.required_rps - capacity_rps(need, plan.placed) - need.api_rps(plan.placed)
+        for need in problem.needs
+    }
     return {
         need.key: missing[need.key]
         for need in problem.needs

@@ -4,7 +4,7 @@ In: a ``Programme``, a start and limits. Out: the values of all columns with the
 none. The only place that knows highspy; it never raises. Design section 5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -20,6 +20,10 @@ AGREEMENT = 1e-6
 """How far the values' cost may be from the objective that HiGHS reports, as a share."""
 
 
+def _stopped() -> float:
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class SolveLimits:
     """When the solver stops. Node counts and gaps keep a plan reproducible; wall time is for the operator only."""
@@ -31,8 +35,13 @@ class SolveLimits:
     gap_ratio: float = 0.01
     """Above that, a plan this close to the bound is good enough."""
     max_branch_nodes: int = 2000
+    programme_up_to_needs: int = 60
+    """Deployments up to which the integer programme is tried first; larger fleets are decomposed."""
     max_tiers: int = 8
     """Priorities told apart when there is not enough; lower ones share the last place."""
+
+    stopwatch_s: Callable[[], float] = _stopped
+    """Reads seconds that have passed; the default stands still, so that a plan depends on nothing but its problem."""
 
     def after(self, seconds: float) -> "SolveLimits":
         """What is left of the limits once that much time has been spent."""
@@ -105,8 +114,30 @@ def _at_most(objective: float) -> float:
     return max(0.0, objective) * (1 + TIER_SLACK) + TIER_SLACK
 
 
+def solve_rows(
+    cost: Floats, upper: Floats, rows: tuple[Row, ...], start: Floats, gap_ratio: float, limits: SolveLimits
+) -> Solved:
+    """The cheapest whole numbers from 0 to `upper` that meet all rows, or as close to it as `gap_ratio`."""
+    options = _options(limits, gap_ratio)
+    return _run_model((True,) * len(cost), options, cost, upper, rows, start, limits)
+
+
 def _run(
     programme: Programme,
+    cost: Floats,
+    upper: Floats,
+    rows: tuple[Row, ...],
+    start: Floats | None,
+    limits: SolveLimits,
+) -> Solved:
+    small = sum(programme.whole) <= limits.exact_up_to_columns
+    options = _options(limits, 0.0 if small else limits.gap_ratio)
+    return _run_model(programme.whole, options, cost, upper, rows, start, limits)
+
+
+def _run_model(
+    integral: tuple[bool, ...],
+    options: Mapping[str, float | int | str],
     cost: Floats,
     upper: Floats,
     rows: tuple[Row, ...],
@@ -121,19 +152,20 @@ def _run(
     if not all(np.isfinite(part).all() for part in numbers):
         return Solved(Outcome.FAILED, message="a price, rate or size is not a finite number")
     solver = _SilentHighs()
-    for option, value in _options(programme, limits).items():
+    for option, value in options.items():
         solver.setOptionValue(option, value)
-    if solver.passModel(_model(programme, cost, upper, rows)) == highspy.HighsStatus.kError:
+    if solver.passModel(_model(integral, cost, upper, rows)) == highspy.HighsStatus.kError:
         return Solved(Outcome.FAILED, message="HiGHS refuses the programme")
     if start is not None:
         # Whole numbers only: HiGHS fills in the rest, and drops a start that does not fit.
-        whole = np.flatnonzero(np.array(programme.whole)).astype(np.int32)
+        whole = np.flatnonzero(np.array(integral)).astype(np.int32)
         solver.setSolution(len(whole), whole, np.minimum(start, upper)[whole])
     solver.run()
     answer = _answer(solver)
     if start is not None and answer.values is not None and not _agrees(answer, cost):
         # Seen with HiGHS 1.16 when presolve settles everything: the objective is right, the values are the start's.
-        again = _run(programme, cost, upper, rows, None, limits.after(answer.seconds))
+        left = limits.after(answer.seconds)
+        again = _run_model(integral, _options(left, float(options["mip_rel_gap"])), cost, upper, rows, None, left)
         return replace(again, seconds=again.seconds + answer.seconds)
     return answer
 
@@ -143,19 +175,18 @@ def _agrees(answer: Solved, cost: Floats) -> bool:
     return abs(float(cost @ answer.values) - answer.objective) <= AGREEMENT * max(1.0, abs(answer.objective))
 
 
-def _options(programme: Programme, limits: SolveLimits) -> dict[str, float | int | str]:
-    small = sum(programme.whole) <= limits.exact_up_to_columns
+def _options(limits: SolveLimits, gap_ratio: float) -> dict[str, float | int | str]:
     options: dict[str, float | int | str] = {
         "threads": 1,
         "random_seed": 0,
-        "mip_rel_gap": 0.0 if small else limits.gap_ratio,
+        "mip_rel_gap": gap_ratio,
         "mip_abs_gap": 1e-9,
         "mip_max_nodes": limits.max_branch_nodes,
     }
     return options if limits.time_limit_s is None else {**options, "time_limit": limits.time_limit_s}
 
 
-def _model(programme: Programme, cost: Floats, upper: Floats, rows: tuple[Row, ...]) -> highspy.HighsLp:
+def _model(integral: tuple[bool, ...], cost: Floats, upper: Floats, rows: tuple[Row, ...]) -> highspy.HighsLp:
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(cost), len(rows)
     model.col_cost_, model.col_lower_, model.col_upper_ = cost, np.zeros(len(cost)), upper
@@ -166,7 +197,7 @@ def _model(programme: Programme, cost: Floats, upper: Floats, rows: tuple[Row, .
     model.a_matrix_.index_ = np.array([column for row in rows for column in row.columns], dtype=np.int32)
     model.a_matrix_.value_ = np.array([number for row in rows for number in row.coefficients], dtype=np.float64)
     kinds = {True: highspy.HighsVarType.kInteger, False: highspy.HighsVarType.kContinuous}
-    model.integrality_ = [kinds[whole] for whole in programme.whole]
+    model.integrality_ = [kinds[whole] for whole in integral]
     return model
 
 

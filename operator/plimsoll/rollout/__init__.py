@@ -6,7 +6,8 @@ steps to write now, targets to remember, what to tell about each variant. Never:
 
 The promise: no step of ours takes ready capacity below demand, unless a higher priority or the budget wants it
 (``yielding``); no step goes below `min_replicas` or above `max_replicas`; nothing goes down while demand is unknown, or
-before the stabilisation window has been watched in full. ``steps`` keeps it, with ``stabilization``, ``stock_outs`` and
+before the stabilisation window has been watched in full. ``steps`` keeps it, with ``situation``, ``stabilization``,
+``voluntary``, ``bridges``, ``timeline``, ``stock_outs``, ``disruption`` and
 ``deletion_order``; ``reasons`` says it.
 """
 
@@ -30,10 +31,13 @@ from plimsoll.domain import (
     Variant,
     VariantKey,
 )
+from plimsoll.readiness import FreeRoom, with_lead_times
 from plimsoll.rollout.deletion_order import delete_first, pods_by_node
+from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.reasons import NOT_APPLIED, Told, tell
+from plimsoll.rollout.situation import PASSING_S, Situation
 from plimsoll.rollout.stabilization import remember
-from plimsoll.rollout.steps import Situation, next_counts
+from plimsoll.rollout.steps import next_counts
 from plimsoll.rollout.stock_outs import mark_stock_outs, stuck_pods
 from plimsoll.rollout.yielding import gives_way
 
@@ -70,8 +74,10 @@ def roll_out(
         stock_outs: marks of this tick.
         memory: of the last tick; an empty one means that nothing goes down until a window has passed.
     """
+    snapshot = with_lead_times(snapshot)
     on_node, yielding = pods_by_node(snapshot), gives_way(snapshot, allocation)
     pools = {pool.name: pool for pool in snapshot.pools}
+    room, disruption = _RoomLeft(snapshot, allocation), Disruption(snapshot)
     steps: list[Step] = []
     findings: list[Finding] = []
     targets: dict[VariantKey, tuple[TargetSample, ...]] = {}
@@ -89,9 +95,11 @@ def roll_out(
             histories=histories,
             stock_outs=stock_outs,
             pools=pools,
+            overflow_rps=_overflow_rps(allocation, deployment.key),
+            planned_usd_per_hour=allocation.usd_per_hour.get(deployment.key, 0.0),
         )
-        counts = next_counts(situation)
-        told = tell(situation, counts, allocation.alternatives.get(deployment.key, ()))
+        counts, bridge = next_counts(situation, room.left, disruption)
+        told = tell(situation, counts, bridge, disruption, allocation.alternatives.get(deployment.key, ()))
         steps += _steps(situation, counts, told, on_node)
         findings += _waiting(situation)
         targets |= histories
@@ -99,11 +107,34 @@ def roll_out(
     return Rollout(steps=tuple(steps), targets=targets, findings=tuple(findings), reasons=reasons)
 
 
+def _overflow_rps(allocation: Allocation, key: ObjectKey) -> float:
+    overflow = allocation.overflow.get(key)
+    return overflow.rate_rps if overflow is not None else 0.0
+
+
+class _RoomLeft:
+    """What present and future nodes still take once everything that is planned or asked for sits on them."""
+
+    def __init__(self, snapshot: Snapshot, allocation: Allocation) -> None:
+        self._snapshot = snapshot
+        self._allocation = allocation
+        self._room: FreeRoom | None = None
+
+    def left(self) -> FreeRoom:
+        if self._room is None:
+            self._room = FreeRoom(self._snapshot)
+            for variant in (variant for d in self._snapshot.deployments for variant in d.variants):
+                asked = max(variant.replicas, self._allocation.replicas.get(variant.key, 0))
+                placed = sum(pod.node is not None for pod in variant.pods)
+                self._room.take(variant.pool, variant.per_replica, max(0, asked - placed))
+        return self._room
+
+
 def _history(
     deployment: Deployment, variant: Variant, allocation: Allocation, memory: Memory, now_s: float
 ) -> tuple[TargetSample, ...]:
     policy = deployment.policy
-    keep_s = max(policy.scale_down_stabilization_s, policy.scale_up_stabilization_s)
+    keep_s = max(policy.scale_down_stabilization_s, policy.scale_up_stabilization_s, PASSING_S)
     wanted = allocation.replicas.get(variant.key, variant.replicas)
     return remember(memory.targets.get(variant.key, ()), now_s, wanted, keep_s)
 

@@ -1,4 +1,4 @@
-"""Which pods should go first? Those whose going empties a node, so that the node can be given back; then the newest.
+"""Which pods should go first? Those whose node goes anyway, then those whose going empties a node, then the newest.
 
 In: a variant, how many of its pods go, and who else is on the nodes. Out: pod names. Kubernetes takes pods that are
 not ready before it looks at any wish of ours, so they are named first here, too.
@@ -42,7 +42,8 @@ def delete_first(variant: Variant, count: int, on_node: Mapping[str, int], *, em
         return ()
     pods = _staying(variant)
     chosen = sorted((pod for pod in pods if not pod.ready), key=_newest)[:count]
-    ready = [pod for pod in pods if pod.ready]
+    chosen += sorted((pod for pod in pods if pod.ready and pod.leaving), key=_newest)[: count - len(chosen)]
+    ready = [pod for pod in pods if pod.ready and not pod.leaving]
     if empties_pay:
         chosen += _emptying(ready, count - len(chosen), on_node)
     rest = sorted((pod for pod in ready if pod not in chosen), key=_newest)

@@ -7,8 +7,12 @@ The words are for the owner of the deployment: figures first, then what has to h
 from collections.abc import Mapping
 
 from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Variant, VariantKey
-from plimsoll.rollout.steps import Situation, allowed_up, current_counts, is_safe, limits_down
+from plimsoll.rollout.bridges import Bridge, Span
+from plimsoll.rollout.disruption import Disruption
+from plimsoll.rollout.situation import Situation, current_counts
+from plimsoll.rollout.steps import allowed_up, is_safe, limits_down, ready_gone, up_window_s
 from plimsoll.rollout.stock_outs import stuck_pods
+from plimsoll.rollout.voluntary import only_cheaper
 
 Told = tuple[Reason, str]
 NOT_APPLIED = "not applied: mode is Recommend; set mode: Auto to apply"
@@ -16,20 +20,34 @@ NOT_APPLIED = "not applied: mode is Recommend; set mode: Auto to apply"
 
 
 def tell(
-    situation: Situation, counts: Mapping[VariantKey, int], rejected: tuple[Alternative, ...]
+    situation: Situation,
+    counts: Mapping[VariantKey, int],
+    bridge: Bridge,
+    disruption: Disruption,
+    rejected: tuple[Alternative, ...],
 ) -> dict[VariantKey, Told]:
     """Reason and sentence for every variant of one deployment.
 
     Args:
         situation: what the steps were computed from.
         counts: what is written now, by variant.
+        bridge: replicas among them that are there only until others are ready.
+        disruption: what PodDisruptionBudgets allow after these counts.
         rejected: the planner's alternatives; their label is the variant's name.
     """
-    return {variant.key: _tell(situation, variant, counts, rejected) for variant in situation.deployment.variants}
+    return {
+        variant.key: _tell(situation, variant, counts, bridge, disruption, rejected)
+        for variant in situation.deployment.variants
+    }
 
 
 def _tell(
-    situation: Situation, variant: Variant, counts: Mapping[VariantKey, int], rejected: tuple[Alternative, ...]
+    situation: Situation,
+    variant: Variant,
+    counts: Mapping[VariantKey, int],
+    bridge: Bridge,
+    disruption: Disruption,
+    rejected: tuple[Alternative, ...],
 ) -> Told:
     if situation.deployment.mode is Mode.PAUSED:
         return Reason.PAUSED, f"mode is Paused: {variant.name} stays at {variant.replicas} replicas"
@@ -38,13 +56,36 @@ def _tell(
     to, wanted = counts[variant.key], situation.wanted[variant.key]
     if situation.deployment.mode is Mode.RECOMMEND and wanted != variant.replicas:
         return _recommended(situation, variant)
+    if variant.key in bridge.built:
+        return _bridges(variant, to, bridge.built[variant.key])
     if to != variant.replicas:
         return _step(situation, variant, to)
     if wanted > variant.replicas:
         return _waits_up(situation, variant)
     if wanted < variant.replicas:
-        return _waits_down(situation, variant, counts)
+        return _waits_down(situation, variant, counts, disruption)
+    if variant.key in bridge.refused:
+        return _does_not_bridge(situation, variant, bridge.refused[variant.key])
     return _stays(situation, variant, rejected)
+
+
+def _bridges(variant: Variant, to: int, span: Span) -> Told:
+    return Reason.BRIDGING, (
+        f"{variant.replicas} to {to} replicas: {span.replicas} of them bridge until slower replicas are ready: up to "
+        f"{span.missing_rps:.1f} req/s would have no capacity for {span.lasts_s:.0f} s, they carry {span.rate_rps:.1f} "
+        f"from {span.ready_in_s:.0f} s on; that costs {span.usd:.2f} USD and avoids {span.requests:.0f} violations "
+        f"worth {span.worth_usd:.2f} USD"
+    )
+
+
+def _does_not_bridge(situation: Situation, variant: Variant, span: Span) -> Told:
+    price = situation.deployment.policy.violation_usd_per_million_requests
+    return Reason.BRIDGE_DOES_NOT_PAY, (
+        f"stays at {variant.replicas} replicas: up to {span.missing_rps:.1f} req/s have no capacity for "
+        f"{span.lasts_s:.0f} s, but {span.replicas} more to carry them would cost {span.usd:.2f} USD and avoid "
+        f"{span.requests:.0f} violations worth {span.worth_usd:.2f} USD (payBack.violationPricePerMillionRequests is "
+        f"{price:g})"
+    )
 
 
 def _recommended(situation: Situation, variant: Variant) -> Told:
@@ -65,6 +106,9 @@ def _step(situation: Situation, variant: Variant, to: int) -> Told:
     present, wanted = variant.replicas, situation.wanted[variant.key]
     others = [v for v in situation.deployment.variants if v.key != variant.key]
     change = f"{present} to {to} replicas"
+    if to > present and wanted <= present:
+        gone = f"{variant.leaving_replicas} of {present} sit on nodes that are about to go"
+        return Reason.NODE_LEAVING, f"{change}: {gone}, what replaces them is started before"
     if to > present:
         leaving = any(situation.wanted[v.key] < v.replicas for v in others)
         partly = "" if to == wanted else f" (of {wanted} wanted: as many as the policy allows at once)"
@@ -89,22 +133,25 @@ def _is_withdrawn(situation: Situation, variant: Variant, to: int) -> bool:
 def _waits_up(situation: Situation, variant: Variant) -> Told:
     wanted, policy = situation.wanted[variant.key], situation.deployment.policy
     if allowed_up(situation, variant) <= variant.replicas:
-        window_s = policy.scale_up_stabilization_s
-        return Reason.WAITS_FOR_STABILISATION, (
-            f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
-        )
+        window_s = up_window_s(situation, variant)
+        waits = f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
+        cheaper = f", because they are only cheaper: what is asked for carries {situation.asked_rps:.1f} req/s"
+        return Reason.WAITS_FOR_STABILISATION, waits + (cheaper if only_cheaper(situation) else "")
     limit = policy.max_scale_up_replicas_per_tick
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} more at once"
 
 
-def _waits_down(situation: Situation, variant: Variant, counts: Mapping[VariantKey, int]) -> Told:
+def _waits_down(
+    situation: Situation, variant: Variant, counts: Mapping[VariantKey, int], disruption: Disruption
+) -> Told:
     wanted, policy = situation.wanted[variant.key], situation.deployment.policy
     if situation.forecast.basis is not ForecastBasis.KNOWN:
         return Reason.HELD, f"stays at {variant.replicas} replicas: demand is not known ({situation.forecast.message})"
     if situation.shortfall_rps > 0 and not situation.gives_way:
         return _stays_while_short(situation, variant)
     if not is_safe(situation, {**counts, variant.key: variant.replicas - 1}):
-        return Reason.WAITS_FOR_READY, _waits_for_others(situation, variant)
+        reason = Reason.BRIDGING if _is_bridge(situation, variant) else Reason.WAITS_FOR_READY
+        return reason, _waits_for_others(situation, variant)
     limits, window_s = limits_down(situation, variant), policy.scale_down_stabilization_s
     if not limits.window_full:
         return Reason.WAITS_FOR_STABILISATION, (
@@ -115,8 +162,20 @@ def _waits_down(situation: Situation, variant: Variant, counts: Mapping[VariantK
             f"waits: {limits.highest} replicas were wanted within the last {window_s:.0f} s; "
             f"goes down to {wanted} when that is over"
         )
+    if disruption.allowed(variant) == 0 and ready_gone(variant, variant.replicas - 1) > 0:
+        return Reason.WAITS_FOR_DISRUPTION_BUDGET, (
+            f"waits: {wanted} replicas are wanted, but PodDisruptionBudget {disruption.tightest(variant)} lets no "
+            f"ready pod go now; if {variant.name} is to leave, the budget has to allow it"
+        )
     limit = policy.max_scale_down_replicas_per_tick
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} fewer at once"
+
+
+def _is_bridge(situation: Situation, variant: Variant) -> bool:
+    """True where pods are younger than the plan that does not want them."""
+    since_s = situation.histories[variant.key][-1].at_s
+    extra = variant.replicas - max(situation.wanted[variant.key], situation.planned_lately(variant))
+    return 0 < extra <= sum(pod.created_s >= since_s for pod in variant.pods)
 
 
 def _stays_while_short(situation: Situation, variant: Variant) -> Told:

@@ -9,55 +9,18 @@ or, for a deployment that gives way, the part of it that the plan covers. Replic
 and the last ready one stays as long as any is wanted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from plimsoll.domain import Deployment, Forecast, ForecastBasis, Mode, Option, Pool, StockOut, Variant, VariantKey
+from plimsoll.domain import ForecastBasis, Mode, Variant, VariantKey
+from plimsoll.readiness import FreeRoom
+from plimsoll.rollout.bridges import NO_BRIDGE, Bridge, plan_bridge
 from plimsoll.rollout.deletion_order import takes_unready_first
-from plimsoll.rollout.stabilization import History, highest, known_for_s, lowest
+from plimsoll.rollout.disruption import Disruption
+from plimsoll.rollout.situation import Situation, current_counts, movable, ready_after
+from plimsoll.rollout.stabilization import highest, known_for_s, lowest
 from plimsoll.rollout.stock_outs import stuck_pods
-
-ROUNDING = 1e-6
-"""Share of the demand that may be missing by rounding: what the planner tolerates, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All that decides over the steps of one deployment."""
-
-    now_s: float
-    deployment: Deployment
-    forecast: Forecast
-    options: Mapping[VariantKey, Option]
-    wanted: Mapping[VariantKey, int]
-    """What the planner wants, by variant."""
-    shortfall_rps: float
-    """What the planner could not cover."""
-    gives_way: bool
-    """True where ready replicas go down to the plan although it leaves demand uncovered."""
-    histories: Mapping[VariantKey, History]
-    stock_outs: Mapping[str, StockOut]
-    pools: Mapping[str, Pool]
-
-    @property
-    def need_rps(self) -> float:
-        """What ready replicas must carry after every step."""
-        given_up_rps = self.shortfall_rps if self.gives_way else 0.0
-        return max(0.0, self.forecast.required_rps - given_up_rps) * (1 - ROUNDING)
-
-    def ready_rps(self, counts: Mapping[VariantKey, int]) -> float:
-        """What the ready replicas carry once the targets stand at `counts`."""
-        return sum(
-            self.options[variant.key].capacity.total_rps(ready_after(variant, counts[variant.key]))
-            for variant in self.deployment.variants
-        )
-
-    def ready_replicas(self, counts: Mapping[VariantKey, int]) -> int:
-        return sum(ready_after(variant, counts[variant.key]) for variant in self.deployment.variants)
-
-    def is_sold_out(self, variant: Variant) -> bool:
-        mark = self.stock_outs.get(variant.pool)
-        return mark is not None and mark.until_s > self.now_s
+from plimsoll.rollout.voluntary import only_cheaper, settling_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +32,27 @@ class Limits:
     """The highest count wanted within the window."""
 
 
-def ready_after(variant: Variant, replicas: int) -> int:
-    """Ready replicas that are certain to be left when the target stands at `replicas`."""
-    ready = min(variant.ready_replicas, variant.replicas)
-    if takes_unready_first(variant):
-        return min(ready, replicas)
-    return max(0, ready - max(0, variant.replicas - replicas))
+def next_counts(
+    situation: Situation, room: Callable[[], FreeRoom], disruption: Disruption
+) -> tuple[dict[VariantKey, int], Bridge]:
+    """By variant the count to write now, the present one where nothing is to be written; and what bridges.
 
-
-def current_counts(deployment: Deployment) -> dict[VariantKey, int]:
-    """What the targets ask for now."""
-    return {variant.key: variant.replicas for variant in deployment.variants}
-
-
-def next_counts(situation: Situation) -> dict[VariantKey, int]:
-    """By variant the count to write now; the present one where nothing is to be written."""
-    counts = current_counts(situation.deployment)
+    Args:
+        situation: of one deployment.
+        room: what the plan leaves free; asked only where something is missing.
+        disruption: what PodDisruptionBudgets allow; steps down spend it.
+    """
+    present = current_counts(situation.deployment)
     if situation.deployment.mode is Mode.PAUSED:
-        return counts
-    counts = _ups(situation, counts)
+        return present, NO_BRIDGE
+    counts = _ups(situation, present)
     if situation.forecast.basis is not ForecastBasis.KNOWN:
-        return counts
+        return counts, NO_BRIDGE
+    most = situation.deployment.policy.max_scale_up_replicas_per_tick
+    bridge = plan_bridge(situation, counts, room, most - sum(counts.values()) + sum(present.values()))
+    counts = {key: count + (bridge.built[key].replicas if key in bridge.built else 0) for key, count in counts.items()}
     counts = _withdrawn(situation, counts)
-    return _downs(situation, counts)
+    return _downs(situation, counts, disruption), bridge
 
 
 def limits_down(situation: Situation, variant: Variant) -> Limits:
@@ -105,17 +66,31 @@ def limits_down(situation: Situation, variant: Variant) -> Limits:
 
 
 def allowed_up(situation: Situation, variant: Variant) -> int:
-    """The count that may be gone up to: what has been wanted throughout the policy's window for going up."""
-    window_s = situation.deployment.policy.scale_up_stabilization_s
-    stable = lowest(situation.histories[variant.key], situation.now_s, window_s)
+    """The count that may be gone up to: what has been wanted throughout the window for going up."""
+    history, window_s = situation.histories[variant.key], up_window_s(situation, variant)
+    stable = lowest(history, situation.now_s, window_s)
+    if only_cheaper(situation) and known_for_s(history, situation.now_s) < window_s:
+        stable = variant.replicas
     return max(variant.min_replicas, min(situation.wanted[variant.key], stable))
+
+
+def with_replacements(variant: Variant, wanted: int) -> int:
+    """The count at which so many are left once the pods on nodes that are about to go are gone."""
+    return min(wanted + variant.leaving_replicas, max(wanted, variant.max_replicas))
+
+
+def up_window_s(situation: Situation, variant: Variant) -> float:
+    """For how long more replicas of a variant must have been wanted before they are asked for, in seconds."""
+    window_s = situation.deployment.policy.scale_up_stabilization_s
+    return max(window_s, settling_s(situation, variant)) if only_cheaper(situation) else window_s
 
 
 def _ups(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey, int]:
     left = situation.deployment.policy.max_scale_up_replicas_per_tick
     counts = dict(counts)
-    for variant in sorted(_movable(situation), key=lambda v: (_lead_s(situation, v), v.key)):
-        more = min(left, max(0, allowed_up(situation, variant) - variant.replicas))
+    for variant in sorted(movable(situation), key=lambda v: (v.lead_s, v.key)):
+        to = with_replacements(variant, allowed_up(situation, variant))
+        more = min(left, max(0, to - variant.replicas))
         counts[variant.key] += more
         left -= more
     return counts
@@ -124,12 +99,12 @@ def _ups(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey
 def _withdrawn(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey, int]:
     """Takes back replicas that wait for a sold-out pool, once others are asked for in their place."""
     replaced = situation.shortfall_rps <= 0 and all(
-        counts[variant.key] >= situation.wanted[variant.key] for variant in _movable(situation)
+        counts[variant.key] >= situation.wanted[variant.key] for variant in movable(situation)
     )
     if not replaced:
         return counts
     counts = dict(counts)
-    for variant in _movable(situation):
+    for variant in movable(situation):
         stuck = len(stuck_pods(variant)) if situation.is_sold_out(variant) else 0
         to = max(situation.wanted[variant.key], variant.min_replicas, variant.replicas - stuck)
         if to < variant.replicas and ready_after(variant, to) == ready_after(variant, variant.replicas):
@@ -137,25 +112,37 @@ def _withdrawn(situation: Situation, counts: dict[VariantKey, int]) -> dict[Vari
     return counts
 
 
-def _downs(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey, int]:
+def _downs(situation: Situation, counts: dict[VariantKey, int], disruption: Disruption) -> dict[VariantKey, int]:
     left = situation.deployment.policy.max_scale_down_replicas_per_tick
     left -= sum(max(0, variant.replicas - counts[variant.key]) for variant in situation.deployment.variants)
-    for variant in sorted(_movable(situation), key=lambda v: _leaving_order(situation, v)):
+    for variant in sorted(movable(situation), key=lambda v: _leaving_order(situation, v)):
         limits = limits_down(situation, variant)
         if not limits.window_full or situation.wanted[variant.key] >= variant.replicas:
             continue
         low = max(situation.wanted[variant.key], limits.highest, variant.min_replicas, counts[variant.key] - left)
-        to = _lowest_safe(situation, counts, variant.key, low)
+        to = _lowest_safe(situation, counts, variant, low, disruption.allowed(variant))
+        if situation.deployment.mode is Mode.AUTO:
+            disruption.spend(variant, ready_gone(variant, to))
         left -= counts[variant.key] - to
         counts = {**counts, variant.key: to}
     return counts
 
 
-def _lowest_safe(situation: Situation, counts: Mapping[VariantKey, int], key: VariantKey, low: int) -> int:
-    for to in range(low, counts[key]):
-        if is_safe(situation, {**counts, key: to}):
+def _lowest_safe(
+    situation: Situation, counts: Mapping[VariantKey, int], variant: Variant, low: int, allowed: int | None
+) -> int:
+    for to in range(low, counts[variant.key]):
+        spared = allowed is None or ready_gone(variant, to) <= allowed
+        if spared and is_safe(situation, {**counts, variant.key: to}):
             return to
-    return counts[key]
+    return counts[variant.key]
+
+
+def ready_gone(variant: Variant, to: int) -> int:
+    """How many ready pods go at most when the target is set to `to`."""
+    ready = min(variant.ready_replicas, variant.replicas)
+    kept = min(ready, to) if takes_unready_first(variant) else max(0, ready - max(0, variant.replicas - to))
+    return ready - kept
 
 
 def is_safe(situation: Situation, counts: Mapping[VariantKey, int]) -> bool:
@@ -165,15 +152,6 @@ def is_safe(situation: Situation, counts: Mapping[VariantKey, int]) -> bool:
     if served and wants_any and situation.ready_replicas(counts) == 0:
         return False
     return situation.ready_rps(counts) >= situation.need_rps
-
-
-def _movable(situation: Situation) -> tuple[Variant, ...]:
-    return tuple(variant for variant in situation.deployment.variants if not variant.pinned)
-
-
-def _lead_s(situation: Situation, variant: Variant) -> float:
-    pool = situation.pools.get(variant.pool)
-    return variant.profile.startup_s + (pool.provisioning_s if pool else 0.0)
 
 
 def _leaving_order(situation: Situation, variant: Variant) -> tuple[bool, float, VariantKey]:

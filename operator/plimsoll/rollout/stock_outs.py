@@ -9,10 +9,6 @@ from collections.abc import Iterable, Mapping
 
 from plimsoll.domain import Memory, Pod, Pool, Snapshot, StockOut, Variant
 
-PATIENCE_RATIO = 1.5
-"""How much longer than the pool's own provisioning time a pod may wait. Guess: clouds are often late by a third."""
-MIN_PATIENCE_S = 30.0
-"""Pools that promise no provisioning time: the scheduler alone may take some seconds to place a pod."""
 FIRST_WAIT_S = 300.0
 LONGEST_WAIT_S = 3600.0
 """First and longest time until the pool is asked again. Guess: stock-outs of GPUs last minutes to hours."""
@@ -43,11 +39,6 @@ def stuck_pods(variant: Variant) -> tuple[Pod, ...]:
     )
 
 
-def patience_s(pool: Pool) -> float:
-    """How long a pod may wait for a node of the pool before the pool counts as sold out."""
-    return max(MIN_PATIENCE_S, PATIENCE_RATIO * pool.provisioning_s)
-
-
 def _previous(pool: Pool, memory: Memory) -> StockOut | None:
     fresh_start = not memory.targets and not memory.stock_outs
     if fresh_start and pool.stocked_out_until_s is not None:
@@ -67,7 +58,7 @@ def _mark(pool: Pool, variants: Iterable[Variant], previous: StockOut | None, no
         for pod in stuck_pods(variant)
         if pod.unschedulable_since_s is not None
     ]
-    if waiting_since_s and now_s - min(waiting_since_s) > patience_s(pool):
+    if waiting_since_s and now_s - min(waiting_since_s) > pool.patience_s:
         failures = previous.failures + 1 if previous else 1
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (failures - 1))
         return StockOut(now_s, now_s + wait_s, failures)

@@ -15,13 +15,19 @@ from pydantic import Field
 
 from plimsoll.api import Duration, InferenceDeployment, parse_part
 from plimsoll.api.wire import Rule, SpecModel
-from plimsoll.domain import Mode, ObjectKey
+from plimsoll.domain import Mode, ObjectKey, Routing
 from plimsoll.engine.serving import Router
 from plimsoll.errors import InvalidObject
 from plimsoll.manifests import load as load_manifests
 from plimsoll.observe import Contents
+from plimsoll.settings import LoopSettings
 
 FILE = "scenario.yaml"
+_ROUTERS = {
+    Routing.SERVICE: Router.RANDOM,
+    Routing.LOAD_AWARE: Router.LEAST_LOADED,
+    Routing.HTTP_ROUTE: Router.WEIGHTED,
+}
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Factor = Annotated[float, Field(gt=0.0, le=1e6)]
@@ -209,8 +215,11 @@ class ScenarioSpec(SpecModel):
     """Compared when the command line names none."""
     profile_error: Share = 0.10
     """How far the engines' true step-time coefficients are from the profiles: sigma of their logarithm."""
-    router: Literal["RoundRobin", "LeastLoaded", "Weighted", "Random"] = "LeastLoaded"
-    """How requests are spread over the replicas of a deployment."""
+    tick_interval: Duration = Duration.of_seconds(LoopSettings().interval_s)
+    """From one look of Plimsoll to the next (the operator's loop.interval_s)."""
+    router: Literal["RoundRobin", "LeastLoaded", "Weighted", "Random"] | None = None
+    """How requests are spread over the replicas of every deployment. Default: as each one's spec.routing says, Service
+    by chance, LoadAware by load, HTTPRoute by weight."""
     client_timeout: Duration = Duration("60s")
     """A client that has seen no token by then goes away: its request is dropped."""
     start_replicas: dict[str, int] = Field(default_factory=dict)
@@ -233,9 +242,9 @@ class Scenario:
     data_folders: tuple[Path, ...]
     """Where files of demand are looked for, in this order."""
 
-    @property
-    def router(self) -> Router:
-        return Router(self.spec.router)
+    def router(self, routing: Routing) -> Router:
+        """Who spreads the requests of a deployment with that routing."""
+        return Router(self.spec.router) if self.spec.router else _ROUTERS[routing]
 
     @property
     def duration_s(self) -> float:

@@ -27,13 +27,13 @@ class ServingPods:
     def __init__(self, episode: Episode, scraper: Scraper) -> None:
         spec = episode.scenario.spec
         self._scraper = scraper
-        self._router = episode.scenario.router
+        self._routers = {one.key: episode.scenario.router(one.routing) for one in episode.deployments}
         self._profiles = episode.true_profiles
         self._deployments = {one.key: one for one in episode.deployments}
         self.services: dict[ObjectKey, Service] = {
             one.key: Service(
                 traffic=episode.traffic[one.key],
-                router=self._router,
+                router=self._routers[one.key],
                 patience_ms=spec.client_timeout.milliseconds,
                 max_sequences=max(variant.profile.max_sequences for variant in one.variants),
                 rng=episode.rng("router", one.key),
@@ -47,7 +47,9 @@ class ServingPods:
         """With an engine: ready ones, and those that drain."""
         self._gone_totals: dict[VariantKey, list[float]] = {key: [0.0] * len(_TOTALS) for key in self._pods}
         self._weights = {
-            key: weight for one in episode.deployments for key, weight in _weights(one, episode, self._router).items()
+            key: weight
+            for one in episode.deployments
+            for key, weight in _weights(one, episode, self._routers[one.key]).items()
         }
         self.readiness: list[tuple[float, VariantKey, int]] = []
         """When a variant got a ready replica more (+1) or less (-1)."""
@@ -93,10 +95,9 @@ class ServingPods:
 
     def weigh(self, weights: Mapping[VariantKey, float]) -> None:
         """Traffic weights by a policy; only the weighted router heeds them."""
-        if self._router is not Router.WEIGHTED:
-            return
         for key, weight in weights.items():
-            if weight <= 0.0 or weight == self._weights[key]:
+            heeded = self._routers[key.deployment_key] is Router.WEIGHTED
+            if not heeded or weight <= 0.0 or weight == self._weights[key]:
                 continue
             self._weights[key] = weight
             service = self.services[key.deployment_key]

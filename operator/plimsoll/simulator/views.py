@@ -1,127 +1,99 @@
-"""How would the operator's cache see the simulated cluster? As views of nodes, pods and workloads, never raw objects.
+"""How does the operator see the simulated cluster? As its own `Cluster`, what `observe.resolve` makes of the manifests.
 
-In: the simulated cluster and the manifests. Out: `Contents` and scales for `observe.resolve`, the very code that the
-operator runs. Times become seconds since the epoch here.
+In: the manifests resolved once, the simulated cluster as it is. Out: the same with the pods, nodes and replica counts
+of the moment. Only these change during a run, so only they are put in anew, and what has not changed is the same object
+as before. Times become seconds since the epoch here.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from plimsoll.api import ComputePool, InferenceDeployment
-from plimsoll.domain import ObjectKey, Pod, Target, Variant, VariantKey
-from plimsoll.observe import Contents
-from plimsoll.observe.targets import Scale, Scales, identity, is_watched
-from plimsoll.observe.views import NodeView, PodView, Selector, WorkloadView
+from plimsoll.domain import Deployment, Node, Pod, Pool, Variant
+from plimsoll.observe import Cluster
+from plimsoll.observe.attribution import Asked
 from plimsoll.simulator.cluster import SimNode, SimPod, SimulatedCluster
-
-_LABEL = "simulated/workload"
-"""Marks the pods of a workload here, whatever its own selector."""
 
 
 class Views:
     """Looks at one cluster again and again."""
 
-    def __init__(self, contents: Contents, variants: Mapping[VariantKey, Variant], start_s: float) -> None:
-        self._contents = contents
-        self._variants = variants
+    def __init__(self, resolved: Cluster, start_s: float) -> None:
+        self._last = resolved
         self._start_s = start_s
-        self._labels = {
-            one.name: dict(one.spec.node_selector) for one in contents.pools.values() if isinstance(one, ComputePool)
-        }
-        self._uids = {
-            key: one.metadata.uid for key, one in contents.deployments.items() if isinstance(one, InferenceDeployment)
-        }
-        self._node_views: dict[str, tuple[tuple[bool, bool], NodeView]] = {}
+        self._pods: dict[str, tuple[tuple[object, ...], Pod]] = {}
+        self._nodes: dict[str, tuple[bool, Node]] = {}
 
-    def contents(self, cluster: SimulatedCluster) -> Contents:
+    def cluster(self, simulated: SimulatedCluster) -> Cluster:
         """What the watches would have told by now."""
-        return replace(
-            self._contents,
-            nodes={
-                ObjectKey("", node.name): self._node(node)
-                for nodes in cluster.nodes.values()
-                for node in nodes.values()
-                if node.ready
-            },
-            pods={
-                ObjectKey(key.namespace, pod.name): self._pod(pod)
-                for key, pods in cluster.pods.items()
-                for pod in pods.values()
-            },
-            workloads={
-                (variant.target.kind, ObjectKey(variant.target.namespace, variant.target.name)): self._workload(
-                    variant, cluster.targets[key]
-                )
-                for key, variant in self._variants.items()
-                if is_watched(variant.target)
-            },
+        pairs = [
+            self._deployment(deployment, asked, simulated)
+            for deployment, asked in zip(self._last.deployments, self._last.asked, strict=True)
+        ]
+        self._last = replace(
+            self._last,
+            deployments=tuple(deployment for deployment, _ in pairs),
+            asked=tuple(asked for _, asked in pairs),
+            pools=tuple(self._pool(pool, simulated.nodes[pool.name]) for pool in self._last.pools),
         )
+        return self._last
 
-    def scales(self, cluster: SimulatedCluster) -> Scales:
-        """Of kinds that are not watched."""
-        return {
-            identity(variant.target): Scale(cluster.targets[key], _selector(variant.target))
-            for key, variant in self._variants.items()
-            if not is_watched(variant.target)
-        }
+    def _deployment(
+        self, deployment: Deployment, asked: Asked, simulated: SimulatedCluster
+    ) -> tuple[Deployment, Asked]:
+        variants = tuple(
+            self._variant(one, simulated.targets[one.key], simulated.pods[one.key]) for one in deployment.variants
+        )
+        if all(now is before for now, before in zip(variants, deployment.variants, strict=True)):
+            return deployment, asked
+        pods = {one.name: one.pods for one in variants}
+        servers = tuple(replace(one, pods=pods.get(one.variant, one.pods)) for one in asked.servers)
+        return replace(deployment, variants=variants), replace(asked, servers=servers)
 
-    def _node(self, node: SimNode) -> NodeView:
-        state = (node.ready, node.cordoned)
-        kept = self._node_views.get(node.name)
+    def _variant(self, variant: Variant, target: int, pods: Mapping[str, SimPod]) -> Variant:
+        views = tuple(self._pod(pod) for _, pod in sorted(pods.items()))
+        same_pods = len(views) == len(variant.pods) and all(
+            now is before for now, before in zip(views, variant.pods, strict=True)
+        )
+        if target == variant.replicas and same_pods:
+            return variant
+        return replace(variant, replicas=target, pods=views)
+
+    def _pod(self, pod: SimPod) -> Pod:
+        state = (pod.node, pod.ready_since_s, pod.terminating, pod.unschedulable_since_s)
+        kept = self._pods.get(pod.name)
         if kept is not None and kept[0] == state:
             return kept[1]
-        view = NodeView(
-            name=node.name,
-            labels=self._labels[node.pool],
-            ready=node.ready,
-            schedulable=not node.cordoned,
-            allocatable=node.offers,
-            created_s=self._start_s + node.requested_s,
+        view = Pod(
+            name=pod.name,
+            node=pod.node.name if pod.node else None,
+            ready=pod.ready_since_s is not None,
+            terminating=pod.terminating,
+            created_s=self._start_s + pod.created_s,
+            ready_since_s=self._since_epoch(pod.ready_since_s),
+            unschedulable_since_s=self._since_epoch(pod.unschedulable_since_s),
         )
-        self._node_views[node.name] = (state, view)
+        self._pods[pod.name] = (state, view)
         return view
 
-    def _pod(self, pod: SimPod) -> PodView:
-        target = self._variants[pod.key].target
+    def _since_epoch(self, at_s: float | None) -> float | None:
+        return None if at_s is None else self._start_s + at_s
 
-        def since_epoch(at_s: float | None) -> float | None:
-            return None if at_s is None else self._start_s + at_s
+    def _pool(self, pool: Pool, nodes: Mapping[str, SimNode]) -> Pool:
+        # A node is no object of the cluster before it is ready.
+        views = tuple(self._node(node) for _, node in sorted(nodes.items()) if node.ready)
+        return pool if views == pool.nodes else replace(pool, nodes=views)
 
-        return PodView(
-            namespace=pod.key.namespace,
-            labels={_LABEL: target.name},
-            pod=Pod(
-                name=pod.name,
-                node=pod.node.name if pod.node else None,
-                ready=pod.ready_since_s is not None,
-                terminating=pod.terminating,
-                created_s=self._start_s + pod.created_s,
-                ready_since_s=since_epoch(pod.ready_since_s),
-                unschedulable_since_s=since_epoch(pod.unschedulable_since_s),
-            ),
-            requests=pod.needs,
-            of_daemonset=False,
+    def _node(self, node: SimNode) -> Node:
+        kept = self._nodes.get(node.name)
+        if kept is not None and kept[0] == node.cordoned:
+            return kept[1]
+        view = Node(
+            name=node.name,
+            ready=True,
+            schedulable=not node.cordoned,
+            allocatable=node.offers,
+            foreign_requests={},
+            created_s=self._start_s + node.requested_s,
         )
-
-    def _workload(self, variant: Variant, replicas: int) -> WorkloadView:
-        target = variant.target
-        key = ObjectKey(target.namespace, target.name)
-        declared = self._contents.workloads.get((target.kind, key))
-        if declared is not None:
-            return replace(declared, replicas=replicas, selector=_selector(target))
-        return WorkloadView(
-            key=key,
-            uid="",
-            generation=1,
-            labels={},
-            annotations={},
-            replicas=replicas,
-            selector=_selector(target),
-            requests=variant.per_replica,
-            controller_uid=self._uids[variant.key.deployment_key],
-            fingerprint="",
-        )
-
-
-def _selector(target: Target) -> Selector:
-    return Selector(equal=((_LABEL, target.name),))
+        self._nodes[node.name] = (node.cordoned, view)
+        return view

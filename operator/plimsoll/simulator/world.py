@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from plimsoll.domain import Snapshot, VariantKey
-from plimsoll.observe import DemandMemory, resolve, with_demand
+from plimsoll.observe import DemandMemory, with_demand
 from plimsoll.observe.demand import observe_demand
 from plimsoll.settings import ObserveSettings
 from plimsoll.simulator.agenda import Agenda
@@ -63,7 +63,7 @@ class World:
         self.cluster = SimulatedCluster(
             episode.pools, list(variants.values()), spec.cluster, self.agenda, self.serving, episode.rng("cluster")
         )
-        self._views = Views(episode.scenario.contents, variants, START_S)
+        self._views = Views(episode.cluster, START_S)
         self._demand_memory = DemandMemory()
 
     def play(self, watch: Watcher | None = None) -> None:
@@ -93,8 +93,8 @@ class World:
         )
 
     def _snapshot(self, now_s: float) -> Snapshot:
-        """As the operator's observer puts it together, of views instead of watches and rows instead of Prometheus."""
-        cluster = resolve(self._views.contents(self.cluster), self._views.scales(self.cluster))
+        """As the operator's observer puts it together, with pods and rows that are simulated."""
+        cluster = self._views.cluster(self.cluster)
         reading = self._scraper.reading(now_s, cluster.asked)
         observed, self._demand_memory = observe_demand(cluster.asked, reading, self._demand_memory, START_S + now_s)
         return with_demand(cluster, observed, START_S + now_s)

@@ -27,6 +27,7 @@ from plimsoll.domain import (
     LatencyObservation,
     LatencyTarget,
     Profile,
+    Routing,
     SizedBy,
     TokenMix,
     Variant,
@@ -118,6 +119,7 @@ class _Sample:
     """The correction that is in the case."""
     present: TokenMix
     replicas: int
+    """That a router shares requests out among by their load: 1 behind a plain Service, however many there are."""
     rate_rps: float
     """Of each replica."""
     requests: float
@@ -155,7 +157,7 @@ def _sample(
         capacity=capacity,
         applied=corrections.get(variant.profile.name, 1.0),
         present=tokens,
-        replicas=replicas,
+        replicas=1 if deployment.routing is Routing.SERVICE else replicas,
         rate_rps=rate_rps / replicas,
         observed_q=observed_q,
         requests=rate_rps * deployment.demand.window_s,

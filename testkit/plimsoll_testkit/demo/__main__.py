@@ -115,6 +115,8 @@ def _sum_up(stage: Stage, recording: Recording, steps: StepCounts, seconds: floa
         mix=f"{next(iter(users.values()))['mix']}; {scales()}",
         stock_out_s=stock_out_s(seconds),
         stock_out_noticed_s=recording.stock_out_noticed_s,
+        bridges=steps.bridges,
+        rejected=tuple(recording.rejected.values()),
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from plimsoll_testkit.demo.scenario import GPU_VARIANT, in_ms
 
 CPU_VARIANTS = frozenset({"xeon"})
+BRIDGING, REJECTED = "Bridging", "ChangeDoesNotPay"
+"""Reasons as the operator spells them."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Recording:
     """By model and variant, then latency: p95 predicted and seen by the operator, ms, at every look that has both."""
     stock_out_noticed_s: float | None = None
     """When the operator first marked the pool that ran out; None if it never waited for it long enough."""
+    rejected: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By model and variant, the first time that a cheaper place was not moved to, in the operator's words."""
 
     @property
     def gpu_only_mean_nodes(self) -> float:
@@ -51,8 +55,15 @@ class Recording:
         for deployment in look.deployments:
             status = deployment.get("status") or {}
             self.gpu_only_node_seconds += elapsed_s * gpu_only_replicas(status)
+            self._add_rejected(deployment["metadata"]["name"], look.at_s, status)
             for variant in status.get("variants") or ():
                 self._add_pairs(deployment["metadata"]["name"], variant)
+
+    def _add_rejected(self, deployment: str, at_s: float, status: Mapping[str, Any]) -> None:
+        for one in (status.get("plan") or {}).get("alternatives") or ():
+            if one["reason"] == REJECTED and float(one.get("perHour", "inf")) < float(status["cost"]["perHour"]):
+                told = f"{at_s:.0f} s, {deployment} to {one['label']}: {one['detail']}"
+                self.rejected.setdefault((deployment, one["label"]), told)
 
     def _add_pairs(self, deployment: str, variant: Mapping[str, Any]) -> None:
         pairs = self.pairs.setdefault((deployment, variant["name"]), {})
@@ -88,6 +99,8 @@ class StepCounts:
     scale_downs: int
     moves_to_gpu: int
     moves_to_cpu: int
+    bridges: tuple[str, ...] = ()
+    """Every bridge in the operator's words."""
 
 
 def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
@@ -112,4 +125,9 @@ def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
         scale_downs=sum(line["to"] < line["from"] for line in written),
         moves_to_gpu=moves[False],
         moves_to_cpu=moves[True],
+        bridges=tuple(
+            f"{line['deployment']} on {line['variant']}: {line['message']}"
+            for line in written
+            if line["reason"] == BRIDGING
+        ),
     )

@@ -110,8 +110,11 @@ def _hardware(profile: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_ms(duration: str) -> float:
-    """A duration such as ``800ms`` or ``1.5s`` as the API writes it."""
-    return float(duration.removesuffix("ms")) if duration.endswith("ms") else float(duration.removesuffix("s")) * 1000.0
+    """A duration such as ``800ms``, ``1.5s`` or ``2m`` as the API writes it."""
+    for unit, ms in (("ms", 1.0), ("s", 1000.0), ("m", 60_000.0)):
+        if duration.endswith(unit):
+            return float(duration.removesuffix(unit)) * ms
+    raise ValueError(f"{duration} has no unit: ms, s or m")
 
 
 def autoscaled_pools() -> list[AutoscaledPool]:
@@ -121,7 +124,7 @@ def autoscaled_pools() -> list[AutoscaledPool]:
             name=pool["metadata"]["name"],
             node_labels=pool["spec"]["nodeSelector"],
             allocatable=pool["spec"]["resources"],
-            boot_s=float(pool["spec"]["provisioningTime"].removesuffix("s")),
+            boot_s=in_ms(pool["spec"]["provisioningTime"]) / 1000.0,
             min_nodes=pool["spec"]["nodes"]["min"],
             max_nodes=pool["spec"]["nodes"]["max"],
             empty_removal_s=8.0,

@@ -14,6 +14,8 @@ from plimsoll_testkit.demo.scenario import GPU_POOL, PAID_POOL, STOCKED_OUT_POOL
 ATTAINMENT_FLOOR = 0.95
 """Share of all requests within every SLO, below which the demo counts as failed: the SLOs are 95th percentiles."""
 
+TOLD_IN_FULL = 3
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -43,6 +45,10 @@ class Summary:
     stock_out_s: tuple[float, float]
     """When the L4 pool delivered nothing."""
     stock_out_noticed_s: float | None
+    bridges: tuple[str, ...]
+    """Quick replicas that carried demand until slow ones were ready, in the operator's words."""
+    rejected: tuple[str, ...]
+    """Cheaper places that were not moved to, in the operator's words."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,6 +83,10 @@ def failures(summary: Summary, steps: StepCounts) -> list[str]:
         found.append("no work moved from CPU to GPU")
     if steps.moves_to_cpu == 0:
         found.append("no work moved from GPU to CPU")
+    if not summary.bridges:
+        found.append("no quick replica bridged the start of a slow one")
+    if not summary.rejected:
+        found.append("no move was rejected because it would not pay back")
     for name, share in summary.attainment_by_model.items():
         if share < ATTAINMENT_FLOOR:
             found.append(f"{name} was within its SLO for {share:.1%} of its requests, below {ATTAINMENT_FLOOR:.0%}")
@@ -105,6 +115,7 @@ def sentences(summary: Summary) -> list[str]:
         f"{summary.api_writes} API writes in {summary.ticks} ticks",
         f"{STOCKED_OUT_POOL} was out of stock from {from_s:.0f} to {until_s:.0f} s: {noticed}",
     ]
+    lines += _told_first("bridges", summary.bridges) + _told_first("moves rejected", summary.rejected)
     lines.append(
         "95th percentiles, predicted / seen at the same moment, medians of the play (seen by users in all of it):"
     )
@@ -116,6 +127,11 @@ def sentences(summary: Summary) -> list[str]:
             ]
             lines.append(f"  {name} on {variant}: {', '.join(figures)}")
     return lines
+
+
+def _told_first(what: str, told: tuple[str, ...]) -> list[str]:
+    """How many there were, and the first few of them in full."""
+    return [f"{what}: {len(told)}", *(f"  {one}" for one in told[:TOLD_IN_FULL])]
 
 
 def _gpu_only_nodes(summary: Summary) -> str:

@@ -37,6 +37,7 @@ class Refusal(NamedTuple):
 
 _EXACTLY_ONE = "set exactly one of targetRef (a workload of yours) and template (a Deployment Plimsoll owns)"
 _QUERIES_RULE = "queries belong to the engine Custom alone: set engine: Custom and queries.arrivalRate, or neither"
+_ROUTE_RULE = "httpRoute belongs to the type HTTPRoute alone: set type: HTTPRoute and httpRoute, or neither"
 _QUANTITY_RULE = 'write a quantity such as 2, "500m" or 16Gi (fractions in quotes)'
 _NAME_RULE = "use lower case letters, digits and dashes, with a letter or digit at both ends"
 
@@ -226,6 +227,46 @@ REFUSALS = (
         {**a_target_variant(), "name": "again"},
         "spec: two variants scale the same targetRef: give each variant a workload of its own",
         "two variants scale the same targetRef: give each variant a workload of its own",
+    ),
+    Refusal(
+        "an HTTPRoute with another routing",
+        an_inference_deployment,
+        "spec/routing",
+        {"type": "LoadAware", "httpRoute": "chat"},
+        f"spec.routing: {_ROUTE_RULE}",
+        _ROUTE_RULE,
+    ),
+    Refusal(
+        "routing by an HTTPRoute without its name",
+        an_inference_deployment,
+        "spec/routing",
+        {"type": "HTTPRoute"},
+        f"spec.routing: {_ROUTE_RULE}",
+        _ROUTE_RULE,
+    ),
+    Refusal(
+        "routing by an HTTPRoute to variants without a Service",
+        an_inference_deployment,
+        "spec/routing",
+        {"type": "HTTPRoute", "httpRoute": "chat"},
+        "spec: with routing.type HTTPRoute every variant needs its service: name the Service over its pods",
+        "with routing.type HTTPRoute every variant needs its service",
+    ),
+    Refusal(
+        "two variants behind one Service",
+        an_inference_deployment,
+        "spec/variants",
+        [{**a_target_variant(), "service": "chat"}, {**a_template_variant(), "service": "chat"}],
+        "spec: two variants name the same service: give each variant a Service of its own",
+        "two variants name the same service: give each variant a Service of its own",
+    ),
+    Refusal(
+        "an unknown use of the external API",
+        an_inference_deployment,
+        "spec/externalAPI",
+        {"inputPerMillion": "0.15", "outputPerMillion": "0.60", "use": "Always"},
+        'spec.externalAPI.use is "Always": write one of Compare, Overflow',
+        "spec.externalAPI.use: Unsupported value",
     ),
     Refusal(
         "variant name that cannot be a label",

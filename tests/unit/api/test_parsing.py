@@ -271,12 +271,12 @@ def test_every_field_of_a_policy_reaches_the_domain() -> None:
         "headroom": 0.1,
         "stabilization": {"scaleUp": "1s", "scaleDown": "2s"},
         "stepLimits": {"scaleUpReplicas": 3, "scaleDownReplicas": 4},
-        "payBack": {"expectedDwell": "5s"},
+        "payBack": {"expectedDwell": "5s", "violationPricePerMillionRequests": "9.00"},
         "spot": {"lossTolerated": 0.6},
         "staleMetrics": {"staleAfter": "7s", "holdFor": "8s", "fallback": "Peak"},
     }
     assert parse(ScalingPolicy, {"metadata": {"name": "odd"}, "spec": spec}).to_domain() == Policy(
-        "odd", 0.5, 0.1, 1.0, 2.0, 3, 4, 5.0, 0.6, 7.0, 8.0, FallbackAction.PEAK
+        "odd", 0.5, 0.1, 1.0, 2.0, 3, 4, 5.0, 0.6, 7.0, 8.0, FallbackAction.PEAK, 9.0
     )
 
 

@@ -42,6 +42,7 @@ def test_the_presets_range_from_careful_to_cheap() -> None:
         assert careful.headroom_ratio > cheap.headroom_ratio
         assert careful.scale_down_stabilization_s > cheap.scale_down_stabilization_s
         assert careful.expected_dwell_s < cheap.expected_dwell_s
+        assert careful.violation_usd_per_million_requests > cheap.violation_usd_per_million_requests
 
 
 @pytest.mark.parametrize("name", ["latency-first", "balanced", "cost-first", "batch"])

@@ -1,9 +1,10 @@
 """Whole stretches of time with the real stations in a toy cluster: what must be true at every tick."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from plimsoll.domain import Decision, DemandState, Memory, Mode, Phase, PriceKind, Reason, StepTime
-from unit.builders import a_demand, a_deployment, a_pool, a_profile, a_variant
+from unit.builders import a_demand, a_deployment, a_policy, a_pool, a_profile, a_variant
 from unit.decide.world import World
 
 H100 = a_variant("h100", startup_s=60.0)
@@ -131,6 +132,27 @@ def test_recommendations_and_pauses_change_nothing() -> None:
         assert world.replicas() == {}
         assert decision.plan.steps_to_apply == ()
         assert bool(decision.plan.deployments[0].steps) == (mode is Mode.RECOMMEND)
+
+
+def test_a_move_that_does_not_pay_back_is_refused_and_made_once_it_does() -> None:
+    # The same GPUs, two minutes away. A quarter of a node starts for 2.95 USD/h x 120 s x 1.1 = 0.11 USD, 0.65 USD an
+    # hour over ten minutes: that is more than a node at 11.80 instead of 12 saves, and less than one at 6 does.
+    for price, moves in ((11.8, False), (6.0, True)):
+        elsewhere = a_variant("elsewhere", pool="gpu-elsewhere", startup_s=60.0)
+        world = World(
+            [a_deployment(variants=[H100, elsewhere], policy=a_policy(expected_dwell_s=600.0))],
+            [
+                a_pool("gpu-h100", provisioning_s=60.0, max_nodes=2),
+                a_pool("gpu-elsewhere", provisioning_s=60.0, max_nodes=2, price_usd_per_hour=30.0),
+            ],
+        )
+        settle(world, BUSY_RPS)
+        assert set(world.replicas()) == {"h100"}
+        world.pools[1] = replace(world.pools[1], price_usd_per_hour=price)
+        (plan,) = settle(world, BUSY_RPS, 80).plan.deployments
+        assert set(world.replicas()) == {"elsewhere" if moves else "h100"}
+        refused = {one.label for one in plan.alternatives if one.reason is Reason.CHANGE_DOES_NOT_PAY}
+        assert refused == (set() if moves else {"elsewhere"})
 
 
 def test_memory_does_not_grow_with_time() -> None:

@@ -43,6 +43,8 @@ class World:
     ordered_s: dict[str, float] = field(default_factory=dict)
     """By pool, when the node that is on its way arrives."""
     made: int = 0
+    tick_s: float = TICK_S
+    empty_node_stays_s: float = EMPTY_NODE_STAYS_S
 
     def __post_init__(self) -> None:
         for pool in self.pools:
@@ -56,7 +58,7 @@ class World:
 
     def tick(self, demand: float | Demand) -> Decision:
         """Lets the cluster do its work, decides for that demand of every deployment, and carries the steps out."""
-        self.now_s += TICK_S
+        self.now_s += self.tick_s
         for pool in self.pools:
             self._scale_nodes(pool)
         seen = demand if isinstance(demand, Demand) else a_demand(demand)
@@ -126,7 +128,7 @@ class World:
             self.ordered_s.pop(pool.name, None)
         used = {pod.node for v in users for pod in self.pods[v.key]}
         for node in list(nodes):
-            old = self.now_s - node.since_s > EMPTY_NODE_STAYS_S
+            old = self.now_s - node.since_s > self.empty_node_stays_s
             if node.name not in used and old and len(nodes) > pool.min_nodes:
                 nodes.remove(node)
 

@@ -1,5 +1,7 @@
 """What a plan decided becomes conditions, figures and a sentence that a tired person understands."""
 
+from dataclasses import replace
+
 import pytest
 
 from plimsoll.domain import (
@@ -12,6 +14,7 @@ from plimsoll.domain import (
     LatencyObservation,
     Mode,
     ObjectKey,
+    Overflow,
     Phase,
     PoolPlan,
     Reason,
@@ -52,6 +55,13 @@ def types(plan: DeploymentPlan, *findings: Finding) -> list[str]:
     return [one.type.value for one in verdicts(plan, findings, ())]
 
 
+def test_a_plan_that_no_solver_made_is_told_while_it_is_so() -> None:
+    failed = Finding(CHAT, Reason.SOLVE_FAILED, "no plan from the solver (ValueError: sea)")
+    told = verdict(ConditionType.PLAN_PROVISIONAL, a_deployment_plan(findings=(failed,)))
+    assert (told.holds, told.reason, told.message) == (True, Reason.SOLVE_FAILED, failed.message)
+    assert "PlanProvisional" not in types(a_deployment_plan())
+
+
 # --- Ready -----------------------------------------------------------------------------------------------------------
 
 
@@ -63,6 +73,31 @@ def test_a_plan_that_is_reached_is_ready_and_steady() -> None:
 
 def test_a_steady_deployment_is_neither_reconciling_nor_stalled() -> None:
     assert types(a_deployment_plan()) == ["Ready", "DemandKnown", "CapacityAvailable", "LatencyMet", "ProfileValid"]
+
+
+def test_what_goes_to_the_external_api_is_told_and_is_no_shortfall() -> None:
+    plan = a_deployment_plan(overflow=Overflow(4.0, 1.25))
+    available = verdict(ConditionType.CAPACITY_AVAILABLE, plan)
+    assert available.holds is True
+    assert available.reason is Reason.CAPACITY_SUFFICIENT
+    assert "4.0 of 10.0 req/s go to the external API ($1.25/h)" in available.message
+    assert "4.0 of 10.0 req/s go to the external API ($1.25/h)" in summary(plan)
+
+
+def test_too_few_ready_replicas_are_well_where_requests_overflow() -> None:
+    nothing_ready = a_deployment_plan(variants=(a_variant_plan(ready=0, ready_rps=0.0),))
+    assert verdict(ConditionType.READY, nothing_ready).holds is False
+    assert verdict(ConditionType.READY, replace(nothing_ready, overflow=Overflow(0.0, 0.0))).holds is True
+    paused = replace(nothing_ready, mode=Mode.PAUSED)
+    assert verdict(ConditionType.READY, paused).holds is False
+    assert verdict(ConditionType.READY, replace(paused, overflow=Overflow(10.0, 3.0))).holds is True
+
+
+@pytest.mark.parametrize("reason", [Reason.ROUTE_MISSING, Reason.BACKEND_MISSING])
+def test_a_route_that_does_not_reach_its_variants_needs_an_edit(reason: Reason) -> None:
+    plan = a_deployment_plan(findings=(a_finding(reason, "create the route"),))
+    assert verdict(ConditionType.READY, plan).holds is False
+    assert verdict(ConditionType.STALLED, plan).reason is reason
 
 
 def test_a_shortfall_is_not_ready_and_says_how_much_is_missing() -> None:

@@ -97,6 +97,18 @@ def a_profile_manifest(name: str = "llama-h100", *, hardware: str = "h100", **sp
     }
 
 
+def a_route_manifest(**weights: int | None) -> Manifest:
+    """An HTTPRoute with one rule and a backend for each Service (``chat_h100=1``); None leaves the weight out."""
+    backends = [
+        {"name": service.replace("_", "-"), "port": 8000} | ({} if weight is None else {"weight": weight})
+        for service, weight in weights.items()
+    ]
+    return {
+        "metadata": {"name": "chat", "namespace": NAMESPACE, "uid": "uid-route"},
+        "spec": {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": backends}]},
+    }
+
+
 def a_workload(
     name: str = "chat-h100",
     *,
@@ -173,6 +185,15 @@ def an_autoscaler(name: str, target: str, *, kind: str = "Deployment") -> Manife
     """A HorizontalPodAutoscaler, or a ScaledObject: what is read of both has one shape."""
     reference = {"apiVersion": "apps/v1", "kind": kind, "name": target}
     return {"metadata": {"name": name, "namespace": NAMESPACE}, "spec": {"scaleTargetRef": reference}}
+
+
+def a_budget_manifest(*, allowed: int, observed: int = 2, **spec: Any) -> Manifest:
+    """A PodDisruptionBudget of generation 2, as the disruption controller last saw it."""
+    return {
+        "metadata": {"name": "keep", "namespace": NAMESPACE, "generation": 2},
+        "spec": spec,
+        "status": {"observedGeneration": observed, "disruptionsAllowed": allowed},
+    }
 
 
 def a_cache(*objects: tuple[str, Manifest]) -> ClusterCache:

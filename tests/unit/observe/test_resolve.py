@@ -14,6 +14,7 @@ from plimsoll.observe.views import Selector
 from unit.builders import GIB
 from unit.observe.manifests import (
     Manifest,
+    a_budget_manifest,
     a_cluster,
     a_deployment_manifest,
     a_node_manifest,
@@ -427,3 +428,41 @@ def test_a_deployment_of_which_metrics_say_nothing_keeps_absent_demand() -> None
 
 def test_a_version_of_a_target_is_the_same_target() -> None:
     assert identity(GROUP) == identity(replace(GROUP, api_version="leaderworkerset.x-k8s.io/v2"))
+
+
+def test_pods_on_a_node_that_is_about_to_go_are_told_apart() -> None:
+    notice = {"taints": [{"key": "aws-node-termination-handler/spot-itn", "effect": "NoSchedule"}]}
+    nodes = [("Node", a_node_manifest("gpu-0", spec=notice)), ("Node", a_node_manifest("gpu-1"))]
+    pods = [("Pod", a_pod_manifest("a", node="gpu-0")), ("Pod", a_pod_manifest("b", node="gpu-1"))]
+    cluster = a_cluster(CHAT, WORKLOAD, *nodes, *pods)
+    (variant,) = cluster.deployments[0].variants
+    assert [pod.leaving for pod in variant.pods] == [True, False]
+    assert [node.leaving for node in cluster.pools[0].nodes] == [True, False]
+    assert (variant.leaving_replicas, variant.staying_ready_replicas, variant.ready_replicas) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("spec", "pods"),
+    [
+        pytest.param({"selector": {"matchLabels": {"app": "chat-h100"}}}, {"a", "b"}, id="by label"),
+        pytest.param({"selector": {}}, {"a", "b"}, id="all of the namespace"),
+        pytest.param(
+            {"selector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}, {"a", "b"}, id="exists"
+        ),
+        pytest.param({"selector": {"matchLabels": {"app": "other"}}}, None, id="others"),
+        pytest.param({}, None, id="without a selector"),
+    ],
+)
+def test_a_disruption_budget_names_the_pods_it_protects(spec: Manifest, pods: set[str] | None) -> None:
+    budget = a_budget_manifest(allowed=1, **spec)
+    own = [("Pod", a_pod_manifest("a")), ("Pod", a_pod_manifest("b"))]
+    cluster = a_cluster(CHAT, WORKLOAD, ("PodDisruptionBudget", budget), *own)
+    assert [(set(one.pods), one.allowed) for one in cluster.disruption_budgets] == ([] if pods is None else [(pods, 1)])
+
+
+def test_a_disruption_budget_whose_status_is_out_of_date_allows_nothing() -> None:
+    spec = {"selector": {"matchLabels": {"app": "chat-h100"}}}
+    late = a_budget_manifest(allowed=1, observed=1, **spec)
+    cluster = a_cluster(CHAT, WORKLOAD, ("PodDisruptionBudget", late), ("Pod", a_pod_manifest("a")))
+    snapshot = with_demand(cluster, {}, 0.0)
+    assert [one.allowed for one in snapshot.disruption_budgets] == [0]

@@ -119,6 +119,31 @@ def test_a_node_takes_pods_unless_it_is_in_trouble(spec: dict[str, Any], schedul
     assert node_view(a_node_manifest(spec=spec)).schedulable is schedulable
 
 
+@pytest.mark.parametrize(
+    ("key", "effect", "leaving"),
+    [
+        ("aws-node-termination-handler/spot-itn", "NoSchedule", True),
+        ("karpenter.sh/disrupted", "NoSchedule", True),
+        ("cloud.google.com/impending-node-termination", "NoSchedule", True),
+        ("remediator.kubernetes.azure.com/unschedulable", "NoSchedule", True),
+        ("ToBeDeletedByClusterAutoscaler", "NoSchedule", True),
+        ("DeletionCandidateOfClusterAutoscaler", "PreferNoSchedule", False),
+        ("kubernetes.azure.com/scalesetpriority", "NoSchedule", False),
+        ("node.kubernetes.io/not-ready", "NoExecute", False),
+    ],
+)
+def test_a_taint_tells_that_a_node_is_about_to_go(key: str, effect: str, leaving: bool) -> None:
+    view = node_view(a_node_manifest(spec={"taints": [{"key": key, "effect": effect}]}))
+    assert view.leaving is leaving
+    assert not (leaving and view.schedulable)
+
+
+def test_a_node_that_is_being_deleted_is_about_to_go() -> None:
+    raw = a_node_manifest()
+    raw["metadata"]["deletionTimestamp"] = "2026-07-01T12:00:00Z"
+    assert node_view(raw).leaving
+
+
 def test_a_node_whose_kubelet_is_silent_is_not_ready() -> None:
     assert not node_view(a_node_manifest(ready=False)).ready
 

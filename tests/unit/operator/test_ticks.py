@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Tracer
 from prometheus_client.parser import text_string_to_metric_families
 
 from plimsoll.apply import Applied, Applier, Present, Result, StepOutcome
@@ -18,6 +22,7 @@ from plimsoll.refining import Refiner
 from plimsoll.sizing import Capacity, Case
 from plimsoll.telemetry import Metrics
 from plimsoll.tick import Ticker
+from plimsoll.tracing import NOT_TRACED
 from unit.builders import NOW_S, a_deployment, a_pool, a_snapshot
 from unit.explain.plans import a_step
 from unit.refining.cases import an_answer_to
@@ -62,6 +67,7 @@ class Office:
         applied: Applied = Applied(),  # noqa: B008 - frozen
         interval_s: float = 60.0,
         refiner: Refiner | None = None,
+        tracer: Tracer = NOT_TRACED.tracer,
     ) -> None:
         self.metrics, self.pen = Metrics(), _Pen(applied)
         observer = _Sights(*(sights or (a_sight(),)))
@@ -75,6 +81,7 @@ class Office:
             interval_s,
             self.due,
             refiner,
+            tracer,
             now_s=lambda: NOW_S,
         )
 
@@ -121,6 +128,17 @@ def test_a_failed_tick_is_counted_and_logged_and_the_next_one_goes_on(caplog: py
     assert len(office.pen.plans) == 1
     (record,) = caplog.records
     assert record.exc_info is not None
+
+
+def test_a_solve_without_time_is_logged_and_counted_and_its_plan_applied(caplog: pytest.LogCaptureFixture) -> None:
+    # Half of the interval is the solver's; so little of it has passed before the first look.
+    office = Office(interval_s=1e-9)
+    with caplog.at_level(logging.WARNING, logger="plimsoll.tick"):
+        office.tick()
+    assert len(office.pen.plans) == 1
+    assert office.value("plimsoll_solves_total", outcome="SolveTimedOut") == 1.0
+    assert "SolveTimedOut" in caplog.text
+    assert "the last plan or a greedy one stands in its place" in caplog.text
 
 
 def test_a_bug_in_a_station_does_not_end_the_operator() -> None:
@@ -272,3 +290,13 @@ def test_without_a_refiner_every_safe_rate_is_an_estimate() -> None:
     office = Office()
     office.tick(times=2)
     assert {sized_by(plan) for plan in office.pen.plans} == {SizedBy.ESTIMATE}
+
+
+def test_a_tick_is_one_trace_with_a_span_for_each_of_its_parts() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    asyncio.run(Office(tracer=provider.get_tracer("test")).ticker.tick())
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    assert set(spans) == {"tick", "observe", "decide", "apply"}
+    assert all(span.parent == spans["tick"].context for name, span in spans.items() if name != "tick")
+    assert dict(spans["decide"].attributes or {})["plimsoll.deployments"] == 1

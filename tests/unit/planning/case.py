@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from plimsoll.domain import Allocation, Deployment, Forecast, ObjectKey, Option, Pool, StockOut, VariantKey
 from plimsoll.planning import SolveLimits, allocate
 from plimsoll.planning.packing import pack
-from plimsoll.planning.problem import state_problem
+from plimsoll.planning.statement import state_problem
 from unit.builders import a_forecast, a_snapshot, options_for
 
 

@@ -4,8 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from plimsoll.domain import Alternative, Finding, Mode, PriceKind, Reason, StockOut
-from unit.builders import GIB, NOW_S, a_deployment, a_policy, a_pool, a_variant, an_option, options_for
+from plimsoll.domain import Alternative, ExternalPrice, ExternalUse, Finding, Mode, PriceKind, Reason, Routing, StockOut
+from plimsoll.planning.alternatives import list_alternatives
+from plimsoll.planning.assessment import assess
+from plimsoll.planning.statement import state_problem
+from unit.builders import (
+    GIB,
+    NOW_S,
+    a_demand,
+    a_deployment,
+    a_forecast,
+    a_policy,
+    a_pool,
+    a_snapshot,
+    a_variant,
+    an_option,
+    options_for,
+)
 from unit.planning.case import counts, plan
 
 ONE_GPU = {"cpu": 16.0, "memory": 128 * GIB, "nvidia.com/gpu": 1.0}
@@ -74,12 +89,14 @@ def test_a_saving_too_small_for_its_move_says_so() -> None:
     chat = a_deployment(variants=[replace(H100, replicas=1), L4], rps=6.0)
     pools = [H100_POOL, replace(L4_POOL, price_usd_per_hour=0.49)]
     allocation = plan([chat], pools, RPS)
-    # 6 x 0.49 = 2.94: saves 0.06 USD/h; the overlap is 2.94 x 240 / 1800 = 0.39 USD/h.
+    # 6 x 0.49 = 2.94: saves 0.06 USD/h, 0.03 in half an hour; 240 s of overlap cost 0.196 and a tenth more for starts
+    # that fail; 2% of 3 USD/h for half an hour are another 0.03.
     assert counts(allocation) == {"chat/h100": 1}
     lost = only(allocation.alternatives[chat.key])
     assert (lost.reason, lost.detail) == (
         Reason.CHANGE_DOES_NOT_PAY,
-        "saves 0.06 USD/h, less than the overlap of the move and 2% of the cost so far",
+        "saves 0.06 USD/h, 0.030 USD in the 30 min that the plan is expected to stand; starting 6 replicas costs 0.216 "
+        "USD of overlap and start-up risk, and 0.030 USD (2% of the cost so far) must be gained besides",
     )
 
 
@@ -112,3 +129,81 @@ def test_the_number_of_replicas_follows_the_table() -> None:
     options[CHAT.variants[1].key] = an_option(CHAT.variants[1], capacity=table)
     lost = only(plan([CHAT], [H100_POOL, L4_POOL], RPS, options=options).alternatives[CHAT.key])
     assert lost.replicas == {"l4": 6}
+
+
+def test_the_runner_up_may_be_a_mix_of_two_variants() -> None:
+    chat = a_deployment(variants=[H100, L4], rps=8.0)
+    lost = plan([chat], [H100_POOL, replace(L4_POOL, price_usd_per_hour=0.9)], RPS).alternatives[chat.key]
+    # The plan: 1 h100 and 2 l4 for 4.80. 2 h100: 6.00; 8 l4: 7.20. No other mix of whole numbers is told.
+    assert [one.label for one in lost] == ["h100", "l4"]
+    assert [one.usd_per_hour for one in lost] == pytest.approx([6.0, 7.2])
+    dearer = plan([chat], [H100_POOL, replace(L4_POOL, price_usd_per_hour=1.6)], RPS).alternatives[chat.key]
+    # The plan: 2 h100 for 6.00. 1 h100 and 2 l4: 6.20; 8 l4: 12.80.
+    assert [one.label for one in dearer] == ["1 x h100 + 2 x l4", "l4"]
+    assert [one.usd_per_hour for one in dearer] == pytest.approx([6.2, 12.8])
+    assert dearer[0].replicas == {"h100": 1, "l4": 2}
+    assert (dearer[0].reason, dearer[0].detail) == (Reason.DEARER, "0.20 USD/h more")
+
+
+def test_what_equal_shares_cost_is_told() -> None:
+    chat = a_deployment(variants=[H100, L4], rps=8.0, routing=Routing.SERVICE)
+    lost = plan([chat], [H100_POOL, L4_POOL], RPS).alternatives[chat.key]
+    # Equal shares: 2 h100 for 6.00. Load-aware: 1 h100 and 2 l4 for 5.00.
+    assert (lost[0].label, lost[0].reason, lost[0].replicas) == (
+        "routing LoadAware",
+        Reason.ROUTED_EQUALLY,
+        {"h100": 1, "l4": 2},
+    )
+    assert lost[0].usd_per_hour == pytest.approx(5.0)
+    assert "would do with 1 x h100, 2 x l4 and save 1.00 USD/h" in lost[0].detail
+    aware = replace(chat, routing=Routing.LOAD_AWARE)
+    assert "routing LoadAware" not in [
+        one.label for one in plan([aware], [H100_POOL, L4_POOL], RPS).alternatives[chat.key]
+    ]
+
+
+def test_the_external_api_is_an_alternative_where_requests_overflow() -> None:
+    # 512 x 2.0 + 128 x 8.0 = 2048 micro-USD a request: 7.37 USD/h for 1 req/s.
+    chat = a_deployment(rps=6.0, external_price=ExternalPrice(2.0, 8.0, ExternalUse.OVERFLOW))
+    lost = only(plan([chat], [H100_POOL], RPS).alternatives[chat.key])
+    assert (lost.label, lost.reason, lost.replicas) == ("external API", Reason.DEARER, {})
+    assert lost.usd_per_hour == pytest.approx(6.0 * 7.3728)
+    blind = replace(chat, demand=a_demand(12.0, sees_zero_replicas=False))
+    lost = only(plan([blind], [H100_POOL], RPS).alternatives[chat.key])
+    # One replica has to stay: 6 of 12 req/s at the API.
+    assert lost.replicas == {"h100": 1}
+    assert lost.usd_per_hour == pytest.approx(3.0 + 6.0 * 7.3728)
+    compared = replace(chat, external_price=ExternalPrice(2.0, 8.0))
+    assert plan([compared], [H100_POOL], RPS).alternatives[chat.key] == ()
+
+
+def test_own_replicas_are_the_alternative_to_a_cheaper_api() -> None:
+    chat = a_deployment(rps=6.0, external_price=ExternalPrice(0.01, 0.01, ExternalUse.OVERFLOW))
+    lost = only(plan([chat], [H100_POOL], RPS).alternatives[chat.key])
+    assert (lost.label, lost.reason) == ("h100", Reason.DEARER)
+    assert lost.usd_per_hour == pytest.approx(3.0)
+
+
+def test_in_large_pools_a_replica_counts_with_its_share_of_a_node() -> None:
+    small_replica = {"cpu": 4.0, "nvidia.com/gpu": 0.25}
+    h100, l4 = replace(H100, max_replicas=400), replace(L4, max_replicas=400, per_replica=small_replica)
+    pools = [replace(H100_POOL, max_nodes=200), replace(L4_POOL, max_nodes=150)]
+    fleet = [a_deployment(f"chat-{i}", variants=[h100, l4], rps=50.0) for i in range(8)]
+    allocation = plan(fleet, pools, {"h100": 6.0, "l4": 1.0})
+    # 50 l4 a deployment, a quarter of a node each: 12.5 nodes for 12.50; 9 h100 nodes for 27.
+    mixed, alone = allocation.alternatives[fleet[0].key]
+    assert (mixed.label, mixed.reason) == ("1 x h100 + 44 x l4", Reason.DEARER)
+    # 3.00 + 44 x 0.25.
+    assert mixed.usd_per_hour == pytest.approx(14.0)
+    assert (alone.label, alone.replicas, alone.reason) == ("h100", {"h100": 9}, Reason.DEARER)
+    assert alone.usd_per_hour == pytest.approx(27.0)
+
+
+def test_a_saving_within_the_gap_of_the_search_says_so() -> None:
+    chat = a_deployment(variants=[H100, L4], rps=6.0)
+    problem = state_problem(
+        a_snapshot([chat], [H100_POOL, L4_POOL]), {chat.key: a_forecast(chat)}, options_for([chat], RPS), {}, {}
+    )
+    six_l4 = assess(problem, {chat.variants[1].key: 6})
+    lost = only(list_alternatives(problem, six_l4, options_for([chat], RPS), {}, NOW_S)[chat.key])
+    assert (lost.label, lost.usd_per_hour, lost.reason) == ("h100", 3.0, Reason.WITHIN_GAP)

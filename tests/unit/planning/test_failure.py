@@ -76,6 +76,39 @@ def test_many_priorities_share_the_last_place_in_a_shortage() -> None:
     assert sum(allocation.replicas.values()) == 4
 
 
+LARGE = SolveLimits(programme_up_to_needs=0)
+"""Every fleet is one for the decomposition."""
+
+
+def test_a_mistake_inside_a_solver_becomes_an_answer_with_its_text_and_place() -> None:
+    def broken() -> float:
+        raise ValueError("the watch fell into the sea")
+
+    allocation = plan([CHAT], POOLS, RPS, limits=replace(LARGE, stopwatch_s=broken), last={XEON: 2})
+    assert allocation.solver.outcome is Reason.SOLVE_FAILED
+    assert "ValueError: the watch fell into the sea at test_failure.py" in allocation.solver.message
+    assert allocation.shortfall_rps == {}
+    assert [(one.deployment, one.reason) for one in allocation.findings] == [(CHAT.key, Reason.SOLVE_FAILED)]
+
+
+def test_without_an_answer_a_greedy_plan_stands_where_the_last_one_is_dearer() -> None:
+    # 8 xeons take two nodes for 6 USD/h; 2 h100, of a last plan that was made for them, open a node for 12 USD/h. The
+    # greedy plan takes the h100 first, both being as cheap by price per request, so the last one has to win.
+    pools = [a_pool("gpu-h100", price_usd_per_hour=40.0), a_pool("cpu-amx")]
+    assert counts(plan([CHAT], pools, RPS, limits=AT_ONCE, last={H100: 2})) == {"chat/xeon": 8}
+
+
+def test_a_decomposed_plan_covers_and_is_bounded_like_one_by_the_programme() -> None:
+    whole, decomposed = plan([CHAT], POOLS, RPS), plan([CHAT], POOLS, RPS, limits=LARGE)
+    assert decomposed.replicas == whole.replicas
+    assert decomposed.solver.outcome is Reason.SOLVED
+    assert decomposed.solver.bound_usd_per_hour <= whole.solver.cost_usd_per_hour + 1e-6
+
+
+def test_a_fleet_of_nothing_is_decomposed_into_nothing() -> None:
+    assert plan([], POOLS, RPS, limits=replace(LARGE, programme_up_to_needs=-1)).replicas == {}
+
+
 def test_no_forecast_of_demand_needs_no_replica() -> None:
     nothing = {CHAT.key: a_forecast(CHAT, 0.0, at_lead_rps={})}
     assert counts(plan([CHAT], POOLS, RPS, forecasts=nothing)) == {}

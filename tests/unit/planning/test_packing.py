@@ -2,8 +2,9 @@
 
 from plimsoll.domain import PriceKind, Resources
 from plimsoll.planning.packing import pack, pack_around
-from plimsoll.planning.problem import Problem, state_problem
+from plimsoll.planning.problem import Problem
 from plimsoll.planning.room import MAX_PODS_PER_NODE, fits
+from plimsoll.planning.statement import state_problem
 from unit.builders import a_deployment, a_forecast, a_node, a_pod, a_pool, a_snapshot, a_variant, options_for
 from unit.planning.case import counts, plan
 

@@ -21,7 +21,8 @@ from unit.builders import NOW_S, a_forecast, a_pool, a_snapshot, options_for
 
 RPS = {"h100": 6.0, "xeon": 2.0, "l4": 1.0}
 POOLS = (a_pool("gpu-h100"), a_pool("cpu-amx", price_usd_per_hour=1.0), a_pool("gpu-l4", price_usd_per_hour=2.0))
-LONG_AGO_S = NOW_S - 3600.0
+LONG_AGO_S = NOW_S - 500.0
+"""Longer than the stabilisation window; pods of the builders are older."""
 
 
 def an_allocation(
@@ -62,7 +63,7 @@ def rolled_out(
     shortfall_rps: float = 0.0,
     alternatives: tuple[Alternative, ...] = (),
 ) -> Rollout:
-    """The rollout of one deployment; by default `wanted` has been wanted for an hour."""
+    """The rollout of one deployment; by default `wanted` has been wanted for long."""
     return roll_out(
         a_snapshot([deployment], pools),
         {deployment.key: forecast or a_forecast(deployment, rps)},

@@ -11,6 +11,7 @@ from plimsoll.domain import (
     Deployment,
     Finding,
     ForecastBasis,
+    LeadTime,
     Memory,
     Mode,
     Reason,
@@ -26,6 +27,7 @@ from unit.builders import (
     a_forecast,
     a_pod,
     a_policy,
+    a_pool,
     a_snapshot,
     a_variant,
     an_option,
@@ -372,7 +374,7 @@ def test_pods_stuck_in_a_sold_out_pool_go_on_waiting_where_nothing_replaces_them
 
 def test_pods_stuck_in_a_pool_that_is_not_sold_out_are_waited_for() -> None:
     chat = with_stuck(2)
-    assert changes(rolled_out(chat, {"h100": 1, "xeon": 6}, rps=18.0, memory=Memory())) == {"xeon": (0, 6)}
+    assert changes(rolled_out(chat, {"h100": 1, "xeon": 6}, rps=18.0)) == {"xeon": (0, 6)}
     waiting = rolled_out(chat, {"h100": 3}, rps=18.0)
     assert reason(waiting, "h100") is Reason.WAITS_FOR_READY
     assert message(waiting, "h100") == "1 of 3 replicas are ready (2 wait for a node)"
@@ -415,3 +417,54 @@ def test_the_one_replica_that_keeps_demand_visible_says_so() -> None:
 def test_a_variant_of_a_pool_that_is_gone_is_still_rolled_out() -> None:
     rollout = rolled_out(two(h100=3), {"h100": 1, "xeon": 1}, rps=1.0, pools=())
     assert changes(rollout) == {"h100": (3, 1), "xeon": (0, 1)}
+
+
+# --- Nodes that are about to go ---------------------------------------------------------------------------------------
+
+
+def on_leaving_node(replicas: int, leaving: int, *, ready: int | None = None, **overrides: Any) -> Deployment:
+    """h100 with so many replicas, the first `leaving` of them on a node that is about to go."""
+    ready = replicas if ready is None else ready
+    pods = tuple(a_pod(f"h100-{i}", leaving=i < leaving, ready=i < ready) for i in range(replicas))
+    xeon = a_variant("xeon", pool="cpu-amx")
+    return a_deployment(variants=[a_variant("h100", replicas=replicas, pods=pods, **overrides), xeon])
+
+
+def test_what_replaces_pods_on_a_node_that_is_about_to_go_is_asked_for_before_it_is_gone() -> None:
+    rollout = rolled_out(on_leaving_node(2, 1), {"h100": 2}, rps=12.0)
+    assert changes(rollout)["h100"] == (2, 3)
+    assert reason(rollout, "h100") is Reason.NODE_LEAVING
+    assert message(rollout, "h100") == (
+        "2 to 3 replicas: 1 of 2 sit on nodes that are about to go, what replaces them is started before"
+    )
+
+
+def test_replacements_are_asked_for_once() -> None:
+    # 3 replicas, of which one leaves and one is the replacement, not ready yet.
+    assert "h100" not in changes(rolled_out(on_leaving_node(3, 1, ready=2), {"h100": 2}, rps=12.0))
+
+
+def test_when_the_replacement_is_ready_the_pod_on_the_node_that_goes_is_the_one_that_leaves() -> None:
+    rollout = rolled_out(on_leaving_node(3, 1), {"h100": 2}, rps=12.0)
+    assert changes(rollout) == {"h100": (3, 2)}
+    assert rollout.steps[0].delete_first == ("h100-0",)
+
+
+def test_what_is_on_a_node_that_is_about_to_go_carries_nothing() -> None:
+    # Two xeons could go were both h100s to stay.
+    xeon = a_variant("xeon", pool="cpu-amx", replicas=2)
+    h100 = on_leaving_node(2, 1).variants[0]
+    chat = a_deployment(variants=[h100, xeon])
+    assert "xeon" not in changes(rolled_out(chat, {"h100": 2}, rps=10.0))
+
+
+def test_replacements_keep_to_the_largest_count_that_the_user_allows() -> None:
+    assert changes(rolled_out(on_leaving_node(2, 2, max_replicas=3), {"h100": 2}, rps=12.0))["h100"] == (2, 3)
+
+
+def test_quick_replicas_bridge_until_replacements_are_ready() -> None:
+    # 6 of 12 req/s are about to go: three xeons from 60 s on, the h100's replacement starts in 240 s.
+    chat = on_leaving_node(2, 1)
+    slow = replace(chat, variants=(replace(chat.variants[0], lead=LeadTime(240.0)), chat.variants[1]))
+    pools = (a_pool("gpu-h100", nodes=1), a_pool("cpu-amx", nodes=1, price_usd_per_hour=1.0))
+    assert changes(rolled_out(slow, {"h100": 2}, rps=12.0, pools=pools)) == {"h100": (2, 3), "xeon": (0, 3)}

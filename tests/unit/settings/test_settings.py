@@ -181,6 +181,7 @@ def test_defaults_are_what_the_manual_says() -> None:
         "http.port": "8080",
         "log.level": "info",
         "log.format": "json",
+        "tracing.otlp_endpoint": "",
     }
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from plimsoll.domain import Mode, ObjectKey
+from plimsoll.domain import Mode, ObjectKey, Routing
+from plimsoll.engine.serving import Router
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.scenario import load
 from unit.simulator.folders import STEADY, a_folder, a_scenario
@@ -70,3 +71,18 @@ def test_what_is_only_recommended_on_the_cluster_is_done_here(tmp_path: Path) ->
     manifest = scenario.contents.deployments[CHAT]
     assert not isinstance(manifest, InvalidObject)
     assert manifest.spec.mode is Mode.AUTO
+
+
+@pytest.mark.parametrize(
+    ("spec", "routing", "router"),
+    [
+        ({}, Routing.SERVICE, Router.RANDOM),
+        ({}, Routing.LOAD_AWARE, Router.LEAST_LOADED),
+        ({}, Routing.HTTP_ROUTE, Router.WEIGHTED),
+        ({"router": "RoundRobin"}, Routing.SERVICE, Router.ROUND_ROBIN),
+    ],
+)
+def test_requests_are_spread_as_the_manifests_say_unless_the_scenario_does(
+    tmp_path: Path, spec: dict[str, Any], routing: Routing, router: Router
+) -> None:
+    assert a_scenario(tmp_path, **spec).router(routing) is router

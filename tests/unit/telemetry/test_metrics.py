@@ -17,6 +17,7 @@ from plimsoll.domain import (
     LatencyComparison,
     LatencyMetric,
     LatencyObservation,
+    Reason,
     SizedBy,
     VariantPlan,
 )
@@ -47,6 +48,16 @@ def shown(*variants: VariantPlan, **overrides: Any) -> Metrics:
 
 def test_the_version_is_told() -> None:
     assert value(Metrics(), "plimsoll_build_info", version=__version__) == 1.0
+
+
+def test_solves_are_counted_by_outcome() -> None:
+    metrics = Metrics()
+    solved = a_plan(a_deployment_plan(), pools=(a_pool_plan(),))
+    timed_out = replace(solved, solver=replace(solved.solver, outcome=Reason.SOLVE_TIMED_OUT))
+    for plan in (solved, timed_out, timed_out):
+        metrics.show(plan)
+    assert value(metrics, "plimsoll_solves_total", outcome="Solved") == 1.0
+    assert value(metrics, "plimsoll_solves_total", outcome="SolveTimedOut") == 2.0
 
 
 def test_replicas_are_told_as_planned_as_asked_for_and_as_ready() -> None:

@@ -6,9 +6,17 @@ from plimsoll_testkit.demo.recording import StepCounts, count_steps
 
 
 def a_step(
-    variant: str, before: int, after: int, deployment: str = "assist", result: str = "Written"
+    variant: str, before: int, after: int, deployment: str = "assist", result: str = "Written", reason: str = "ScaleUp"
 ) -> dict[str, Any]:
-    return {"result": result, "deployment": deployment, "variant": variant, "from": before, "to": after}
+    return {
+        "result": result,
+        "reason": reason,
+        "message": "because",
+        "deployment": deployment,
+        "variant": variant,
+        "from": before,
+        "to": after,
+    }
 
 
 def test_growth_on_gpu_then_leaving_cpu_is_one_move_to_gpu_however_many_steps_it_takes() -> None:
@@ -34,3 +42,8 @@ def test_growth_of_another_deployment_makes_no_move() -> None:
 def test_a_step_that_was_not_written_does_not_count() -> None:
     steps = [a_step("l4", 0, 1, result="Dropped"), {"event": "tick"}]
     assert count_steps(steps) == StepCounts(0, 0, 0, 0)
+
+
+def test_a_bridge_is_told_in_the_operators_words() -> None:
+    steps = [a_step("xeon", 0, 3, reason="Bridging"), a_step("xeon", 3, 4, result="Dropped", reason="Bridging")]
+    assert count_steps(steps).bridges == ("assist on xeon: because",)

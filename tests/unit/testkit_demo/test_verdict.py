@@ -7,7 +7,7 @@ import pytest
 from plimsoll_testkit.demo.recording import Look, Recording, StepCounts, gpu_only_replicas
 from plimsoll_testkit.demo.verdict import Summary, attainment, costs_usd, failures, sentences
 
-ALL_SHOWN = StepCounts(scale_ups=5, scale_downs=4, moves_to_gpu=1, moves_to_cpu=1)
+ALL_SHOWN = StepCounts(scale_ups=5, scale_downs=4, moves_to_gpu=1, moves_to_cpu=1, bridges=("assist on xeon: 0 to 2",))
 GOOD = Summary(
     slo_attainment=0.98,
     usd_per_million_tokens=0.2,
@@ -32,6 +32,8 @@ GOOD = Summary(
     mix="generated",
     stock_out_s=(90.0, 155.0),
     stock_out_noticed_s=104.2,
+    bridges=("assist on xeon: 0 to 2 replicas",) * 5,
+    rejected=("12 s, chat to l4-zone-b: saves 0.04 USD/h",),
 )
 
 
@@ -49,8 +51,39 @@ def test_a_good_play_has_no_failures() -> None:
     ],
 )
 def test_each_thing_that_did_not_happen_is_named(missing: str, told: str) -> None:
-    (found,) = failures(GOOD, replace(ALL_SHOWN, **{missing: 0}))
+    (found,) = failures(GOOD, replace(ALL_SHOWN, **{missing: 0}))  # type: ignore[arg-type]
     assert told in found
+
+
+@pytest.mark.parametrize(("missing", "told"), [("bridges", "no quick replica"), ("rejected", "no move was rejected")])
+def test_a_play_without_a_bridge_or_a_rejected_move_fails(missing: str, told: str) -> None:
+    (found,) = failures(replace(GOOD, **{missing: ()}), ALL_SHOWN)  # type: ignore[arg-type]
+    assert told in found
+
+
+def test_bridges_and_rejected_moves_are_told_in_the_operators_words() -> None:
+    told = sentences(GOOD)
+    first = told.index("bridges: 5")
+    assert told[first + 1 : first + 5] == [*["  assist on xeon: 0 to 2 replicas"] * 3, "moves rejected: 1"]
+    assert told[first + 5] == "  12 s, chat to l4-zone-b: saves 0.04 USD/h"
+
+
+def test_a_cheaper_place_that_is_not_moved_to_is_kept_once_a_place() -> None:
+    def chat(label: str, usd: str, reason: str = "ChangeDoesNotPay") -> dict[str, object]:
+        rejected = {"label": label, "perHour": usd, "reason": reason, "detail": "saves little"}
+        return {
+            "metadata": {"name": "chat"},
+            "status": {
+                "cost": {"perHour": "0.70"},
+                "plan": {"alternatives": [rejected]},
+                "forecast": {"requiredRate": "1"},
+            },
+        }
+
+    recording = Recording()
+    for at_s, one in enumerate([chat("b", "0.66"), chat("b", "0.65"), chat("c", "0.80"), chat("d", "0.1", "Dearer")]):
+        recording.add(Look(float(at_s), [one], [], {}, ""))
+    assert list(recording.rejected.values()) == ["0 s, chat to b: saves little"]
 
 
 def test_one_model_below_its_slo_fails_although_the_mean_is_good() -> None:

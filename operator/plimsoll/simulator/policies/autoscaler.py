@@ -13,6 +13,7 @@ import numpy as np
 
 from plimsoll.domain import Deployment, ObjectKey, Pool, Snapshot, VariantKey
 from plimsoll.engine.arrays import Floats
+from plimsoll.settings import LoopSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,8 @@ class Setup:
     output_tokens_mean: Mapping[ObjectKey, float]
     prompt_tokens_p95: Mapping[ObjectKey, float]
     output_tokens_p95: Mapping[ObjectKey, float]
+    tick_interval_s: float = LoopSettings().interval_s
+    """From one look of Plimsoll to the next."""
 
 
 class Maker(Protocol):

@@ -8,7 +8,6 @@ import math
 
 from plimsoll.decide import decide
 from plimsoll.domain import Memory, Plan, Snapshot
-from plimsoll.settings import LoopSettings
 from plimsoll.simulator.answers import ANSWERS
 from plimsoll.simulator.policies.autoscaler import Observation, PolicyKind, Setup, Wanted
 from plimsoll.sizing import Capacity, Case, to_simulate
@@ -73,7 +72,7 @@ class Plimsoll:
 
 
 def _make(setup: Setup, target: float) -> Plimsoll:
-    return Plimsoll(setup, interval_s=LoopSettings().interval_s)
+    return Plimsoll(setup, interval_s=setup.tick_interval_s)
 
 
 PLIMSOLL = PolicyKind("plimsoll", _make)

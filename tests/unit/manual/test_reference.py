@@ -1,0 +1,48 @@
+"""Do the reference pages say what the code says, and does the manual build without a warning?"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plimsoll_testkit.reference import FOLDER, pages
+
+ROOT = Path(__file__).resolve().parents[3]
+ZENSICAL = Path(sys.executable).with_name("zensical")
+
+
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The manual in that folder, warnings as errors."""
+    return subprocess.run(
+        [ZENSICAL, "build", "--strict"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture
+def manual(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "zensical.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_page_is_as_it_would_be_written(name: str) -> None:
+    assert (FOLDER / name).read_text() == pages()[name], "run `make generate` and commit docs/reference"
+
+
+def test_no_page_is_left_over() -> None:
+    assert {path.name for path in FOLDER.glob("*.md")} == set(pages())
+
+
+def test_the_manual_builds_without_a_warning(manual: Path) -> None:
+    built = build(manual)
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert (manual / "build/docs/reference/kinds/index.html").is_file()
+
+
+def test_a_link_to_a_page_that_is_not_there_fails_the_build(manual: Path) -> None:
+    page = manual / "docs/index.md"
+    page.write_text(page.read_text() + "\n[gone](no-such-page.md)\n")
+    assert build(manual).returncode != 0
