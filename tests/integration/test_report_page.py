@@ -146,7 +146,7 @@ def test_everything_is_reached_and_used_by_keyboard(browser: "Browser", tmp_path
         reached.append(place)
         assert place[2] != "none", f"nothing shows that {place} has the focus"
     names = [name for name, _, _ in reached]
-    wanted = ["theme", "scenario", "policy", "scatter", "copy-tsv", "cost", "capacity", "latency", "moves"]
+    wanted = ["theme", "scenario", "policy", "scatter", "copy-tsv", "cost", "capacity", "latency-ttft", "moves"]
     assert [name for name in dict.fromkeys(names) if name in wanted] == wanted
 
     shown.page.focus("#capacity svg[tabindex]")
