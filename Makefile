@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test test-unit test-integration demo tools generate docs catalogue bench clean
+.PHONY: help setup lock lint test test-unit test-integration demo tools browser generate docs catalogue bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -34,13 +34,16 @@ lint: setup ## Style, types, import contracts
 tools: setup ## Find or build the real control plane and Prometheus for tests and demo
 	$(BIN)/python -m plimsoll_testkit.binaries
 
+browser: setup ## Find Chromium for the test of the report page; where it is missing, root installs Debian's
+	$(BIN)/python -m plimsoll_testkit.browser
+
 test: test-unit test-integration ## All tests, on a real control plane
 
 test-unit: setup ## The tests that need no cluster, and whether they take enough branches of the pure stations
 	$(BIN)/python -m pytest tests/unit -n auto --maxprocesses 4 --cov --cov-report=
 	$(BIN)/python -m plimsoll_testkit.branch_coverage
 
-test-integration: setup tools ## The tests on a real control plane, which mostly wait: WORKERS=3 side by side
+test-integration: setup tools browser ## The tests on a real control plane, which mostly wait: WORKERS=3 side by side
 	$(BIN)/python -m pytest tests/integration -n $(WORKERS) --dist load --maxschedchunk 1
 
 demo: setup ## Three models on CPU and GPU pools of a real control plane (JSON=FILE writes the summary)

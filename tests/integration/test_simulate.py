@@ -14,6 +14,7 @@ from distributed import Client, LocalCluster
 from typer.testing import CliRunner
 
 from plimsoll.cli import app
+from plimsoll.errors import InvalidObject
 from plimsoll.simulator.runs import do, jobs, results
 from unit.simulator.folders import a_folder, a_scenario
 
@@ -27,6 +28,13 @@ def test_figures_are_told_and_written(tmp_path: Path) -> None:
     # One node at 12 USD/h: the smallest that can serve, and the planner keeps to it.
     assert told["usd"] == pytest.approx(1.2)
     assert told["seeds"] == [1, 2]
+
+
+def test_a_file_without_a_folder_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, hours=0.1)
+    result = CliRunner().invoke(app, ["simulate", str(folder), "--report", str(tmp_path / "nowhere" / "out.html")])
+    assert isinstance(result.exception, InvalidObject)
+    assert "there is no folder" in str(result.exception)
 
 
 def test_a_dask_cluster_gives_what_this_process_gives(tmp_path: Path) -> None:

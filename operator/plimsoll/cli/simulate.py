@@ -46,6 +46,13 @@ def simulate(
     ] = "",
     seeds: Annotated[int | None, typer.Option(min=1, help="How many; default: those of the scenario.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Write a page with charts to this HTML file.")
+    ] = None,
+    goal: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Of the report: share of requests to keep in SLO; default: 0.99."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(envvar=_DATA_VARIABLE, help="Folder with public traces.", show_envvar=True)
     ] = None,
@@ -67,11 +74,16 @@ def simulate(
     interrupted.
     """
     # Loaded here: joblib and the compiler take a second, which other commands need not wait for.
+    from plimsoll.simulator.report import GOAL, Background, page
     from plimsoll.simulator.result import to_json
     from plimsoll.simulator.runs import gathered, results
     from plimsoll.simulator.runs import jobs as all_jobs
     from plimsoll.simulator.scenario import load
 
+    for file in filter(None, (json_file, report_file)):
+        # Better to learn it now than after an hour of simulating.
+        if not file.parent.is_dir():
+            raise InvalidObject(f"{file} cannot be written, there is no folder {file.parent}: make it first")
     span_s = _span_s(since) if prometheus else None
     scenarios = [load(folder, data, hours=span_s / 3600.0 if span_s else None) for folder in folders]
     names = [one.name for one in scenarios]
@@ -98,6 +110,9 @@ def simulate(
         console().print(_table(scenario.name, [(p, scenario.of_policy(p)) for p in scenario.policies]))
     if json_file is not None:
         json_file.write_text(to_json(found) + "\n")
+    if report_file is not None:
+        about = {one.name: Background(one.spec.description, GOAL if goal is None else goal) for one in scenarios}
+        report_file.write_text(page(found, about), encoding="utf-8")
     if interrupted:
         typer.echo(f"interrupted: {len(done)} of {len(made)} runs are done and told above", err=True)
         raise typer.Exit(INTERRUPTED)
