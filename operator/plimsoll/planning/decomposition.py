@@ -41,7 +41,7 @@ MOST_TIERS = 8
 TREMBLES = (0.0, 0.03, -0.03, 0.08, -0.08, 0.15, -0.15)
 """By how much the worth of nodes is changed, in turn for every pool, where an attempt is repeated."""
 NEEDS_TRIED = 2000
-"""Attempts times needs. Measured: more attempts than one gain 1% of a few dozen deployments, nothing of thousands."""
+"""Attempts times needs. Guess: small fleets gain from more attempts than one, thousands do not."""
 MOST_ATTEMPTS = 60
 ATTEMPTS_SHARE = 0.5
 """Of a time limit that attempts may take; judging the best ones comes after."""
