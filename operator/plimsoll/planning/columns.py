@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from plimsoll.planning.assessment import unprotected_rps
+from plimsoll.planning.at_lower import AtLower, at_lower
 from plimsoll.planning.counted_mixes import groups_of, small_groups, smallest_mixes
 from plimsoll.planning.couples import couples
 from plimsoll.planning.fallback import fill_up
@@ -60,29 +61,17 @@ class Columns:
         return np.where(self.choice_kc == NONE, 0, self.count_kc - ledger.lower_n[self.choice_kc])
 
 
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """What the lower bounds carry, and what is asked for beyond."""
+def list_columns(ledger: Ledger, *, parts: bool = False) -> Columns:
+    """The columns of all needs; each need has at least the one that leaves it as its lower bounds do.
 
-    total_n: Floats
-    """By choice: what its lower bound carries."""
-    total_d: Floats
-    count_d: Ints
-    """Replicas that take their share where shares are even."""
-    even_each_d: Floats
-    """There, the rate of the slowest that runs in any case; infinite where none does."""
-    left_base_n: Floats
-    """By choice of a spot pool: what the lower bounds of other pools' choices carry."""
-    guard_n: Floats
-    """By choice: what must be carried beyond the lower bounds outside another pool that is used in any case."""
-
-
-def list_columns(ledger: Ledger) -> Columns:
-    """The columns of all needs; each need has at least the one that leaves it as its lower bounds do."""
-    base = _base(ledger)
+    Args:
+        ledger: the problem.
+        parts: lists what covers a part of a need as well, for when there is not enough room for all.
+    """
+    base = at_lower(ledger)
     nothing = _nothing(ledger, base)
     met = nothing.missed_k <= SLACK_RATIO
-    parts = [nothing]
+    listed = [nothing]
     singles = _singles(ledger, base, ~met, base.guard_n)
     alone = _singles(ledger, base, ~met, np.zeros_like(base.guard_n)) if base.guard_n.any() else singles
     alone_n = np.zeros(len(ledger.choices), dtype=np.int64)
@@ -91,56 +80,23 @@ def list_columns(ledger: Ledger) -> Columns:
     full = [_within(ledger, base, part, protect=True) for part in (singles, pairs)]
     sizes = (3, 4) if len(met) <= FEW_NEEDS else (3,)
     full += [_bounded(ledger, _mixes(ledger, alone_n, ~met, size)) for size in sizes]
-    parts += full
+    listed += full
     without = ~met
     for part in full:
         without[part.need_k] = False
     if without.any():
-        parts += [_within(ledger, base, _of(part, without), protect=False) for part in (singles, pairs)]
-        parts += [_partial(ledger, base, without), _greedy(ledger, without)]
+        listed += [_within(ledger, base, _of(part, without), protect=False) for part in (singles, pairs)]
+        listed += [_partial(ledger, base, without), _greedy(ledger, without)]
+    if parts:
+        listed.append(_fewer(ledger, base, singles))
     overflow = _overflowing(ledger, base, singles)
-    parts.append(overflow)
+    listed.append(overflow)
     coarse_d[overflow.need_k] = True
-    return replace(_joined(parts), coarse_d=coarse_d, alone_n=alone_n, base_usd_per_hour=_base_usd(ledger))
+    return replace(_joined(listed), coarse_d=coarse_d, alone_n=alone_n, base_usd_per_hour=_base_usd(ledger))
 
 
 def _base_usd(ledger: Ledger) -> float:
     return float(ledger.charges(np.arange(len(ledger.choices)), ledger.lower_n).sum())
-
-
-def _base(ledger: Ledger) -> _Base:
-    size, every = len(ledger.target_d), np.arange(len(ledger.choices))
-    total_n = ledger.tables.total_rps(every, ledger.lower_n)
-    carries = (ledger.rate_n > 0) & (ledger.lower_n > 0)
-    even_each_d = np.full(size, np.inf)
-    np.minimum.at(even_each_d, ledger.need_n[carries], ledger.tables.each_n[carries])
-    count_d = np.bincount(ledger.need_n, np.where(carries, ledger.lower_n, 0), size).astype(np.int64)
-    sum_d = np.bincount(ledger.need_n, total_n, size)
-    total_d = np.where(ledger.even_d, np.where(count_d > 0, even_each_d, 0.0) * count_d, sum_d)
-    left_base_n = _left_base(ledger, total_n)
-    guard_n = _guard(ledger, left_base_n)
-    return _Base(total_n, total_d, count_d, even_each_d, left_base_n, guard_n)
-
-
-def _left_base(ledger: Ledger, total_n: Floats) -> Floats:
-    """By choice of a spot pool, what the lower bounds of other pools' choices carry."""
-    left_base_n = np.zeros(len(total_n))
-    for pool in ledger.spot_pools:
-        in_pool = ledger.pool_n == pool
-        others_d = np.bincount(ledger.need_n[~in_pool], total_n[~in_pool], len(ledger.target_d))
-        left_base_n[in_pool] = others_d[ledger.need_n[in_pool]]
-    return left_base_n
-
-
-def _guard(ledger: Ledger, left_base_n: Floats) -> Floats:
-    guard_n = np.zeros(len(left_base_n))
-    asked_n = np.where(ledger.lower_n > 0, ledger.left_n - left_base_n, 0.0)
-    for pool in ledger.spot_pools:
-        asked_d = np.zeros(len(ledger.target_d))
-        in_pool = ledger.pool_n == pool
-        np.maximum.at(asked_d, ledger.need_n[in_pool], asked_n[in_pool])
-        guard_n = np.maximum(guard_n, np.where(in_pool, 0.0, asked_d[ledger.need_n]))
-    return guard_n
 
 
 def _columns(ledger: Ledger, choice_kc: Ints, count_kc: Ints, need_k: Ints, cost_k: Floats | None = None) -> Columns:
@@ -163,7 +119,7 @@ def _columns(ledger: Ledger, choice_kc: Ints, count_kc: Ints, need_k: Ints, cost
     )
 
 
-def _nothing(ledger: Ledger, base: _Base) -> Columns:
+def _nothing(ledger: Ledger, base: AtLower) -> Columns:
     size = len(ledger.target_d)
     none = np.full((size, 2), NONE, dtype=np.int64)
     found = _columns(ledger, none, np.zeros((size, 2), dtype=np.int64), np.arange(size))
@@ -187,7 +143,7 @@ def _overflow_usd(ledger: Ledger, need_k: Ints, own_rps_k: Floats) -> Floats:
     return np.nan_to_num(ledger.api_d[need_k]) * np.maximum(0.0, ledger.required_d[need_k] - own_rps_k)
 
 
-def _singles(ledger: Ledger, base: _Base, wanted_d: Bools, guard_n: Floats) -> Columns:
+def _singles(ledger: Ledger, base: AtLower, wanted_d: Bools, guard_n: Floats) -> Columns:
     """Of every choice the count that covers its need together with the others' lower bounds, whatever the bounds."""
     choice = np.flatnonzero(wanted_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n) & (ledger.rate_n > 0))
     need = ledger.need_n[choice]
@@ -196,8 +152,7 @@ def _singles(ledger: Ledger, base: _Base, wanted_d: Bools, guard_n: Floats) -> C
     each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
     even = _even_count(ledger, need, each) - (base.count_d[need] - ledger.lower_n[choice])
     count = np.maximum(np.where(ledger.even_d[need], even, count), ledger.lower_n[choice] + 1)
-    choice_kc = np.column_stack([choice, np.full(len(choice), NONE)])
-    return _columns(ledger, choice_kc, np.column_stack([count, np.zeros_like(count)]), need)
+    return _of_one(ledger, choice, count)
 
 
 def _even_count(ledger: Ledger, need_k: Ints, each_k: Floats) -> Ints:
@@ -206,7 +161,7 @@ def _even_count(ledger: Ledger, need_k: Ints, each_k: Floats) -> Ints:
     return count
 
 
-def _pairs(ledger: Ledger, base: _Base, singles: Columns) -> tuple[Columns, Bools]:
+def _pairs(ledger: Ledger, base: AtLower, singles: Columns) -> tuple[Columns, Bools]:
     """Two choices of one need, neither of which covers it alone: every split, or some of them."""
     left, right = couples(singles.need_k)
     one, other = singles.choice_kc[left, 0], singles.choice_kc[right, 0]
@@ -254,7 +209,7 @@ def _mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns
     return _columns(ledger, choice_kc, count_kc, ledger.need_n[choice_kc[:, 0]])
 
 
-def _within(ledger: Ledger, base: _Base, columns: Columns, *, protect: bool) -> Columns:
+def _within(ledger: Ledger, base: AtLower, columns: Columns, *, protect: bool) -> Columns:
     """The columns that keep bounds and budget; of those that leave too little after a spot loss, none or at a price."""
     kept = _bounded(ledger, columns)
     share = _unprotected_share(ledger, base, kept)
@@ -276,7 +231,7 @@ def _bounded(ledger: Ledger, columns: Columns) -> Columns:
     return _of_rows(columns, fine)
 
 
-def _unprotected_share(ledger: Ledger, base: _Base, columns: Columns) -> Floats:
+def _unprotected_share(ledger: Ledger, base: AtLower, columns: Columns) -> Floats:
     """Of what must be left when the worse of the used spot pools is lost, the share that would not be."""
     worst = np.zeros(len(columns.need_k))
     # Whoever runs in a spot pool at its lower bound needs as much left; it is not among the two choices at all times.
@@ -294,7 +249,7 @@ def _unprotected_share(ledger: Ledger, base: _Base, columns: Columns) -> Floats:
     return worst
 
 
-def _partial(ledger: Ledger, base: _Base, wanted_d: Bools) -> Columns:
+def _partial(ledger: Ledger, base: AtLower, wanted_d: Bools) -> Columns:
     """As much of one choice as bounds and budget allow, for needs that nothing covers in full."""
     choice = np.flatnonzero(wanted_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n) & (ledger.rate_n > 0))
     need = ledger.need_n[choice]
@@ -307,12 +262,7 @@ def _partial(ledger: Ledger, base: _Base, wanted_d: Bools) -> Columns:
     each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
     even = each * (base.count_d[need] - ledger.lower_n[choice] + count)
     total = np.where(ledger.even_d[need], even, total)
-    found = _columns(
-        ledger,
-        np.column_stack([choice, np.full(len(choice), NONE)]),
-        np.column_stack([count, np.zeros_like(count)]),
-        need,
-    )
+    found = _of_one(ledger, choice, count)
     missed = np.clip(1.0 - total / np.where(ledger.target_d[need] > 0, ledger.target_d[need], 1.0), 0.0, 1.0)
     kept = _of_rows(replace(found, missed_k=missed), count > ledger.lower_n[choice])
     return replace(kept, missed_k=kept.missed_k + SPOT_WEIGHT * _unprotected_share(ledger, base, kept))
@@ -337,29 +287,47 @@ def _greedy(ledger: Ledger, wanted_d: Bools) -> Columns:
     return _of_rows(replace(found, missed_k=missed_k), np.asarray((count_kc > 0).any(axis=1)))
 
 
-def _overflowing(ledger: Ledger, base: _Base, singles: Columns) -> Columns:
+def _overflowing(ledger: Ledger, base: AtLower, singles: Columns) -> Columns:
     """Fewer replicas of one choice than cover the need, with the external API for the rest."""
-    api = np.flatnonzero(~np.isnan(ledger.api_d[singles.need_k]))
-    choice, need = singles.choice_kc[api, 0], singles.need_k[api]
+    wanted = _of(singles, ~np.isnan(ledger.api_d))
+    choice, count, own = _counted_down(ledger, base, wanted)
+    need = ledger.need_n[choice]
+    found = _of_one(ledger, choice, count, _overflow_usd(ledger, need, own))
+    enough: Bools = own >= ledger.least_own_d[need] * (1.0 - SLACK_RATIO)
+    return _within(ledger, base, _of_rows(found, enough), protect=False)
+
+
+def _fewer(ledger: Ledger, base: AtLower, singles: Columns) -> Columns:
+    """Fewer replicas of one choice than cover the need, and nothing for the rest."""
+    wanted = _of(singles, np.isnan(ledger.api_d) & (ledger.target_d > 0))
+    choice, count, own = _counted_down(ledger, base, wanted)
+    missed = np.clip(1.0 - own / ledger.target_d[ledger.need_n[choice]], 0.0, 1.0)
+    kept = _bounded(ledger, replace(_of_one(ledger, choice, count), missed_k=missed))
+    return replace(kept, missed_k=kept.missed_k + SPOT_WEIGHT * _unprotected_share(ledger, base, kept))
+
+
+def _counted_down(ledger: Ledger, base: AtLower, singles: Columns) -> tuple[Ints, Ints, Floats]:
+    """Choices and counts below those of these columns, at most `MOST_SPLITS` each, and what carries then in all."""
+    choice = singles.choice_kc[:, 0]
     start = ledger.lower_n[choice]
-    steps = np.maximum(0, np.minimum(singles.count_kc[api, 0] - 1, ledger.upper_n[choice]) - start)
+    steps = np.maximum(0, np.minimum(singles.count_kc[:, 0] - 1, ledger.upper_n[choice]) - start)
     taken = np.minimum(steps, MOST_SPLITS)
-    row = np.repeat(np.arange(len(api)), taken)
+    row = np.repeat(np.arange(len(choice)), taken)
     within = np.arange(len(row)) - np.repeat(np.cumsum(taken) - taken, taken) + 1
-    choice, need = choice[row], need[row]
+    choice = choice[row]
+    need = ledger.need_n[choice]
     count = start[row] + -(-within * steps[row] // np.maximum(1, taken[row]))
     own = base.total_d[need] - base.total_n[choice] + ledger.tables.total_rps(choice, count)
     each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
     own = np.where(ledger.even_d[need], each * (base.count_d[need] - ledger.lower_n[choice] + count), own)
-    found = _columns(
-        ledger,
-        np.column_stack([choice, np.full(len(choice), NONE)]),
-        np.column_stack([count, np.zeros_like(count)]),
-        need,
-        _overflow_usd(ledger, need, own),
+    return choice, count, own
+
+
+def _of_one(ledger: Ledger, choice_k: Ints, count_k: Ints, cost_k: Floats | None = None) -> Columns:
+    choice_kc = np.column_stack([choice_k, np.full(len(choice_k), NONE)])
+    return _columns(
+        ledger, choice_kc, np.column_stack([count_k, np.zeros_like(count_k)]), ledger.need_n[choice_k], cost_k
     )
-    enough: Bools = own >= ledger.least_own_d[need] * (1.0 - SLACK_RATIO)
-    return _within(ledger, base, _of_rows(found, enough), protect=False)
 
 
 def _of(columns: Columns, wanted_d: Bools) -> Columns:

@@ -15,8 +15,8 @@ from plimsoll.planning.tables import Floats, Ints
 COUNTED = (2, 3, 4)
 """Variants of the mixes that are looked at."""
 MOST_MIXES = 30_000
-"""Counts of one need that are looked at, of each group of variants. Measured: beyond it the relaxation is within a
-hundredth of what such a need costs."""
+"""Counts of one need that are looked at, of each group of variants. Guess: a need of more replicas is close
+to its relaxation."""
 
 
 def least_of_mixes(

@@ -23,7 +23,8 @@ from plimsoll.planning.ledger import Ledger, open_ledger
 from plimsoll.planning.master import improve
 from plimsoll.planning.prices import Dual, Prices, find_prices
 from plimsoll.planning.problem import Problem
-from plimsoll.planning.room import Room
+from plimsoll.planning.programme import SPOT_WEIGHT
+from plimsoll.planning.room import SLACK_RATIO, Room
 from plimsoll.planning.rounding import Fleet, Rounding
 from plimsoll.planning.solver import SolveLimits
 from plimsoll.planning.tables import Floats
@@ -31,15 +32,16 @@ from plimsoll.planning.weights import Weights, weigh
 
 REPACKS = 3
 """How often what does not pack is moved elsewhere. Guess: each judges a plan; later ones rarely gain."""
-PENALTY = 20.0
-"""What leaving a need uncovered counts, in the dearest need's cost: far more than room is ever worth."""
+PENALTY = 20.0 / SPOT_WEIGHT
+"""What leaving a need uncovered counts, in the dearest need's cost: far more than room is ever worth, also where all
+that is missing is what would survive a spot loss, which counts with `SPOT_WEIGHT`."""
 TIER_RATIO = 4.0
 """By how much a priority counts more than the next lower one, up to `MOST_TIERS` of them."""
 MOST_TIERS = 8
 TREMBLES = (0.0, 0.03, -0.03, 0.08, -0.08, 0.15, -0.15)
 """By how much the worth of nodes is changed, in turn for every pool, where an attempt is repeated."""
 NEEDS_TRIED = 2000
-"""Attempts times needs. Measured: more attempts than one gain 1% of a few dozen deployments, nothing of thousands."""
+"""Attempts times needs. Guess: small fleets gain from more attempts than one, thousands do not."""
 MOST_ATTEMPTS = 60
 ATTEMPTS_SHARE = 0.5
 """Of a time limit that attempts may take; judging the best ones comes after."""
@@ -65,6 +67,19 @@ def decompose(problem: Problem, limits: SolveLimits) -> Decomposed:
         return Decomposed(assess(problem, {}), 0.0, 0.0)
     ledger = open_ledger(problem)
     columns, weights = list_columns(ledger), weigh(ledger)
+    plan, bound = _tried(ledger, columns, weights, limits, began_s)
+    if _misses_more(ledger, columns, plan):
+        # Room is short: a part of what deployments ask for may now be worth more than all of it or nothing.
+        again = _tried(ledger, list_columns(ledger, parts=True), weights, limits, began_s)
+        plan, bound = min((plan, bound), again, key=lambda one: one[0].rank)
+    return Decomposed(plan, bound, limits.stopwatch_s() - began_s)
+
+
+def _tried(
+    ledger: Ledger, columns: Columns, weights: Weights, limits: SolveLimits, began_s: float
+) -> tuple[Assessment, float]:
+    """The best plan of these columns, and the bound on what plans cost that cover as much."""
+    problem = ledger.problem
     dual = Dual(ledger, columns, weights, _penalties(ledger, columns))
     point, listed_usd = find_prices(dual)
     prices = dual.prices(point)
@@ -73,8 +88,16 @@ def decompose(problem: Problem, limits: SolveLimits) -> Decomposed:
     if any(plan.missed):
         mended = assess(problem, fill_up(problem, plan.replicas))
         plan = min(plan, mended, key=lambda one: one.rank)
-    bound = _bound(ledger, columns, dual, prices, plan)
-    return Decomposed(plan, bound, limits.stopwatch_s() - began_s)
+    return plan, _bound(ledger, columns, dual, prices, plan)
+
+
+def _misses_more(ledger: Ledger, columns: Columns, plan: Assessment) -> bool:
+    """True where a need is left with less than one of its columns would give it."""
+    if not any(plan.missed):
+        return False
+    missed_d = np.array([need.missed_share(plan.placed) for need in ledger.problem.needs])
+    least_d = np.minimum.reduceat(columns.missed_k, columns.first_d)
+    return bool((missed_d > least_d + SLACK_RATIO).any())
 
 
 def _penalties(ledger: Ledger, columns: Columns) -> Floats:
@@ -206,4 +229,7 @@ def _bound(ledger: Ledger, columns: Columns, dual: Dual, prices: Prices, plan: A
     missed_d = np.zeros(len(ledger.target_d))
     if any(plan.missed):
         missed_d = np.array([need.missed_share(plan.placed) for need in ledger.problem.needs])
+        # Where room is short its worth says what is missing, and nothing of what is not: list prices often say more.
+        untilted = lower_bound(ledger, columns, dual, dual.prices(dual.start()), missed_d)
+        return max(0.0, untilted, lower_bound(ledger, columns, dual, prices, missed_d))
     return max(0.0, lower_bound(ledger, columns, dual, prices, missed_d))

@@ -17,7 +17,7 @@ from plimsoll.planning.solver import SolveLimits, solve_rows
 from plimsoll.planning.tables import Floats, Ints
 
 MOST_COLUMNS = 1500
-"""Columns looked at. Measured: sixty deployments have a few hundred left."""
+"""Columns looked at. Guess: small fleets have fewer left."""
 MOST_NEEDS = 150
 """Needs with more than one column left, beyond which nothing is tried: above it rounding is close enough."""
 WHOLE_GAP = 1e-3

@@ -24,7 +24,7 @@ from plimsoll.planning.tables import Floats, Ints
 from plimsoll.planning.weights import Weights
 
 SMOOTHING = (0.05, 0.01, 0.003)
-"""Shares of what a need costs within which columns count as alike, stage by stage. Measured: less gains nothing."""
+"""Shares of what a need costs within which columns count as alike, stage by stage. Guess: less is hardly smooth."""
 MOST_STEPS = 25
 """Steps of each stage."""
 LEAST_GAIN = 1e-6

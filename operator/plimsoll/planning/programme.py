@@ -89,6 +89,12 @@ class Programme:
     tiers: tuple[Mapping[int, float], ...]
     """Weights of slack columns, what must be met first comes first."""
 
+    @property
+    def order_usd_per_hour(self) -> float:
+        """The most that `ORDER_RATIO` adds to the price of any plan: a bound that counts on the price takes it off."""
+        ranked = ((rank, choice) for need in self.problem.needs for rank, choice in enumerate(need.choices))
+        return ORDER_RATIO * self.problem.usd_per_unit * sum(rank * choice.upper for rank, choice in ranked)
+
     def modes_of(self, placed: Mapping[VariantKey, int]) -> dict[int, float]:
         """Values of the columns that choose modes, for these replicas: a start without them would not fit."""
         chosen: dict[int, float] = {}

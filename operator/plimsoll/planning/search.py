@@ -111,6 +111,7 @@ def by_programme(problem: Problem, last: Mapping[VariantKey, int], limits: Solve
     plans: list[Assessment] = []
     first: Solved | None = None
     least_missed: tuple[float, ...] = ()
+    order_usd_per_hour = 0.0
     tried, seconds = problem, 0.0
     for _ in range(ROUNDS):
         programme = write_programme(tried, limits.max_tiers)
@@ -118,6 +119,7 @@ def by_programme(problem: Problem, last: Mapping[VariantKey, int], limits: Solve
         seconds += solved.seconds
         if first is None and solved.values is not None:
             least_missed = programme.missed(solved.values)
+            order_usd_per_hour = programme.order_usd_per_hour
         first = first or solved
         if solved.values is None:
             break
@@ -133,7 +135,7 @@ def by_programme(problem: Problem, last: Mapping[VariantKey, int], limits: Solve
             break
         tried = tighter
     assert first is not None, "at least one round is solved"
-    bound_usd_per_hour = first.bound * problem.usd_per_unit
+    bound_usd_per_hour = max(0.0, first.bound * problem.usd_per_unit - order_usd_per_hour)
     if first.values is None:
         return Answer(first.outcome, seconds=seconds, message=first.message)
     return Answer(first.outcome, (repaired, *plans), bound_usd_per_hour, least_missed, seconds, first.message)

@@ -36,7 +36,12 @@ class SolveLimits:
     """Above that, a plan this close to the bound is good enough."""
     max_branch_nodes: int = 2000
     programme_up_to_needs: int = 60
-    """Deployments up to which the integer programme is tried first; larger fleets are decomposed."""
+    """Deployments up to which the integer programme is tried first; larger fleets are decomposed.
+
+    Measured once, generated fleet, seed 1, at 20, 40, 60 and 100 deployments: the programme alone, within its limits,
+    takes 0.06, 0.25, 0.8 and 1.2 s of processor time for 71.7, 200, 305 and 477 USD/h; the decomposition 0.4, 0.3, 0.6
+    and 0.6 s for 68.4, 145, 250 and 419. Where the programme proves nothing, both run and the better one is taken.
+    """
     max_tiers: int = 8
     """Priorities told apart when there is not enough; lower ones share the last place."""
 

@@ -37,7 +37,8 @@ def test_behind_a_plain_service_the_slowest_used_variant_limits_all_so_fast_ones
     assert counts(allocation) == {"chat/fast": 5}
     assert allocation.usd_per_hour[chat.key] == pytest.approx(24.0)
     assert not allocation.findings
-    assert allocation.solver.gap_ratio == pytest.approx(0.0, abs=1e-6)
+    # The bound leaves off what settling ties may have added to the price: 2e-6 here.
+    assert allocation.solver.gap_ratio == pytest.approx(0.0, abs=3e-6)
 
 
 def test_behind_a_plain_service_variants_are_mixed_where_that_is_still_cheaper() -> None:
