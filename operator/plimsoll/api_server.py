@@ -6,7 +6,7 @@ event loop use a thread.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
@@ -70,6 +70,10 @@ def client_configuration(settings: ClusterSettings) -> Configuration:
     return configuration
 
 
+PAGE = "500"
+"""Objects that the API server hands out at a time; as kubectl asks for them."""
+
+
 class ApiServer:
     """Raw requests to the API server, each with a time-out."""
 
@@ -80,6 +84,17 @@ class ApiServer:
     def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = "application/json") -> Any:
         """The object or list at the path."""
         return self._request("GET", path, query or {}, None, None, accept)
+
+    def items(self, path: str, accept: str = "application/json") -> Iterator[Any]:
+        """The objects of the list at the path, asked for page by page."""
+        query = {"limit": PAGE}
+        while True:
+            page = self.get(path, query, accept)
+            yield from page["items"] or ()
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query = {"limit": PAGE, "continue": token}
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The created object."""

@@ -14,7 +14,7 @@ from typing import Any
 import kopf
 
 from plimsoll.api import GROUP, VERSION
-from plimsoll.api_server import ApiServer, client_configuration
+from plimsoll.api_server import PAGE, ApiServer, client_configuration
 from plimsoll.domain import ObjectKey
 from plimsoll.errors import NotFound, PlimsollError
 from plimsoll.observe import ClusterCache
@@ -23,7 +23,6 @@ from plimsoll.waiting import pause
 
 log = logging.getLogger(__name__)
 
-_PAGE = "500"
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -194,17 +193,8 @@ class WatchSync:
         return {key: uid for path in paths for key, uid in self._names(path).items()}
 
     def _names(self, path: str) -> dict[ObjectKey, str]:
-        names: dict[ObjectKey, str] = {}
-        query = {"limit": _PAGE}
-        while True:
-            page = self._server.get(path, query, accept=_NAMES_ONLY)
-            for item in page["items"] or ():
-                metadata = item["metadata"]
-                names[ObjectKey(metadata.get("namespace") or "", metadata["name"])] = metadata["uid"]
-            token = page["metadata"].get("continue")
-            if not token:
-                return names
-            query = {"limit": _PAGE, "continue": token}
+        found = (item["metadata"] for item in self._server.items(path, accept=_NAMES_ONLY))
+        return {ObjectKey(one.get("namespace") or "", one["name"]): one["uid"] for one in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +240,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.posting.loggers = False
-    settings.watching.chunk_size = int(_PAGE)
+    settings.watching.chunk_size = int(PAGE)
     settings.watching.inactivity_timeout = 70.0
     # Workers are idle most of the time; at the default of 5 s a churning cluster keeps thousands of them.
     settings.queueing.idle_timeout = 1.0

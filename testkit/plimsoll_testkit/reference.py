@@ -124,7 +124,7 @@ def _settings() -> str:
 
 def _commands() -> str:
     def body() -> Iterator[str]:
-        for path, command in _all_commands(typer.main.get_command(app), "plimsoll"):
+        for path, command in all_commands(typer.main.get_command(app), "plimsoll"):
             yield f"## {path}"
             yield ""
             yield " ".join((command.help or "").split())
@@ -141,13 +141,13 @@ def _commands() -> str:
     return _page("Commands", about, body())
 
 
-def _all_commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+def all_commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Of typer's own kind of commands, whose types it keeps to itself."""
     if not hasattr(command, "commands"):
         yield path, command
         return
     for name, one in command.commands.items():
-        yield from _all_commands(one, f"{path} {name}")
+        yield from all_commands(one, f"{path} {name}")
 
 
 def _argument(parameter: Any) -> str:

@@ -8,7 +8,7 @@ what has been wanted, when a stock-out began) is not in there. Reads, never writ
 import asyncio
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,27 +34,16 @@ from plimsoll.observe.token_mix import OUTPUT_P95_OVER_MEAN, PROMPT_P95_OVER_MEA
 from plimsoll.what_if import Situation
 
 Raw = Mapping[str, Any]
-_PAGE = "500"
 
 
 def cluster_situation(server: ApiServer) -> Situation:
     """The situation of the whole cluster, since all deployments share its pools."""
     # Loaded here: the watches bring kopf along, which takes a second that other commands need not wait for.
-    from plimsoll.watching import WatchedKind, served_kinds
-
-    def objects(watched: WatchedKind) -> Iterator[Raw]:
-        query = {"limit": _PAGE}
-        while True:
-            page = server.get(f"{watched.root}/{watched.plural}", query)
-            yield from page["items"] or ()
-            token = page["metadata"].get("continue")
-            if not token:
-                return
-            query = {"limit": _PAGE, "continue": token}
+    from plimsoll.watching import served_kinds
 
     cache = ClusterCache()
     for watched in served_kinds(server):
-        for raw in objects(watched):
+        for raw in server.items(f"{watched.root}/{watched.plural}"):
             cache.apply(watched.kind, None, raw)
     return situation_as_told(cache, asyncio.run(_scales(server, cache)), time.time())
 

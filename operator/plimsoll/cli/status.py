@@ -5,7 +5,7 @@ In: the statuses that the operator wrote. Out: a table, those that are not well 
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -16,15 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.api import API_VERSION
-from plimsoll.api_server import ApiServer
 from plimsoll.cli.cluster_options import Context, Kubeconfig, Namespace, namespace_of, server_for
 from plimsoll.cli.fleet import FleetLine, fleet_lines, total_usd_per_hour
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.errors import ClusterUnavailable
 
 NOT_WELL = 1
-PAGE = "500"
-"""Objects that the API server hands out at a time; as kubectl asks for them."""
 
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of the whole cluster.")]
 
@@ -47,7 +44,7 @@ def status(
     Ends with 0 when all are well, with 1 when one is not or was never planned.
     """
     server, path = server_for(kubeconfig, context), _path(namespace, all_namespaces, kubeconfig, context)
-    lines = fleet_lines(_listed(server, path))
+    lines = fleet_lines(server.items(path))
     if output is not Format.TABLE:
         write(_as_data(lines), output)
     else:
@@ -68,7 +65,7 @@ def top(
     In a pipe it shows the fleet once, as `status` does. While the cluster does not answer, the last picture stays.
     """
     server, path = server_for(kubeconfig, context), _path(namespace, all_namespaces, kubeconfig, context)
-    screen = _screen(fleet_lines(_listed(server, path)), with_namespace=all_namespaces)
+    screen = _screen(fleet_lines(server.items(path)), with_namespace=all_namespaces)
     if not sys.stdout.isatty():
         console().print(screen)
         return
@@ -77,7 +74,7 @@ def top(
             while True:
                 time.sleep(every)
                 try:
-                    screen = _screen(fleet_lines(_listed(server, path)), with_namespace=all_namespaces)
+                    screen = _screen(fleet_lines(server.items(path)), with_namespace=all_namespaces)
                     live.update(screen, refresh=True)
                 except ClusterUnavailable as error:
                     live.update(Group(Text(f"not up to date: {error}", style="yellow"), screen), refresh=True)
@@ -89,18 +86,6 @@ def _path(namespace: str | None, all_namespaces: bool, kubeconfig: Kubeconfig, c
     if all_namespaces:
         return f"/apis/{API_VERSION}/inferencedeployments"
     return f"/apis/{API_VERSION}/namespaces/{namespace_of(namespace, kubeconfig, context)}/inferencedeployments"
-
-
-def _listed(server: ApiServer, path: str) -> Iterator[dict[str, Any]]:
-    """All objects of the list, page by page."""
-    query = {"limit": PAGE}
-    while True:
-        page = server.get(path, query)
-        yield from page["items"]
-        more = (page.get("metadata") or {}).get("continue")
-        if not more:
-            return
-        query = {"limit": PAGE, "continue": more}
 
 
 def _screen(lines: Sequence[FleetLine], *, with_namespace: bool) -> RenderableType:

@@ -1,9 +1,7 @@
 """Does the manual name every command and everything that can be asked, and does what it shows run?"""
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
@@ -12,6 +10,7 @@ from typer.testing import CliRunner
 from plimsoll.cli import app, explain_page
 from plimsoll.errors import InvalidObject
 from plimsoll.what_if import assume
+from plimsoll_testkit.reference import all_commands
 from unit.what_if.situations import CHAT, a_situation
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,16 +31,7 @@ def shown() -> list[list[str]]:
     return found
 
 
-def commands(command: Any, path: str) -> Iterator[str]:
-    """Of typer's own kind of commands, whose types it keeps to itself."""
-    if not hasattr(command, "commands"):
-        yield path
-        return
-    for name, one in command.commands.items():
-        yield from commands(one, f"{path} {name}")
-
-
-@pytest.mark.parametrize("command", [*commands(typer.main.get_command(app), "plimsoll")])
+@pytest.mark.parametrize("command", [path for path, _ in all_commands(typer.main.get_command(app), "plimsoll")])
 def test_the_manual_lists_the_command(command: str) -> None:
     rows = [line for line in MANUAL.read_text().splitlines() if line.startswith("| `plimsoll ")]
     assert any(row.startswith((f"| `{command} ", f"| `{command}`")) for row in rows)
