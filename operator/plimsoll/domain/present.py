@@ -3,6 +3,7 @@
 In: nothing. Out: frozen types.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -261,6 +262,9 @@ class TokenMix:
     prompt_tokens_p95: float
     output_tokens_mean: float
     output_tokens_p95: float
+    prompt_tokens_most: float = math.inf
+    """No prompt is longer; infinite where that is not known."""
+    output_tokens_most: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,20 +28,30 @@ _LEAST_RATIO = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Mixes:
-    """Prompt and output lengths, log-normal: means, and sigmas of the logarithms."""
+    """Prompt and output lengths, log-normal with an end, as `Lengths` has them."""
 
     prompt_v: Floats
+    """Means."""
+    prompt_uncut_v: Floats
+    """Means before the end is cut off."""
     prompt_sigma_v: Floats
+    """Of the logarithms, before the end is cut off."""
+    prompt_spread_v: Floats
+    """The sigmas of log-normal lengths without an end that vary as much."""
+    prompt_end_v: Floats
     output_v: Floats
+    output_uncut_v: Floats
     output_sigma_v: Floats
+    output_spread_v: Floats
+    output_end_v: Floats
 
     @property
     def prompt_cv2_v(self) -> Floats:
-        return np.expm1(self.prompt_sigma_v**2)
+        return np.expm1(self.prompt_spread_v**2)
 
     @property
     def output_cv2_v(self) -> Floats:
-        return np.expm1(self.output_sigma_v**2)
+        return np.expm1(self.output_spread_v**2)
 
     @property
     def later_tokens_v(self) -> Floats:
@@ -49,10 +59,12 @@ class Mixes:
         return np.maximum(self.output_v - 1.0, 0.25)
 
     def prompt_at(self, normal_v: Floats) -> Floats:
-        return self.prompt_v * np.exp(self.prompt_sigma_v * normal_v - self.prompt_sigma_v**2 / 2.0)
+        uncut_v = self.prompt_uncut_v * np.exp(self.prompt_sigma_v * normal_v - self.prompt_sigma_v**2 / 2.0)
+        return np.minimum(uncut_v, self.prompt_end_v)
 
     def output_at(self, normal_v: Floats) -> Floats:
-        return self.output_v * np.exp(self.output_sigma_v * normal_v - self.output_sigma_v**2 / 2.0)
+        uncut_v = self.output_uncut_v * np.exp(self.output_sigma_v * normal_v - self.output_sigma_v**2 / 2.0)
+        return np.minimum(uncut_v, self.output_end_v)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +104,8 @@ class Physics:
                     one.max_sequences,
                     one.kv_cache_tokens,
                     one.chunk_tokens,
-                    prompt.mean,
-                    prompt.sigma,
-                    output.mean,
-                    output.sigma,
+                    *(prompt.mean, prompt.uncut_mean, prompt.sigma, prompt.spread, prompt.end),
+                    *(output.mean, output.uncut_mean, output.sigma, output.spread, output.end),
                 )
                 for one, prompt, output in rows
             ],

@@ -7,7 +7,9 @@ Array names end in their axes: i for requests, k for the windows of a modulated 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,30 +33,56 @@ _SLOWEST_PACE = 1e-6
 
 _P95 = 1.6448536269514722
 """The 0.95 quantile of the standard normal distribution."""
+_HALVINGS = 50
+"""Bisections: as precise as numbers are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Token lengths of prompts or outputs by mean and 0.95 quantile; log-normal, the usual shape of both."""
+    """Token lengths of prompts or outputs by mean and 0.95 quantile; log-normal, the usual shape of both.
+
+    Where a largest length is known, all that would be longer is as long as that: context windows and limits of outputs
+    end real lengths so. The lengths that are left have that mean and that quantile.
+    """
 
     mean: float
     p95: float
+    most: float = math.inf
+    """No length is above this; infinite where that is not known. Less than the mean stands for the mean."""
+
+    @property
+    def end(self) -> float:
+        """No length is above this."""
+        return max(self.most, self.mean)
 
     @property
     def sigma(self) -> float:
-        """Of the logarithm, from p95/mean = exp(1.645 sigma - sigma^2/2); a p95 at or below the mean is a constant.
+        """Of the logarithm before the end is cut off; a p95 at or below the mean is a constant.
 
-        The ratio has its maximum, 3.87, at sigma = 1.645; longer tails than that are taken as this one.
+        Without an end it is from p95/mean = exp(1.645 sigma - sigma^2/2). The ratio has its maximum, 3.87, at
+        sigma = 1.645; longer tails than that are taken as this one, with an end as well.
         """
+        if math.isfinite(self.most):
+            return _cut(self.mean, self.p95, self.end).sigma
         ratio = self.p95 / self.mean
         if ratio <= 1.0:
             return 0.0
         return _P95 - math.sqrt(max(0.0, _P95**2 - 2.0 * math.log(ratio)))
 
+    @property
+    def uncut_mean(self) -> float:
+        """What the mean would be without an end."""
+        return _cut(self.mean, self.p95, self.end).uncut_mean if math.isfinite(self.most) else self.mean
+
+    @property
+    def spread(self) -> float:
+        """The sigma of a log-normal length without an end that has the same coefficient of variation."""
+        return _cut(self.mean, self.p95, self.end).spread if math.isfinite(self.most) else self.sigma
+
     def at(self, normal_i: Floats) -> Floats:
         """The lengths, as real numbers, that belong to values of the standard normal distribution."""
         sigma = self.sigma
-        return self.mean * np.exp(sigma * normal_i - sigma**2 / 2.0)
+        return np.minimum(self.uncut_mean * np.exp(sigma * normal_i - sigma**2 / 2.0), self.end)
 
     def drawn(self, count: int, rng: np.random.Generator, longest: int) -> Ints:
         """So many lengths of at least one token and at most `longest`, as whole numbers around the mean."""
@@ -63,6 +91,61 @@ class Lengths:
     def whole(self, normal_i: Floats, longest: int) -> Ints:
         """The lengths that belong to values of the standard normal distribution, as whole numbers."""
         return np.clip(np.rint(self.at(normal_i)), 1, longest).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A log-normal length that ends."""
+
+    uncut_mean: float
+    sigma: float
+    spread: float
+
+
+@lru_cache(maxsize=4096)
+def _cut(mean: float, p95: float, end: float) -> _Cut:
+    """The log-normal length that has this mean and 0.95 quantile once all that is above the end is cut to the end.
+
+    With the quantile q in its place lengths are X = q exp(sigma (z - 1.645)). A larger sigma makes the 95% below q
+    shorter and the others longer. Up to sigma = 1.645 the mean falls with sigma even without an end, its derivative is
+    (sigma - 1.645) E[X]; an end only takes from what grows. So there is one solution, and bisection finds it.
+    """
+    high = min(p95, end)
+    if high <= mean:
+        return _Cut(mean, 0.0, 0.0)
+
+    def mean_of_sigma(sigma: float) -> float:
+        return _moment(1, math.log(high) - _P95 * sigma, sigma, end)
+
+    if mean_of_sigma(_P95) <= mean:
+        sigma = _bisected(lambda sigma: mean_of_sigma(sigma) <= mean, 0.0, _P95)
+        mu = math.log(high) - _P95 * sigma
+    else:
+        # The longest tail, with the mean and without the quantile. A cut takes from a mean, so mu is not below this.
+        sigma = _P95
+        mu = _bisected(
+            lambda mu: _moment(1, mu, sigma, end) >= mean, math.log(mean) - sigma**2 / 2.0, math.log(high) - _P95 * sigma
+        )
+    cv2 = max(0.0, _moment(2, mu, sigma, end) / mean**2 - 1.0)
+    return _Cut(math.exp(mu + sigma**2 / 2.0), sigma, math.sqrt(math.log1p(cv2)))
+
+
+def _moment(power: int, mu: float, sigma: float, end: float) -> float:
+    """E[min(X, end)^power] for log-normal X.
+
+    exp(p mu + p^2 sigma^2 / 2) Phi(z - p sigma) + end^p (1 - Phi(z)), with z = (ln end - mu) / sigma.
+    """
+    z = (math.log(end) - mu) / sigma
+    below = math.exp(power * mu + (power * sigma) ** 2 / 2.0) * math.erfc((power * sigma - z) / math.sqrt(2.0)) / 2.0
+    return below + end**power * math.erfc(z / math.sqrt(2.0)) / 2.0
+
+
+def _bisected(reached: Callable[[float], bool], low: float, high: float) -> float:
+    """Where something begins that is so at `high`, and from some value up to there."""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
 
 
 def stratified_normals(count: int, rng: np.random.Generator) -> Floats:

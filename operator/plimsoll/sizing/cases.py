@@ -34,8 +34,8 @@ def case_of(
     step_time = _slower(profile.step_time, corrections.get(profile.name, 1.0))
     return Case(
         replica=Replica(step_time, profile.max_sequences, profile.kv_cache_tokens, profile.chunk_tokens),
-        prompts=Lengths(mix.prompt_tokens_mean, mix.prompt_tokens_p95),
-        outputs=Lengths(mix.output_tokens_mean, mix.output_tokens_p95),
+        prompts=Lengths(mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.prompt_tokens_most),
+        outputs=Lengths(mix.output_tokens_mean, mix.output_tokens_p95, mix.output_tokens_most),
         slo=tuple(
             LatencyTarget(one.metric, one.quantile, max(one.limit_ms - overhead_ms(profile, one.metric), _NO_TIME_MS))
             for one in slo

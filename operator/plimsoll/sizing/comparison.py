@@ -131,8 +131,8 @@ class _Sample:
     def mixes(self) -> tuple[tuple[Lengths, Lengths], tuple[Lengths, Lengths]]:
         """Prompts and outputs of the mix in use, and of the present one."""
         mix = self.present
-        prompts = Lengths(max(mix.prompt_tokens_mean, 1.0), longest_prompt_tokens(mix))
-        outputs = Lengths(max(mix.output_tokens_mean, 1.0), longest_output_tokens(mix))
+        prompts = Lengths(max(mix.prompt_tokens_mean, 1.0), longest_prompt_tokens(mix), mix.prompt_tokens_most)
+        outputs = Lengths(max(mix.output_tokens_mean, 1.0), longest_output_tokens(mix), mix.output_tokens_most)
         return (self.case.prompts, self.case.outputs), (prompts, outputs)
 
 

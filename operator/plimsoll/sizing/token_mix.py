@@ -26,17 +26,23 @@ def rounded(mix: TokenMix) -> TokenMix:
         prompt_tokens_p95=round_up(longest_prompt_tokens(mix), _MIX_BITS),
         output_tokens_mean=round_up(max(mix.output_tokens_mean, 1.0), _MIX_BITS),
         output_tokens_p95=round_up(longest_output_tokens(mix), _MIX_BITS),
+        prompt_tokens_most=_most(mix.prompt_tokens_most, mix.prompt_tokens_mean),
+        output_tokens_most=_most(mix.output_tokens_most, mix.output_tokens_mean),
     )
+
+
+def _most(tokens: float, mean: float) -> float:
+    return round_up(max(tokens, mean, 1.0), _MIX_BITS) if math.isfinite(tokens) else math.inf
 
 
 def longest_prompt_tokens(mix: TokenMix) -> float:
     """The prompt that the replica must take in: at the p95, but never below the mean, which a long tail may pass."""
-    return max(mix.prompt_tokens_p95, mix.prompt_tokens_mean, 1.0)
+    return max(min(mix.prompt_tokens_p95, mix.prompt_tokens_most), mix.prompt_tokens_mean, 1.0)
 
 
 def longest_output_tokens(mix: TokenMix) -> float:
     """The output that the replica must produce: at the p95, but never below the mean."""
-    return max(mix.output_tokens_p95, mix.output_tokens_mean, 1.0)
+    return max(min(mix.output_tokens_p95, mix.output_tokens_most), mix.output_tokens_mean, 1.0)
 
 
 def round_up(value: float, bits: int) -> float:

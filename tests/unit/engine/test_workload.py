@@ -1,5 +1,7 @@
 """Arrivals and token lengths that the engine is asked about."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,68 @@ def test_lengths_are_whole_tokens_within_bounds() -> None:
 
 def test_a_tail_longer_than_log_normal_is_taken_as_the_longest_there_is() -> None:
     assert Lengths(100.0, 900.0).sigma == pytest.approx(1.645, abs=0.01)
+
+
+def test_lengths_that_end_have_no_tail_beyond_their_largest() -> None:
+    # The prompts of the Azure conversation hour; without the end one in a hundred would be above 8,000.
+    drawn = Lengths(1150.0, 4080.0, 4096.0).drawn(200_000, np.random.default_rng(1), longest=10**6)
+    assert drawn.max() == 4096
+    assert np.quantile(Lengths(1150.0, 4080.0).drawn(200_000, np.random.default_rng(1), longest=10**6), 0.99) > 8000.0
+
+
+@pytest.mark.parametrize(
+    ("mean", "p95", "most"),
+    [
+        (1150.0, 4080.0, 4096.0),
+        (1150.0, 4600.0, 5000.0),  # 4.0 times the mean: no log-normal without an end has that
+        (1150.0, 4096.0, 4096.0),
+        (500.0, 1250.0, 1300.0),
+        (500.0, 1250.0, 20_000.0),
+        (500.0, 510.0, 520.0),
+    ],
+)
+def test_lengths_that_end_have_the_mean_and_the_quantile_asked_for(mean: float, p95: float, most: float) -> None:
+    lengths = Lengths(mean, p95, most)
+    drawn = lengths.drawn(200_000, np.random.default_rng(1), longest=10**6)
+    assert drawn.mean() == pytest.approx(mean, rel=0.005)
+    assert np.quantile(drawn, 0.95) == pytest.approx(p95, rel=0.005)
+    assert drawn.std() / drawn.mean() == pytest.approx(math.sqrt(math.expm1(lengths.spread**2)), rel=0.01)
+
+
+def test_a_largest_length_that_is_not_known_changes_nothing() -> None:
+    normal_i = np.random.default_rng(1).standard_normal(1000)
+    lengths, sigma = Lengths(500.0, 1250.0, math.inf), Lengths(500.0, 1250.0).sigma
+    assert (lengths.at(normal_i) == 500.0 * np.exp(sigma * normal_i - sigma**2 / 2.0)).all()
+    assert (lengths.uncut_mean, lengths.spread) == (500.0, sigma)
+
+
+@pytest.mark.parametrize("p95", [300.0, 500.0, 900.0, 1900.0])
+def test_a_largest_length_far_above_all_others_changes_next_to_nothing(p95: float) -> None:
+    far, without = Lengths(500.0, p95, 1e9), Lengths(500.0, p95)
+    assert far.sigma == pytest.approx(without.sigma, abs=1e-3)
+    assert far.spread == pytest.approx(without.spread, abs=2e-2)
+    assert far.uncut_mean == pytest.approx(500.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("most", [50.0, 100.0, 160.0])
+def test_a_quantile_above_the_largest_length_is_the_largest_length(most: float) -> None:
+    # Buckets are wide, and the largest may be of another hour than the mean: the mean is what is kept.
+    drawn = Lengths(100.0, 200.0, most).drawn(100_000, np.random.default_rng(1), longest=10**6)
+    assert drawn.mean() == pytest.approx(100.0, rel=0.005)
+    assert drawn.max() == np.quantile(drawn, 0.95) == max(most, 100.0)
+
+
+def test_a_tail_longer_than_there_is_keeps_its_mean_and_its_end() -> None:
+    lengths = Lengths(100.0, 900.0, 1000.0)
+    drawn = lengths.drawn(200_000, np.random.default_rng(1), longest=10**6)
+    assert lengths.sigma == pytest.approx(1.645, abs=0.001)
+    assert drawn.mean() == pytest.approx(100.0, rel=0.005)
+    assert drawn.max() == 1000
+
+
+@pytest.mark.parametrize("most", [1300.0, 2000.0, 1e4])
+def test_a_larger_largest_length_spreads_lengths_more(most: float) -> None:
+    assert Lengths(500.0, 1250.0, most).spread < Lengths(500.0, 1250.0, 1.5 * most).spread
 
 
 def test_evenly_spaced_arrivals_are_evenly_spaced() -> None:
