@@ -124,7 +124,9 @@ def _cut(mean: float, p95: float, end: float) -> _Cut:
         # The longest tail, with the mean and without the quantile. A cut takes from a mean, so mu is not below this.
         sigma = _P95
         mu = _bisected(
-            lambda mu: _moment(1, mu, sigma, end) >= mean, math.log(mean) - sigma**2 / 2.0, math.log(high) - _P95 * sigma
+            lambda mu: _moment(1, mu, sigma, end) >= mean,
+            math.log(mean) - sigma**2 / 2.0,
+            math.log(high) - _P95 * sigma,
         )
     cv2 = max(0.0, _moment(2, mu, sigma, end) / mean**2 - 1.0)
     return _Cut(math.exp(mu + sigma**2 / 2.0), sigma, math.sqrt(math.log1p(cv2)))

@@ -5,7 +5,8 @@ again. It reads like a mapping of samples by deployment, the oldest first; the a
 the recent past work on. Samples of a row are at its right end, the newest last; NaN is where there is none. While a
 deployment's demand is unknown its row stands still: it is what is held.
 
-Axes: D deployments, S samples, K lengths of a mix (mean and p95 of prompts, then of outputs). Design: section 4.
+Axes: D deployments, S samples, K lengths of a mix (mean and p95 of prompts, then of outputs, then the largest of each).
+Design: section 4.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,12 @@ samples however fast the loop runs."""
 
 SAMPLES = int(HISTORY_S / SAMPLE_S) + 1
 
+LENGTHS = 6
+"""Of the axis K, in the order of the fields of `TokenMix`."""
+
+AVERAGED = 4
+"""The first of them: means and high quantiles, which noise moves. The others are bounds."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
@@ -37,7 +44,7 @@ class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
     at_ds: Floats = field(default_factory=lambda: np.zeros((0, SAMPLES)))
     """Seconds since the epoch."""
     rate_ds: Floats = field(default_factory=lambda: np.zeros((0, SAMPLES)))
-    tokens_kds: Lengths = field(default_factory=lambda: np.zeros((4, 0, SAMPLES), np.float32))
+    tokens_kds: Lengths = field(default_factory=lambda: np.zeros((LENGTHS, 0, SAMPLES), np.float32))
 
     def __len__(self) -> int:
         return len(self.row)
@@ -64,7 +71,7 @@ class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
         new = [key for key in looks if key not in self.row]
         last = self._of([*self.row, *new]) if new else self
         known_d = np.zeros(len(last), bool)
-        rate_d, tokens_kd = np.full(len(last), np.nan), np.full((4, len(last)), np.nan, np.float32)
+        rate_d, tokens_kd = np.full(len(last), np.nan), np.full((LENGTHS, len(last)), np.nan, np.float32)
         for key, (rate_rps, mix) in looks.items():
             row = last.row[key]
             known_d[row], rate_d[row] = True, rate_rps
@@ -93,7 +100,8 @@ class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
     def with_past(self, past: PastLooks, now_s: float) -> "LastHour":
         """With what metrics tell of the time before the oldest sample of each row.
 
-        The high quantiles of past mixes are taken to be as far above the means as the oldest sample's.
+        The high quantiles of past mixes are taken to be as far above the means as the oldest sample's, the largest
+        lengths to be the oldest sample's.
         """
         filled = replace(self, at_ds=self.at_ds.copy(), rate_ds=self.rate_ds.copy(), tokens_kds=self.tokens_kds.copy())
         at_s = past.at_s
@@ -114,13 +122,14 @@ class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
         high = oldest[[1, 3]] / np.maximum(oldest[[0, 2]], 1e-9)
         self.at_ds[row, places], self.rate_ds[row, places] = at_s[before], rate_s[before]
         means_ks = np.stack([_last_known(means_s, now) for means_s, now in zip(means_ks, oldest[[0, 2]], strict=True)])
-        self.tokens_kds[:, row, places] = np.repeat(means_ks[:, before], 2, axis=0)
-        self.tokens_kds[1::2, row, places] *= high[:, None]
+        self.tokens_kds[:AVERAGED, row, places] = np.repeat(means_ks[:, before], 2, axis=0)
+        self.tokens_kds[1:AVERAGED:2, row, places] *= high[:, None]
+        self.tokens_kds[AVERAGED:, row, places] = oldest[AVERAGED:, None]
 
     def _of(self, keys: Sequence[ObjectKey]) -> "LastHour":
         size = len(keys)
         at_ds, rate_ds = np.full((size, SAMPLES), np.nan), np.full((size, SAMPLES), np.nan)
-        tokens_kds = np.full((4, size, SAMPLES), np.nan, np.float32)
+        tokens_kds = np.full((LENGTHS, size, SAMPLES), np.nan, np.float32)
         to = [row for row, key in enumerate(keys) if key in self.row]
         of = [self.row[keys[row]] for row in to]
         at_ds[to], rate_ds[to], tokens_kds[:, to] = self.at_ds[of], self.rate_ds[of], self.tokens_kds[:, of]
@@ -133,6 +142,13 @@ def _last_known(values_s: Floats, otherwise: float) -> Floats:
     return np.where(known >= 0, values_s[known], otherwise)
 
 
-def lengths(mix: TokenMix) -> tuple[float, float, float, float]:
+def lengths(mix: TokenMix) -> tuple[float, ...]:
     """Along the axis K."""
-    return mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.output_tokens_mean, mix.output_tokens_p95
+    return (
+        mix.prompt_tokens_mean,
+        mix.prompt_tokens_p95,
+        mix.output_tokens_mean,
+        mix.output_tokens_p95,
+        mix.prompt_tokens_most,
+        mix.output_tokens_most,
+    )

@@ -29,9 +29,9 @@ from plimsoll.domain import (
 )
 from plimsoll.forecast.burstiness import as_told, burstiness_in_use
 from plimsoll.forecast.history import LEADS_S, DemandHistory
-from plimsoll.forecast.last_hour import HISTORY_S, LastHour, lengths
+from plimsoll.forecast.last_hour import AVERAGED, HISTORY_S, LENGTHS, LastHour, lengths
 from plimsoll.forecast.recent_past import window_s
-from plimsoll.forecast.token_mix import looks_of, mixes_in_use
+from plimsoll.forecast.token_mix import longest_in_use, looks_of, mixes_in_use
 
 
 def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
@@ -151,9 +151,11 @@ def _mixes(
     rate_d = np.array([rates[deployment.key] or 0.0 for deployment in looked])
     window_d = np.array([deployment.demand.window_s for deployment in looked])
     before = [last.get(deployment.key) for deployment in looked]
-    used_kd = np.array([[np.nan] * 4 if one is None else lengths(one.tokens) for one in before]).T
+    used_kd = np.array([[np.nan] * LENGTHS if one is None else lengths(one.tokens) for one in before]).T
     jumped_d = np.array([-np.inf if one is None or one.jumped_s is None else one.jumped_s for one in before])
-    mix_kd, jump_d = mixes_in_use(used_kd, jumped_d, looks_of(hour, rows, rate_d, window_d, now_s), now_s)
+    looks = looks_of(hour, rows, rate_d, window_d, now_s)
+    averaged_kd, jump_d = mixes_in_use(used_kd[:AVERAGED], jumped_d, looks, now_s)
+    mix_kd = np.concatenate((averaged_kd, longest_in_use(hour, rows)))
     same_d = (mix_kd == used_kd).all(axis=0) & (jump_d == jumped_d)
     for one, deployment, same, mix, jump in zip(
         before, looked, same_d.tolist(), mix_kd.T.tolist(), jump_d.tolist(), strict=True

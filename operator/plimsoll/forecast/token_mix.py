@@ -6,6 +6,8 @@ a few requests trembles by tens of percent, and safe rates with it; what moves r
 - Heavier at once: where the latest look is heavier than noise of so few requests explains, it counts from now on.
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
   away by more than the tolerance. After a jump it must first consist of what came after the jump.
+- The largest length is that of the last hour. It is the bound of a bucket, which does not tremble, and a single longer
+  request is no noise: with it the limit that all seemed to keep is gone.
 
 Axes: K lengths (prompt mean, prompt p95, output mean, output p95), D deployments, S samples. Design: section 4.
 """
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plimsoll.forecast.last_hour import SAMPLE_S, LastHour
+from plimsoll.forecast.last_hour import AVERAGED, SAMPLE_S, LastHour
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +62,7 @@ def looks_of(hour: LastHour, rows: NDArray[np.int64], latest_rps_d: Floats, wind
     """
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
     at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
-    tokens_kds = hour.tokens_kds[:, rows, columns].astype(np.float64)
+    tokens_kds = hour.tokens_kds[:AVERAGED, rows, columns].astype(np.float64)
     recent = at_ds >= now_s - MIX_WINDOW_S
     weight_ds = np.where(recent, rate_ds, 0.0)
     total_d = weight_ds.sum(axis=1)
@@ -93,6 +95,18 @@ def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) 
     found_kd = np.where(jumps, np.maximum(seen_kd, mean_kd), np.where(moved, mean_kd, used_kd))
     found_kd = np.where(np.isnan(used_kd), seen_kd, found_kd)
     return found_kd, np.where(jumps.any(axis=0), now_s, jumped_d)
+
+
+def longest_in_use(hour: LastHour, rows: NDArray[np.int64]) -> Floats:
+    """The largest lengths to size for, of prompts and outputs; infinite where an hour shows one that is not known.
+
+    Args:
+        hour: with the latest look in it.
+        rows: of the deployments, each with at least one look.
+    """
+    there_ds = ~np.isnan(hour.at_ds[rows])
+    longest_kd: Floats = np.where(there_ds, hour.tokens_kds[AVERAGED:, rows], -np.inf).max(axis=2).astype(np.float64)
+    return longest_kd
 
 
 def _deviation(requests_d: Floats) -> Floats:

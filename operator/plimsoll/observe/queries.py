@@ -21,6 +21,7 @@ from plimsoll.observe.dialects import Dialect, Series
 SIGNAL_LABEL = "plimsoll_signal"
 BOUND_LABEL = "le"
 """The upper bound of a bucket, in the engine's unit."""
+_LAST_BUCKET, _OTHER_BUCKETS = f'{BOUND_LABEL}="+Inf"', f'{BOUND_LABEL}!="+Inf"'
 HIGH_QUANTILE = 0.95
 """The quantile that `TokenMix.prompt_tokens_p95` and `TokenMix.output_tokens_p95` stand for."""
 
@@ -49,9 +50,12 @@ class Signal(StrEnum):
     PROMPT_TOKENS_RATE = "prompt_tokens_rate"
     PROMPTS_RATE = "prompts_rate"
     PROMPT_TOKENS_P95 = "prompt_tokens_p95"
+    PROMPT_TOKENS_MOST = "prompt_tokens_most"
+    """The upper bound of the highest bucket with a prompt in it; absent where that bucket has none."""
     OUTPUT_TOKENS_RATE = "output_tokens_rate"
     OUTPUTS_RATE = "outputs_rate"
     OUTPUT_TOKENS_P95 = "output_tokens_p95"
+    OUTPUT_TOKENS_MOST = "output_tokens_most"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,11 @@ def demand_query(dialect: Dialect, labels: Labels, window_s: float) -> str:
         (Signal.PROMPT_TOKENS_RATE, ask.histogram_rate(dialect.prompt_tokens, "_sum", dialect.prompt_tokens_total)),
         (Signal.PROMPTS_RATE, ask.histogram_rate(dialect.prompt_tokens, "_count", _counted(dialect, "prompt"))),
         (Signal.PROMPT_TOKENS_P95, ask.quantile(dialect.prompt_tokens, HIGH_QUANTILE)),
+        (Signal.PROMPT_TOKENS_MOST, ask.most(dialect.prompt_tokens)),
         (Signal.OUTPUT_TOKENS_RATE, ask.histogram_rate(dialect.output_tokens, "_sum", dialect.output_tokens_total)),
         (Signal.OUTPUTS_RATE, ask.histogram_rate(dialect.output_tokens, "_count", _counted(dialect, "output"))),
         (Signal.OUTPUT_TOKENS_P95, ask.quantile(dialect.output_tokens, HIGH_QUANTILE)),
+        (Signal.OUTPUT_TOKENS_MOST, ask.most(dialect.output_tokens)),
     ]
     return union((signal, text) for signal, text in parts if text)
 
@@ -150,6 +156,25 @@ class _Ask:
             )
             or None
         )
+
+    def most(self, series: tuple[Series, ...]) -> str | None:
+        """The upper bound of the highest bucket that anything fell into; nothing where that bucket has no bound.
+
+        It is the quantile of 1. But of the bucket without a bound histogram_quantile() says the bound below it
+        (Prometheus promql/quantile.go bucketQuantile), which is no bound of what is in there.
+        """
+        return " or ".join(self._most(one) for one in series) or None
+
+    def _most(self, series: Series) -> str:
+        def rates(matcher: str = "") -> str:
+            matchers = ", ".join(one for one in (series.matchers, matcher) if one)
+            selector = Series(series.name, matchers).selector("_bucket")
+            return f"sum by ({self.by}, {BOUND_LABEL}) (rate({selector}[{self.window}]))"
+
+        # Buckets count all that is below their bounds: any difference lies above the highest bound that there is.
+        every = f"max by ({self.by}) ({rates(_LAST_BUCKET)})"
+        bounded = f"max by ({self.by}) ({rates(_OTHER_BUCKETS)})"
+        return f"(histogram_quantile(1, {rates()}) unless ({every} > {bounded}))"
 
     def bounds(self, series: tuple[Series, ...]) -> str | None:
         """Of the first histogram that is there, as its quantile is the one that counts."""

@@ -35,6 +35,8 @@ def token_mix(values: Iterable[Mapping[Signal, float]]) -> TokenMix | None:
         prompt_tokens_p95=max(prompt, PROMPT_P95_OVER_MEAN * prompt if prompt_high is None else prompt_high),
         output_tokens_mean=output,
         output_tokens_p95=max(output, OUTPUT_P95_OVER_MEAN * output if output_high is None else output_high),
+        prompt_tokens_most=_most(samples, Signal.PROMPT_TOKENS_MOST, Signal.PROMPTS_RATE),
+        output_tokens_most=_most(samples, Signal.OUTPUT_TOKENS_MOST, Signal.OUTPUTS_RATE),
     )
 
 
@@ -47,6 +49,14 @@ def _mean(samples: Iterable[Mapping[Signal, float]], tokens: Signal, requests: S
 
 def _high(samples: Iterable[Mapping[Signal, float]], tokens: Signal, requests: Signal) -> float | None:
     return weighted_mean((sample[tokens], sample.get(requests, 0.0)) for sample in samples if tokens in sample)
+
+
+def _most(samples: Iterable[Mapping[Signal, float]], tokens: Signal, requests: Signal) -> float:
+    """The largest of all; infinite where some requests are of unknown length."""
+    found = [
+        sample.get(tokens, math.nan) for sample in samples if sample.get(requests, math.nan) > _FEWEST_REQUESTS_RPS
+    ]
+    return max(found, default=math.inf) if all(map(math.isfinite, found)) else math.inf
 
 
 def weighted_mean(values_and_weights: Iterable[tuple[float, float]]) -> float | None:

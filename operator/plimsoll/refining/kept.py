@@ -130,7 +130,8 @@ class KeptAnswers:
 
 
 def _line(case: Case, capacity: Capacity) -> bytes:
-    return _LINES.dump_json(_Line(KERNEL_VERSION, case, capacity)) + b"\n"
+    # Lengths without an end are told by saying nothing of it: JSON has no infinity.
+    return _LINES.dump_json(_Line(KERNEL_VERSION, case, capacity), exclude_defaults=True) + b"\n"
 
 
 def _read(line: bytes) -> _Line | None:

@@ -73,6 +73,8 @@ class Episode:
             output_tokens_mean=means(output=True, quantile=None),
             prompt_tokens_p95=means(output=False, quantile=0.95),
             output_tokens_p95=means(output=True, quantile=0.95),
+            prompt_tokens_most=means(output=False, quantile=1.0),
+            output_tokens_most=means(output=True, quantile=1.0),
             tick_interval_s=self.scenario.spec.tick_interval.seconds,
         )
 

@@ -35,6 +35,8 @@ def mix_of(traffic: Traffic) -> TokenMix | None:
         prompt_tokens_p95=max(float(np.quantile(prompts_i, 0.95)), float(prompts_i.mean())),
         output_tokens_mean=float(outputs_i.mean()),
         output_tokens_p95=max(float(np.quantile(outputs_i, 0.95)), float(outputs_i.mean())),
+        prompt_tokens_most=float(prompts_i.max()),
+        output_tokens_most=float(outputs_i.max()),
     )
 
 
@@ -47,6 +49,8 @@ def setup_mix(setup: "Setup", key: ObjectKey) -> TokenMix | None:
         max(setup.prompt_tokens_p95[key], setup.prompt_tokens_mean[key]),
         setup.output_tokens_mean[key],
         max(setup.output_tokens_p95[key], setup.output_tokens_mean[key]),
+        setup.prompt_tokens_most[key],
+        setup.output_tokens_most[key],
     )
 
 

@@ -197,6 +197,14 @@ class Scraper:
             )
             if named
         }
+        mosts = {
+            signal: _highest_bounds(rates_pc[:, histogram.columns], histogram)
+            for signal, histogram, named in (
+                (Signal.PROMPT_TOKENS_MOST, metering.PROMPTS, dialect.prompt_tokens),
+                (Signal.OUTPUT_TOKENS_MOST, metering.OUTPUTS, dialect.output_tokens),
+            )
+            if named
+        }
         places = {pod: place for place, (pod, _, _) in enumerate(rated)}
         samples = []
         for pod, series, span in spans:
@@ -206,6 +214,7 @@ class Scraper:
             if place is not None:
                 values |= _rated(dialect, by_pod[pod])
                 values |= {signal: float(high_p[place]) for signal, high_p in highs.items()}
+                values |= {signal: float(most_p[place]) for signal, most_p in mosts.items() if most_p[place] > 0.0}
                 asked_for = quantiles.get(series.key.deployment_key, ())
                 own = {which: float(values_p[place]) for which, values_p in latencies.items() if which in asked_for}
             bounds = {metric: tuple(metering.LATENCIES[metric].bounds.tolist()) for metric, _ in own}
@@ -368,3 +377,13 @@ def _quantiles(quantile: float, rates_pb: Floats, histogram: Histogram) -> Float
         inside_p = low_p + (bounds[inner_p] - low_p) * (rank_p - below_p) / rates_pb[rows, inner_p]
     found_p: Floats = np.where(place_p >= bounds.size, bounds[-1], inside_p)
     return np.where(total_p > 0.0, found_p, np.nan)
+
+
+def _highest_bounds(rates_pb: Floats, histogram: Histogram) -> Floats:
+    """The upper bound of the highest bucket that anything fell into, for each pod; NaN where it has none, or nothing
+    was observed.
+    """
+    seen_pb = rates_pb > 0.0
+    highest_p = rates_pb.shape[1] - 1 - np.argmax(seen_pb[:, ::-1], axis=1)
+    bounds_b = np.append(histogram.bounds, np.nan)
+    return np.where(seen_pb.any(axis=1), bounds_b[highest_p], np.nan)

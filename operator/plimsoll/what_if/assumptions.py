@@ -5,6 +5,7 @@ was read, with the value it replaces. Names that are not there and values that a
 what can be written instead.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -225,10 +226,20 @@ def _put_tokens(key: ObjectKey, change: Callable[[TokenMix, float], TokenMix], n
 
 def _with_prompt(mix: TokenMix, mean: float) -> TokenMix:
     """As widely spread as before."""
-    p95 = mix.prompt_tokens_p95 * mean / mix.prompt_tokens_mean if mix.prompt_tokens_mean > 0 else mean
-    return replace(mix, prompt_tokens_mean=mean, prompt_tokens_p95=p95)
+    times = mean / mix.prompt_tokens_mean if mix.prompt_tokens_mean > 0 else None
+    return replace(
+        mix,
+        prompt_tokens_mean=mean,
+        prompt_tokens_p95=mean if times is None else mix.prompt_tokens_p95 * times,
+        prompt_tokens_most=math.inf if times is None else mix.prompt_tokens_most * times,
+    )
 
 
 def _with_output(mix: TokenMix, mean: float) -> TokenMix:
-    p95 = mix.output_tokens_p95 * mean / mix.output_tokens_mean if mix.output_tokens_mean > 0 else mean
-    return replace(mix, output_tokens_mean=mean, output_tokens_p95=p95)
+    times = mean / mix.output_tokens_mean if mix.output_tokens_mean > 0 else None
+    return replace(
+        mix,
+        output_tokens_mean=mean,
+        output_tokens_p95=mean if times is None else mix.output_tokens_p95 * times,
+        output_tokens_most=math.inf if times is None else mix.output_tokens_most * times,
+    )

@@ -1,5 +1,6 @@
 """What autoscalers see in tests: a setup and observations with plain figures."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -31,6 +32,8 @@ def a_setup(
         output_tokens_mean=dict.fromkeys(keys, output),
         prompt_tokens_p95=dict.fromkeys(keys, 2.0 * prompt),
         output_tokens_p95=dict.fromkeys(keys, 2.0 * output),
+        prompt_tokens_most=dict.fromkeys(keys, math.inf),
+        output_tokens_most=dict.fromkeys(keys, math.inf),
     )
 
 

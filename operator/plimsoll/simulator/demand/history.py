@@ -114,8 +114,8 @@ def draw(history: History, duration_s: float, rng: np.random.Generator) -> Traff
         at_s_i = at_s_i[at_s_i < duration_s]
         if mix is None or at_s_i.size == 0:
             continue
-        prompts = Lengths(mix.prompt_tokens_mean, mix.prompt_tokens_p95)
-        outputs = Lengths(mix.output_tokens_mean, mix.output_tokens_p95)
+        prompts = Lengths(mix.prompt_tokens_mean, mix.prompt_tokens_p95, mix.prompt_tokens_most)
+        outputs = Lengths(mix.output_tokens_mean, mix.output_tokens_p95, mix.output_tokens_most)
         parts.append(
             Traffic(
                 at_s_i,

@@ -134,6 +134,8 @@ class Setup:
     output_tokens_mean: Mapping[ObjectKey, float]
     prompt_tokens_p95: Mapping[ObjectKey, float]
     output_tokens_p95: Mapping[ObjectKey, float]
+    prompt_tokens_most: Mapping[ObjectKey, float]
+    output_tokens_most: Mapping[ObjectKey, float]
     tick_interval_s: float = LoopSettings().interval_s
     """From one look of Plimsoll to the next."""
 
