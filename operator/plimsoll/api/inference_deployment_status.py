@@ -38,6 +38,10 @@ class DemandStatus(StatusModel):
     """Mean output tokens of a request."""
     output_tokens_p95: DecimalText | None = None
     """95th percentile of the output tokens of a request."""
+    prompt_tokens_most: DecimalText | None = None
+    """No prompt has more tokens, as far as the engine's histogram tells; absent where it does not."""
+    output_tokens_most: DecimalText | None = None
+    """No output has more tokens, as far as the engine's histogram tells; absent where it does not."""
     running: DecimalText | None = None
     """Requests being served."""
     waiting: DecimalText | None = None

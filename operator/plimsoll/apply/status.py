@@ -5,6 +5,7 @@ kept where nothing turned, and whether it differs materially. Figures that move 
 write: a steady cluster sees no writes. Pure.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -202,9 +203,15 @@ def _demand(plan: DeploymentPlan) -> DemandStatus:
         prompt_tokens_p95=None if demand.tokens is None else DecimalText.of(demand.tokens.prompt_tokens_p95, 0),
         output_tokens=None if demand.tokens is None else DecimalText.of(demand.tokens.output_tokens_mean, 0),
         output_tokens_p95=None if demand.tokens is None else DecimalText.of(demand.tokens.output_tokens_p95, 0),
+        prompt_tokens_most=None if demand.tokens is None else _bound(demand.tokens.prompt_tokens_most),
+        output_tokens_most=None if demand.tokens is None else _bound(demand.tokens.output_tokens_most),
         running=DecimalText.of(demand.running, 0),
         waiting=DecimalText.of(demand.waiting, 0),
     )
+
+
+def _bound(tokens: float) -> DecimalText | None:
+    return DecimalText.of(tokens, 0) if math.isfinite(tokens) else None
 
 
 def _lead(score: ForecastScore) -> ForecastLeadStatus:

@@ -101,6 +101,8 @@ def _tokens(status: InferenceDeploymentStatus) -> TokenMix | None:
         prompt_tokens_p95=told.prompt_tokens_p95.value if told.prompt_tokens_p95 else PROMPT_P95_OVER_MEAN * prompt,
         output_tokens_mean=output,
         output_tokens_p95=told.output_tokens_p95.value if told.output_tokens_p95 else OUTPUT_P95_OVER_MEAN * output,
+        prompt_tokens_most=told.prompt_tokens_most.value if told.prompt_tokens_most else math.inf,
+        output_tokens_most=told.output_tokens_most.value if told.output_tokens_most else math.inf,
     )
 
 

@@ -130,7 +130,7 @@ class KeptAnswers:
 
 
 def _line(case: Case, capacity: Capacity) -> bytes:
-    # Lengths without an end are told by saying nothing of it: JSON has no infinity.
+    # Lengths without an end are told by saying nothing of it: JSON has no infinity. So defaults of cases never change.
     return _LINES.dump_json(_Line(KERNEL_VERSION, case, capacity), exclude_defaults=True) + b"\n"
 
 

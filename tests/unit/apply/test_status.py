@@ -26,7 +26,7 @@ from plimsoll.domain import (
     TokenMix,
 )
 from plimsoll.explain import verdicts, verdicts_without_plan
-from unit.builders import NOW_S, a_demand
+from unit.builders import MIX, NOW_S, a_demand
 from unit.explain.plans import (
     CHAT,
     a_deployment_plan,
@@ -213,6 +213,13 @@ def test_longer_prompts_are_news_even_at_the_same_rate() -> None:
         ),
     )
     assert differs(a_status(at(10.0, demand=longer), old), old, age_s=30.0)
+
+
+def test_the_largest_lengths_are_told_where_they_are_known() -> None:
+    ending = replace(MIX, prompt_tokens_most=5000.0)
+    told = a_status(at(10.0, demand=a_demand(10.0, tokens=ending)))["demand"]
+    assert told["promptTokensMost"] == "5000"
+    assert "outputTokensMost" not in told
 
 
 @pytest.mark.parametrize(("rate_cv2", "told"), [(0.05, "0.05"), (1.6, "1.6"), (0.0, None)])

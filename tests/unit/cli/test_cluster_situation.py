@@ -1,5 +1,6 @@
 """What the statuses tell is enough to decide as the operator did, and to ask what would be if."""
 
+from dataclasses import replace
 from typing import Any
 
 from plimsoll.apply.status import deployment_status
@@ -8,7 +9,7 @@ from plimsoll.decide import decide
 from plimsoll.domain import DemandState, ForecastBasis, Memory, ObjectKey, VariantKey
 from plimsoll.observe import ClusterCache, Observed, resolve, with_demand
 from plimsoll.what_if import assume
-from unit.builders import NOW_S, a_demand
+from unit.builders import MIX, NOW_S, a_demand
 from unit.observe.manifests import a_cache, a_deployment_manifest, a_node_manifest, a_pod_manifest, a_workload
 
 CHAT = ObjectKey("team-a", "chat")
@@ -51,6 +52,12 @@ def test_what_was_planned_for_counts_and_not_what_arrives() -> None:
     assert (made.now_rps, made.required_rps, made.burstiness.rate_cv2) == (RPS, 90.0, 0.5)
     assert situation.deployment(CHAT).demand.arrival_rate_rps == RPS
     assert situation.decided().deployments[0].forecast.required_rps == 90.0
+
+
+def test_requests_are_as_long_as_the_operator_told() -> None:
+    mix = replace(MIX, prompt_tokens_most=5000.0)
+    situation = situation_as_told(a_cluster_cache(the_operators(tokens=mix)), {}, NOW_S)
+    assert situation.deployment(CHAT).demand.tokens == mix
 
 
 def test_unknown_demand_is_held_as_the_operator_holds_it() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from plimsoll.decide import decide
 from plimsoll.domain import Memory, TokenMix
+from plimsoll.forecast import remember_demand
 from plimsoll.sizing.token_mix import rounded
 from unit.builders import MIX, a_demand, a_deployment, a_pool, a_snapshot, a_variant
 from unit.forecast.histories import TICK_S, Past, a_past
@@ -117,3 +118,31 @@ def test_the_fewer_requests_a_look_is_of_the_less_it_proves() -> None:
 def test_unknown_demand_keeps_the_mix_in_use() -> None:
     past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
     assert past.then(a_demand(None)).then(a_demand(None), 3600.0).forecast.tokens == HEAVIER
+
+
+def begun(mix: TokenMix) -> Past:
+    """The first look shows that mix."""
+    snapshot = a_snapshot([a_deployment(demand=a_demand(10.0, tokens=mix))])
+    return Past(snapshot, remember_demand(snapshot, Memory()))
+
+
+def ending(prompt: float, output: float = 500.0) -> TokenMix:
+    return replace(MIX, prompt_tokens_most=prompt, output_tokens_most=output)
+
+
+def test_a_longer_request_raises_the_largest_length_at_once() -> None:
+    only, more, less = followed(begun(ending(2000.0)), [ending(2000.0), ending(5000.0), ending(1000.0)])
+    assert [past.forecast.tokens for past in (only, more, less)] == [ending(2000.0), ending(5000.0), ending(5000.0)]
+
+
+def test_the_largest_length_falls_when_an_hour_has_shown_none_so_long() -> None:
+    past = begun(ending(5000.0))
+    after = [past.forecast.tokens for past in followed(past, [ending(2000.0, 200.0)] * 361)]
+    assert after[359] == ending(5000.0)
+    assert after[360] == ending(2000.0, 200.0)
+
+
+def test_one_look_without_a_known_largest_length_leaves_none_for_an_hour() -> None:
+    after = [past.forecast.tokens for past in followed(begun(ending(2000.0)), [MIX, *[ending(2000.0)] * 361])]
+    assert after[360] == MIX
+    assert after[361] == ending(2000.0)

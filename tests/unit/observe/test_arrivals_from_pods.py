@@ -243,3 +243,30 @@ def test_without_any_request_ever_the_mix_is_unknown_and_demand_known() -> None:
     demand, _ = demand_of(an_asked(), a_reading(fresh))
     assert demand.state is DemandState.KNOWN
     assert demand.tokens is None
+
+
+def test_the_largest_length_is_that_of_all_pods() -> None:
+    names = ["chat-h100-a", "chat-h100-b"]
+    pods = [
+        pod_samples(name, prompt_tokens_most=most, output_tokens_most=500.0)
+        for name, most in zip(names, (2000.0, 5000.0), strict=True)
+    ]
+    demand, _ = demand_of(an_asked(a_server(*old_pods(*names))), a_reading(*pods))
+    assert demand.tokens == TokenMix(500.0, 900.0, 100.0, 250.0, prompt_tokens_most=5000.0, output_tokens_most=500.0)
+
+
+def test_no_largest_length_is_known_where_one_pod_does_not_tell_its_own() -> None:
+    names = ["chat-h100-a", "chat-h100-b"]
+    telling = pod_samples("chat-h100-a", prompt_tokens_most=2000.0)
+    demand, _ = demand_of(an_asked(a_server(*old_pods(*names))), a_reading(telling, pod_samples("chat-h100-b")))
+    assert demand.tokens is not None
+    assert demand.tokens.prompt_tokens_most == math.inf
+
+
+def test_a_pod_without_requests_says_nothing_of_the_largest_length() -> None:
+    names = ["chat-h100-a", "chat-h100-b"]
+    telling = pod_samples("chat-h100-a", prompt_tokens_most=2000.0)
+    idle = pod_samples("chat-h100-b", prompts_rate=0.0, prompt_tokens_rate=0.0, prompt_tokens_most=math.nan)
+    demand, _ = demand_of(an_asked(a_server(*old_pods(*names))), a_reading(telling, idle))
+    assert demand.tokens is not None
+    assert demand.tokens.prompt_tokens_most == 2000.0

@@ -70,6 +70,21 @@ def test_buckets_of_alternative_histograms_never_mix() -> None:
     assert text.count(" or histogram_quantile") == 2
 
 
+def test_the_largest_length_is_not_told_where_the_bucket_without_a_bound_has_some() -> None:
+    def by_bound(matcher: str) -> str:
+        return f"sum by ({BY_POD}, le) (rate(vllm:request_prompt_tokens_bucket{matcher}[60000ms]))"
+
+    last, others = by_bound('{le="+Inf"}'), by_bound('{le!="+Inf"}')
+    text = f"(histogram_quantile(1, {by_bound('')}) unless (max by ({BY_POD}) ({last}) > max by ({BY_POD}) ({others})))"
+    assert f'label_replace({text}, "plimsoll_signal", "prompt_tokens_most", "", "")' in demand_text(VLLM)
+
+
+def test_matchers_of_a_histogram_hold_for_each_of_its_buckets() -> None:
+    assert 'gen_ai_client_token_usage_token_bucket{gen_ai_token_type="input", le!="+Inf"}' in demand_text(
+        ENVOY_AI_GATEWAY
+    )
+
+
 def test_bounds_of_buckets_are_those_of_the_first_histogram_that_is_there() -> None:
     text = latency_query(VLLM, Labels(), 60.0, [(LatencyMetric.TPOT, 0.9), (LatencyMetric.TPOT, 0.5)])
     assert text is not None

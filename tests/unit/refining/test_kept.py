@@ -9,6 +9,7 @@ import pytest
 
 from plimsoll.domain import SizedBy
 from plimsoll.engine.search import KERNEL_VERSION
+from plimsoll.engine.workload import Lengths
 from plimsoll.refining import KeptAnswers
 from plimsoll.sizing import Capacity
 from unit.refining.cases import a_case, an_answer
@@ -39,6 +40,15 @@ def limit_ms(number: int) -> float:
 def test_cases_and_answers_come_back_to_the_last_bit(file: Path) -> None:
     keep(file, 1, 2)
     assert KeptAnswers(file, 100).load() == {a_case(1): an_answer(1.0), a_case(2): an_answer(2.0)}
+
+
+def test_lengths_that_end_come_back_with_their_end_and_others_without(file: Path) -> None:
+    ending = replace(a_case(1), prompts=Lengths(512.0, 1024.0, 2000.0))
+    KeptAnswers(file, 100).add(ending, an_answer(1.0), {})
+    KeptAnswers(file, 100).add(a_case(1), an_answer(2.0), {})
+    assert KeptAnswers(file, 100).load() == {ending: an_answer(1.0), a_case(1): an_answer(2.0)}
+    without = file.read_text().splitlines()[1]
+    assert "most" not in without  # as before lengths had an end: what earlier versions kept is still of use
 
 
 def test_no_file_yet_is_nothing_to_tell(file: Path, caplog: pytest.LogCaptureFixture) -> None:

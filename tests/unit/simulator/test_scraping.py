@@ -24,19 +24,33 @@ def asked(source: Engine = Engine.VLLM, engine: Engine = Engine.VLLM) -> Asked:
     return Asked(KEY.deployment_key, source, "m", (Server("h100", engine, "chat-h100", ()),), slo, 60.0)
 
 
-def a_row(ended: float, running: float = 0.0, waiting: float = 0.0, ttft_ms: float | None = None) -> Floats:
+def a_row(
+    ended: float,
+    running: float = 0.0,
+    waiting: float = 0.0,
+    ttft_ms: float | None = None,
+    prompts: tuple[float, ...] = (),
+) -> Floats:
     row = np.zeros(metering.COLUMNS)
     row[[metering.RUNNING, metering.WAITING, metering.ENDED, metering.FINISHED]] = running, waiting, ended, ended
     row[[metering.PROMPT_TOKENS, metering.OUTPUT_TOKENS, metering.ARRIVED]] = 100.0 * ended, 20.0 * ended, ended
     if ttft_ms is not None:
         row[metering.TTFT.first + int(np.searchsorted(metering.TTFT.bounds, ttft_ms))] = ended
+    for tokens in prompts:
+        row[metering.PROMPTS.first + int(np.searchsorted(metering.PROMPTS.bounds, tokens))] = ended / len(prompts)
     return row
 
 
-def scraped(*points: tuple[float, float], engine: Engine = Engine.VLLM, ttft_ms: float | None = None) -> Scraper:
+def scraped(
+    *points: tuple[float, float],
+    engine: Engine = Engine.VLLM,
+    ttft_ms: float | None = None,
+    prompts: tuple[float, ...] = (),
+) -> Scraper:
     scraper = Scraper(window_s=60.0, delay_s=DELAY_S, start_s=1000.0)
     for at_s, ended in points:
-        scraper.take(at_s, KEY, engine, {"chat-h100-1": a_row(ended, 3.0, 1.0, ttft_ms)}, (ended, ended, 0.0, 0.0))
+        row = a_row(ended, 3.0, 1.0, ttft_ms, prompts)
+        scraper.take(at_s, KEY, engine, {"chat-h100-1": row}, (ended, ended, 0.0, 0.0))
     return scraper
 
 
@@ -90,6 +104,17 @@ def test_a_quantile_is_read_from_buckets() -> None:
 def test_beyond_the_last_bucket_the_last_bound_is_told() -> None:
     samples = read(scraped(*EVERY_15_S, ttft_ms=1e9), now_s=122.0)
     assert samples.latencies_ms[TTFT_P95] == 2_560_000.0
+
+
+def test_the_largest_length_is_the_bound_of_the_highest_bucket_with_one_in_it() -> None:
+    values = read(scraped(*EVERY_15_S, prompts=(120.0, 700.0)), now_s=122.0).values
+    assert values[Signal.PROMPT_TOKENS_MOST] == 1000.0
+
+
+def test_no_largest_length_is_told_where_one_is_beyond_the_last_bound_or_none_was_seen() -> None:
+    values = read(scraped(*EVERY_15_S, prompts=(120.0, 1e9)), now_s=122.0).values
+    assert Signal.PROMPT_TOKENS_MOST not in values
+    assert Signal.OUTPUT_TOKENS_MOST not in values
 
 
 def test_a_quantile_of_nothing_is_no_number() -> None:

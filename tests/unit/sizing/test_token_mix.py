@@ -1,5 +1,7 @@
 """The mix that is sized for: coarse, never lighter than the real one, and within the replica's memory."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,3 +41,16 @@ def test_rounding_makes_no_length_shorter() -> None:
 
 def test_the_longest_prompt_is_never_below_the_mean() -> None:
     assert longest_prompt_tokens(TokenMix(900.0, 400.0, 1.0, 1.0)) == 900.0
+
+
+def test_the_largest_length_is_rounded_up_and_stays_unknown_where_it_is() -> None:
+    found = rounded(TokenMix(1155.0, 4080.0, 200.0, 400.0, prompt_tokens_most=5000.0))
+    assert (found.prompt_tokens_most, found.output_tokens_most) == (5120.0, math.inf)
+
+
+def test_no_quantile_is_above_the_largest_length_and_no_mean_either() -> None:
+    mix = TokenMix(1155.0, 4600.0, 200.0, 400.0, prompt_tokens_most=4096.0, output_tokens_most=100.0)
+    assert longest_prompt_tokens(mix) == 4096.0
+    found = rounded(mix)
+    assert found.prompt_tokens_p95 == found.prompt_tokens_most == 4096.0
+    assert found.output_tokens_mean == found.output_tokens_p95 == found.output_tokens_most == 200.0

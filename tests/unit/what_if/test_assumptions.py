@@ -1,5 +1,6 @@
 """What is assumed lands in a copy of the situation, and what cannot be assumed is told with what can."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from plimsoll.domain import ForecastBasis, LatencyMetric, LatencyTarget, Mode, PriceKind
 from plimsoll.errors import InvalidObject
 from plimsoll.what_if import Situation, assume
-from unit.builders import NOW_S, a_deployment, a_forecast, a_pool, a_profile, a_variant
+from unit.builders import MIX, NOW_S, a_deployment, a_forecast, a_pool, a_profile, a_variant
 from unit.what_if.situations import CHAT, H100, L4, a_chat, a_situation
 
 
@@ -70,13 +71,15 @@ def test_a_rate_is_what_arrives_and_what_is_planned_for_whatever_the_operator_ex
 
 
 def test_requests_of_another_length_keep_their_rate_and_how_widely_they_spread() -> None:
-    told = {CHAT: a_forecast(a_chat(), 70.0)}
+    seen = replace(MIX, prompt_tokens_most=2000.0)
+    told = {CHAT: replace(a_forecast(a_chat(), 70.0), tokens=seen)}
     made = changed("promptTokens=1024", "outputTokens=64", situation=a_situation(forecasts=told))
     tokens = made.forecasts[CHAT].tokens
     assert tokens is not None
     # 512 with a p95 of 1024 and 128 with one of 384 before.
     assert (tokens.prompt_tokens_mean, tokens.prompt_tokens_p95) == (1024.0, 2048.0)
     assert (tokens.output_tokens_mean, tokens.output_tokens_p95) == (64.0, 192.0)
+    assert (tokens.prompt_tokens_most, tokens.output_tokens_most) == (4000.0, math.inf)
     assert made.forecasts[CHAT].required_rps == 70.0
 
 
