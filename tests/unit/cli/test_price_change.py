@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from plimsoll.cli import app, other_manifests
+from plimsoll.cli import app
 from plimsoll.errors import InvalidObject
 
 QUICKSTART = Path(__file__).resolve().parents[3] / "examples/quickstart"
@@ -93,8 +93,26 @@ def test_a_question_that_cannot_be_answered_says_what_to_write(
     assert message in str(told.exception)
 
 
-def test_a_commit_without_these_paths_is_told(repository: Path) -> None:
+@pytest.mark.parametrize("before", ["a folder without a model", "a commit without the folder"])
+def test_the_first_model_is_priced_against_nothing(repository: Path, before: str) -> None:
     later = repository / "later"
     shutil.copytree(QUICKSTART, later)
-    with pytest.raises(InvalidObject, match="Git has none of"), other_manifests.other_manifests("HEAD", [later]):
-        pass
+    empty = repository / "empty"
+    empty.mkdir()
+    shutil.copy(QUICKSTART / "pools.yaml", empty)
+    against = str(empty) if before == "a folder without a model" else "HEAD"
+    told = CliRunner().invoke(app, ["plan", "-f", str(later), "--against", against, *DEMAND, "-o", "json"])
+    assert told.exit_code == 0, told.output
+    answer = json.loads(told.stdout)
+    [chat] = answer["deployments"]
+    assert chat["before"] is None
+    assert answer["usdPerHour"] == chat["after"]["usdPerHour"] > 0.0
+
+
+def test_the_last_model_that_goes_saves_all_that_it_cost(repository: Path) -> None:
+    (repository / "manifests/chat.yaml").unlink()
+    told = price(repository, "HEAD", "-o", "json")
+    assert told.exit_code == 0, told.output
+    [chat] = json.loads(told.stdout)["deployments"]
+    assert chat["after"] is None
+    assert json.loads(told.stdout)["usdPerHour"] == -chat["before"]["usdPerHour"] < 0.0
