@@ -8,10 +8,14 @@ here knows is run by nobody, and a test says so.
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = frozenset({"argocd", "cosign", "curl", "docker", "flux", "git", "go", "helm", "kubectl", "make", "plimsoll"})
@@ -93,6 +97,13 @@ def block_after(page: str, line: str, language: str = "") -> str:
     return rest.partition(f"\n```{language}\n")[2].partition("```")[0]
 
 
+def pieces_of_manifests() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of a block marked ``yaml``, whole or only what a reader has to change, with its page."""
+    for name, text in _pages():
+        for _, block in re.findall(r"^( *)```yaml\n(.*?)^\1```", text, flags=re.MULTILINE | re.DOTALL):
+            yield from ((name, one) for one in yaml.safe_load_all(textwrap.dedent(block)) if "kind" in one)
+
+
 def _pages() -> Iterator[tuple[str, str]]:
     written = (path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "reference")
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *written):
@@ -103,8 +114,8 @@ def _commands(text: str) -> Iterator[str]:
     sentences: list[str] = []
     language: str | None = None
     for line in text.replace("\\\n", " ").splitlines():
-        if line.startswith("```"):
-            language = line[3:].strip() if language is None else None
+        if line.lstrip().startswith("```"):
+            language = line.lstrip()[3:].strip() if language is None else None
         elif language is not None or line.startswith("    "):
             command = _typed(line)
             if command and (language == "sh" or command.split()[0] in PROGRAMS):

@@ -42,7 +42,13 @@ def prometheus(exporter: Exporter, tmp_path: Path) -> Iterator[PrometheusServer]
     history.write_text(openmetrics(time.time() - 2 * SHORT_PAST_S, 2 * SHORT_PAST_S))
     with PrometheusServer(exporter.service_discovery_url) as server:
         server.stop()
-        command: list[str | Path] = [ensure(["promtool"])["promtool"], "tsdb", "create-blocks-from", "openmetrics", history]
+        command: list[str | Path] = [
+            ensure(["promtool"])["promtool"],
+            "tsdb",
+            "create-blocks-from",
+            "openmetrics",
+            history,
+        ]
         subprocess.run([*command, server.directory / "data"], check=True, capture_output=True)
         server.start()
         yield server

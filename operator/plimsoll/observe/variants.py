@@ -61,7 +61,7 @@ def resolve_variant(
     backend = backend_of(deployment, spec, world.routes)
     if isinstance(backend, Unavailable):
         return _left_out(key, backend)
-    # In Recommend nobody fights: the other autoscaler goes on, may even act on what is recommended, and is compared with.
+    # In Recommend nobody fights: the other autoscaler goes on, and may even act on what is recommended.
     recommends = deployment.spec.mode is Mode.RECOMMEND
     rival = None if recommends else world.rivals.get(identity(found.target))
     variant = Variant(

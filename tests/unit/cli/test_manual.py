@@ -3,15 +3,18 @@
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from plimsoll.api import KINDS, parse
 from plimsoll.cli import app, explain_page
 from plimsoll.errors import InvalidObject
+from plimsoll.manifests import manifests_of
 from plimsoll.what_if import assume
-from plimsoll_testkit.manual import ELSEWHERE, RunBy, Shown, block_after, shown
+from plimsoll_testkit.manual import ELSEWHERE, RunBy, Shown, block_after, pieces_of_manifests, shown
 from plimsoll_testkit.reference import all_commands
 from unit.what_if.situations import CHAT, a_situation
 
@@ -89,6 +92,16 @@ def test_every_command_on_files_runs(command: str, folder: Path, monkeypatch: py
     result = CliRunner().invoke(app, [*words[1:], *(("--quick",) if words[:2] in QUICK else ())])
     assert (result.exit_code, result.exception) == (0, None), result.output
     assert result.stdout.strip()
+
+
+@pytest.mark.parametrize(("page", "piece"), list(pieces_of_manifests()))
+def test_what_a_reader_is_told_to_write_is_valid_on_the_quickstart(page: str, piece: dict[str, Any]) -> None:
+    """Fields of a piece take the place of those of the quickstart's first object of its kind."""
+    if piece["kind"] not in KINDS:
+        assert {"apiVersion", "metadata", "spec"} <= piece.keys(), f"{page}: a whole {piece['kind']}, please"
+        return
+    [whole, *_] = manifests_of(piece["kind"], [ROOT / "examples/quickstart", ROOT / "policies/balanced.yaml"])
+    parse(KINDS[piece["kind"]], {**whole, "spec": {**whole["spec"], **piece["spec"]}})
 
 
 def test_the_manual_lists_everything_that_can_be_assumed() -> None:
