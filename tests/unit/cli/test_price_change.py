@@ -1,6 +1,8 @@
 """What does a change of manifests cost? Against a folder and against a commit, as a table, as Markdown, as JSON."""
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +14,7 @@ from plimsoll.cli import app
 from plimsoll.errors import InvalidObject
 
 QUICKSTART = Path(__file__).resolve().parents[3] / "examples/quickstart"
+EXAMPLES = QUICKSTART.parent / "pull-request-price"
 DEMAND = ("--demand", "chat=6:600/200", "--quick")
 
 
@@ -116,3 +119,35 @@ def test_the_last_model_that_goes_saves_all_that_it_cost(repository: Path) -> No
     [chat] = json.loads(told.stdout)["deployments"]
     assert chat["after"] is None
     assert json.loads(told.stdout)["usdPerHour"] == -chat["before"]["usdPerHour"] < 0.0
+
+
+def example_command(file: str) -> list[str]:
+    """The one command of plimsoll in a job of the examples, its variables put in as the job's runner does."""
+    text = (EXAMPLES / file).read_text()
+    demand = re.search(r'DEMAND: "(.*)"', text)
+    assert demand is not None
+    [command] = re.findall(r"(plimsoll plan .*? --markdown)", text)
+    for variable in ('"$BASE"', '"$CI_MERGE_REQUEST_DIFF_BASE_SHA"'):
+        command = command.replace(variable, "HEAD")
+    return shlex.split(command.replace("$DEMAND", demand[1]))
+
+
+@pytest.mark.parametrize("file", ["github.yaml", "gitlab.yaml"])
+def test_the_jobs_in_the_examples_price_a_change(file: str, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The jobs' second model, which the change adds: the first one under another name.
+    for name in ("chat.yaml", "engine.yaml"):
+        text = (repository / "manifests" / name).read_text()
+        other = text.replace("name: chat\n", "name: tags\n").replace("chat-l4", "tags-l4")
+        (repository / "manifests" / f"tags-{name}").write_text(other)
+    monkeypatch.chdir(repository)
+    told = CliRunner().invoke(app, [*example_command(file)[1:], "--quick"])
+    assert told.exit_code in (0, 1), told.output
+    assert told.stdout.startswith("**This change costs ")
+    assert "default/tags | (new)" in told.stdout
+
+
+def test_the_example_for_github_has_its_actions_pinned_as_our_own_workflows_have() -> None:
+    own = "".join(path.read_text() for path in (EXAMPLES.parents[1] / ".github/workflows").glob("*.yaml"))
+    used = re.findall(r"uses: (.*)", (EXAMPLES / "github.yaml").read_text())
+    assert used
+    assert all(f"uses: {one}" in own for one in used)
