@@ -16,6 +16,7 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from integration.small_exporter import Exporter, Page
@@ -23,12 +24,14 @@ from plimsoll.cli import app
 from plimsoll_testkit.binaries import ensure
 from plimsoll_testkit.chart import Release
 from plimsoll_testkit.control_plane import ControlPlane
+from plimsoll_testkit.definitions import install_definitions
 from plimsoll_testkit.json_api import items, request
 from plimsoll_testkit.kwok import NodeShape, Taint, create_nodes
 from plimsoll_testkit.manual import ROOT, RunBy, Shown, shown
 from plimsoll_testkit.processes import Process, wait_until
 from plimsoll_testkit.prometheus_server import PrometheusServer
 
+PROMETHEUS_OPERATOR_CRDS = Path(__file__).with_name("prometheus_operator_crds.yaml")
 SYSTEM = "plimsoll-system"
 SCRAPE_S = 0.5
 HAPPENS_WITHIN_S = 60.0
@@ -106,8 +109,9 @@ class Reader:
         assert before in text
         path.write_text(text.replace(before, after))
 
-    def has_nodes(self) -> None:
-        """As the quickstart's pools say."""
+    def is_prepared(self) -> None:
+        """As the quickstart's pools say; and a Prometheus Operator has brought its kinds."""
+        install_definitions(self.api, list(yaml.safe_load_all(PROMETHEUS_OPERATOR_CRDS.read_text())), manager="user")
         gpu = {"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "1"}
         l4 = NodeShape("l4", {"node.kubernetes.io/instance-type": "g6.xlarge"}, gpu, [Taint("nvidia.com/gpu")])
         create_nodes(self.api, l4, ["l4-0", "l4-1", "l4-2"])
@@ -164,7 +168,7 @@ def reader(exporter: Exporter, tmp_path: Path) -> Iterator[Reader]:
 @pytest.mark.waits_long
 def test_the_first_week_goes_as_the_manual_tells(reader: Reader) -> None:
     reader.types_all("install")
-    reader.has_nodes()
+    reader.is_prepared()
     reader.types_all("apply")
     reader.has_an_operator()
     reader.has_demand(ONE_REPLICA_RPS)
@@ -188,8 +192,11 @@ def test_the_first_week_goes_as_the_manual_tells(reader: Reader) -> None:
         mode = request(reader.api, "GET", CHAT)["spec"]["mode"]
         assert mode == ("Paused" if "pause" in command else "Auto")
     reader.types_all("change")
-    values = reader.types("helm get values plimsoll --namespace plimsoll-system")
-    assert "registry.example.com/plimsoll" in values, "an upgrade of the manual forgot what was set at the installation"
+    values = yaml.safe_load(reader.types("helm get values plimsoll --namespace plimsoll-system --output yaml"))
+    # No upgrade forgot what was set before it.
+    assert values["image"]["repository"] == "registry.example.com/plimsoll"
+    assert values["settings"]["observe"]["prometheus_url"]
+    assert values["prometheusRule"]["enabled"]
 
 
 def test_every_stage_has_commands() -> None:
