@@ -16,6 +16,7 @@ from integration.small_exporter import Exporter
 from plimsoll.telemetry import Metrics
 from plimsoll_testkit.binaries import ensure
 from plimsoll_testkit.chart import CHART, rendered
+from plimsoll_testkit.manual import pieces_of_manifests
 from plimsoll_testkit.prometheus_server import PrometheusServer
 from unit.explain.plans import a_deployment_plan, a_plan, a_pool_plan
 
@@ -34,10 +35,20 @@ INVENTED = sorted(
     }
 )
 DASHBOARD: Mapping[str, Any] = json.loads((CHART / "monitoring/dashboard.json").read_text())
-QUERIES = {rule["alert"]: rule["expr"] for rule in ALERTS} | {
-    f"{panel['title']}, {target['refId']}": target["expr"]
-    for panel in DASHBOARD["panels"]
-    for target in panel["targets"]
+FOR_KEDA = {
+    f"{page}, {piece['metadata']['name']}": trigger["metadata"]["query"]
+    for page, piece in pieces_of_manifests()
+    if piece["kind"] == "ScaledObject"
+    for trigger in piece["spec"]["triggers"]
+}
+QUERIES = {
+    **{rule["alert"]: rule["expr"] for rule in ALERTS},
+    **{
+        f"{panel['title']}, {target['refId']}": target["expr"]
+        for panel in DASHBOARD["panels"]
+        for target in panel["targets"]
+    },
+    **FOR_KEDA,
 }
 
 
@@ -100,6 +111,10 @@ def test_what_the_alerts_are_tried_on_is_what_the_operator_tells(series: str) ->
     named = set(re.findall(r"(\w+)=", labels)) - {"instance"}
     gauge = next(one for one in Metrics()._registry._collector_to_names if getattr(one, "_name", "") == metric)
     assert named == set(getattr(gauge, "_labelnames", ()))
+
+
+def test_keda_can_be_made_to_follow_plimsoll_as_the_manual_says() -> None:
+    assert FOR_KEDA
 
 
 def test_labels_in_words_are_labels_of_the_metric() -> None:
