@@ -1,7 +1,8 @@
 """What would be in the cluster if these manifests were applied?
 
 In: files and folders with YAML. Out: a filled `ClusterCache`. Kinds that a plan does not depend on are passed over; a
-file that is no YAML, or a folder without any manifest of ours, is bad input. Nothing is asked of a cluster.
+file that is no YAML is bad input, and so is a folder without any InferenceDeployment, unless that may be. Nothing is
+asked of a cluster.
 """
 
 import sys
@@ -23,15 +24,17 @@ _READ = frozenset(
 )
 
 
-def load(paths: Sequence[Path], namespace: str) -> ClusterCache:
+def load(paths: Sequence[Path], namespace: str, *, may_be_empty: bool = False) -> ClusterCache:
     """A cache that holds what the manifests declare.
 
     Args:
         paths: files, or folders that are searched to their depth for ``*.yaml`` and ``*.yml``.
         namespace: of namespaced objects that do not say theirs.
+        may_be_empty: whether no InferenceDeployment is an answer, as it is before the first and after the last one.
 
     Raises:
-        InvalidObject: when a path is missing, a file cannot be read, or there is no InferenceDeployment at all.
+        InvalidObject: when a path is missing, a file cannot be read, or an InferenceDeployment must be there and none
+            is.
     """
     cache = ClusterCache()
     deployments = 0
@@ -53,7 +56,7 @@ def load(paths: Sequence[Path], namespace: str) -> ClusterCache:
                 "--dry-run=server -f`"
             ) from error
         deployments += kind == "InferenceDeployment"
-    if not deployments:
+    if not deployments and not may_be_empty:
         raise InvalidObject(
             f"no InferenceDeployment in {', '.join(map(str, paths))}: name the folder that holds one with -f"
         )

@@ -70,6 +70,14 @@ TOOLS: tuple[Tool, ...] = (
         180,
         ("remove_all_sd",),
     ),
+    Tool(
+        "promtool",
+        "prometheus",
+        "github.com/prometheus/prometheus/cmd/promtool",
+        "github.com/prometheus/prometheus",
+        50,
+        ("remove_all_sd",),
+    ),
     Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", 120),
     Tool(
         "kubeconform", "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", "github.com/yannh/kubeconform", 5

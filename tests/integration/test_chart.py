@@ -16,20 +16,20 @@ import pytest
 import yaml
 from kubernetes.client import ApiClient, ApiException
 
-from integration.world import LITTLE_RPS, UP_WITHIN_S, World
+from integration.world import LITTLE_RPS, UP_WITHIN_S, World, install_crds
 from plimsoll.settings import load_settings
 from plimsoll_testkit.binaries import ensure
 from plimsoll_testkit.chart import CHART, ChartRefused, helm, rendered
 from plimsoll_testkit.control_plane import ControlPlane
-from plimsoll_testkit.json_api import MERGE_PATCH, items, request
+from plimsoll_testkit.definitions import install_definitions
+from plimsoll_testkit.json_api import MERGE_PATCH, exists, items, request
 from plimsoll_testkit.kwok import FixedPools
 from plimsoll_testkit.processes import wait_until
 from unit.api.manifests import an_inference_deployment
 
 PRESETS = {"balanced", "batch", "cost-first", "latency-first"}
 RUNS_WITHIN_S = 60.0
-FOREIGN_KINDS = ("ScalingPolicy", "ServiceMonitor", "PrometheusRule")
-"""Of CRDs that are not there when the schemas are taken from the API server."""
+PROMETHEUS_OPERATOR_CRDS = Path(__file__).with_name("prometheus_operator_crds.yaml")
 EVERYTHING: Mapping[str, Any] = {
     "commonLabels": {"team": "platform"},
     "admissionPolicies": {"enabled": True},
@@ -157,18 +157,25 @@ def test_where_only_some_namespaces_are_served_pods_are_read_everywhere_and_writ
     }
 
 
+@pytest.fixture(scope="module")
+def served(api: ApiClient) -> ApiClient:
+    """The API server knows our kinds, and those of the Prometheus Operator."""
+    install_crds(api)
+    install_definitions(api, list(yaml.safe_load_all(PROMETHEUS_OPERATOR_CRDS.read_text())), manager="user")
+    return api
+
+
 @pytest.mark.parametrize("variation", sorted(VARIATIONS))
-def test_every_object_matches_the_schemas_of_the_api_server(variation: str, api: ApiClient, tmp_path: Path) -> None:
+def test_every_object_matches_the_schemas_of_the_api_server(variation: str, served: ApiClient, tmp_path: Path) -> None:
     objects = objects_of(variation)
-    for version in sorted({one["apiVersion"] for one in objects if one["kind"] not in FOREIGN_KINDS}):
-        write_schemas(api, version, tmp_path)
+    for version in sorted({one["apiVersion"] for one in objects}):
+        write_schemas(served, version, tmp_path)
     done = subprocess.run(
         [
             ensure(["kubeconform"])["kubeconform"],
             "-output=json",
             "-summary",
             f"-schema-location={tmp_path}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json",
-            f"-skip={','.join(FOREIGN_KINDS)}",
         ],
         input=yaml.safe_dump_all(objects),
         capture_output=True,
@@ -177,9 +184,23 @@ def test_every_object_matches_the_schemas_of_the_api_server(variation: str, api:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    foreign = sum(one["kind"] in FOREIGN_KINDS for one in objects)
     summary = json.loads(done.stdout)["summary"]
-    assert summary == {"valid": len(objects) - foreign, "invalid": 0, "errors": 0, "skipped": foreign}
+    assert summary == {"valid": len(objects), "invalid": 0, "errors": 0, "skipped": 0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural"), [("ServiceMonitor", "servicemonitors"), ("PrometheusRule", "prometheusrules")]
+)
+def test_the_prometheus_operator_takes_every_field_of_what_is_for_it(
+    kind: str, plural: str, served: ApiClient, namespace: str
+) -> None:
+    (made,) = of_kind("everything", kind)
+    strictly = {"dryRun": "All", "fieldValidation": "Strict"}
+    path = f"/apis/{made['apiVersion']}/namespaces/{namespace}/{plural}"
+    made = {**made, "metadata": {**made["metadata"], "namespace": namespace}}
+    assert request(served, "POST", path, made, strictly)["metadata"]["labels"]["app.kubernetes.io/name"] == "plimsoll"
+    with pytest.raises(ApiException, match="unknown field"):
+        request(served, "POST", path, {**made, "spec": {**made["spec"], "misspelt": 1}}, strictly)
 
 
 @pytest.mark.parametrize("variation", sorted(VARIATIONS))
@@ -264,6 +285,7 @@ def test_who_owns_deployments_may_create_change_and_delete_them(variation: str, 
 def write_schemas(api: ApiClient, version: str, folder: Path) -> None:
     """One JSON schema a kind of this API version, from the server's own OpenAPI document."""
     path = f"/openapi/v3/apis/{version}" if "/" in version else f"/openapi/v3/api/{version}"
+    wait_until(lambda: exists(api, path), f"the schemas of {version}", RUNS_WITHIN_S)
     schemas: dict[str, Any] = request(api, "GET", path)["components"]["schemas"]
     for name, schema in schemas.items():
         for kind in schema.get("x-kubernetes-group-version-kind", ()):

@@ -18,7 +18,7 @@ def plimsoll(*arguments: str) -> subprocess.CompletedProcess[str]:
         [PLIMSOLL, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         env={**os.environ, "NO_COLOR": "1"},
         check=False,
     )

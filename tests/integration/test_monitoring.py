@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,9 @@ import yaml
 
 from integration.small_exporter import Exporter
 from plimsoll.telemetry import Metrics
+from plimsoll_testkit.binaries import ensure
 from plimsoll_testkit.chart import CHART, rendered
+from plimsoll_testkit.manual import pieces_of_manifests
 from plimsoll_testkit.prometheus_server import PrometheusServer
 from unit.explain.plans import a_deployment_plan, a_plan, a_pool_plan
 
@@ -23,11 +26,29 @@ ALERTS: list[dict[str, Any]] = [
     for group in yaml.safe_load((CHART / "monitoring/alerts.yaml").read_text())["groups"]
     for rule in group["rules"]
 ]
+ALERT_TESTS = Path(__file__).with_name("alerts.yaml")
+INVENTED = sorted(
+    {
+        series["series"]
+        for one in yaml.safe_load(ALERT_TESTS.read_text())["tests"]
+        for series in one.get("input_series", ())
+    }
+)
 DASHBOARD: Mapping[str, Any] = json.loads((CHART / "monitoring/dashboard.json").read_text())
-QUERIES = {rule["alert"]: rule["expr"] for rule in ALERTS} | {
-    f"{panel['title']}, {target['refId']}": target["expr"]
-    for panel in DASHBOARD["panels"]
-    for target in panel["targets"]
+FOR_KEDA = {
+    f"{page}, {piece['metadata']['name']}": trigger["metadata"]["query"]
+    for page, piece in pieces_of_manifests()
+    if piece["kind"] == "ScaledObject"
+    for trigger in piece["spec"]["triggers"]
+}
+QUERIES = {
+    **{rule["alert"]: rule["expr"] for rule in ALERTS},
+    **{
+        f"{panel['title']}, {target['refId']}": target["expr"]
+        for panel in DASHBOARD["panels"]
+        for target in panel["targets"]
+    },
+    **FOR_KEDA,
 }
 
 
@@ -58,6 +79,42 @@ def test_each_query_asks_for_metrics_that_the_operator_has(name: str) -> None:
     asked = set(re.findall(r"\bplimsoll_\w+", QUERIES[name]))
     assert asked
     assert {one.removesuffix("_bucket") for one in asked} <= told
+
+
+def promtool(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Prometheus's own tool for rules."""
+    command = [ensure(["promtool"])["promtool"], *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_promtool_finds_nothing_to_mend_in_the_alerts() -> None:
+    checked = promtool("check", "rules", "--lint=all", "--lint-fatal", CHART / "monitoring/alerts.yaml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(ALERTS)} rules found" in checked.stdout
+
+
+def test_each_alert_fires_in_trouble_and_is_silent_without() -> None:
+    tested = promtool("test", "rules", ALERT_TESTS)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    cases = [case for one in yaml.safe_load(ALERT_TESTS.read_text())["tests"] for case in one["alert_rule_test"]]
+    for fires in (True, False):
+        assert {case["alertname"] for case in cases if bool(case["exp_alerts"]) is fires} == {
+            rule["alert"] for rule in ALERTS
+        }
+
+
+@pytest.mark.parametrize("series", INVENTED, ids=lambda one: one[:60])
+def test_what_the_alerts_are_tried_on_is_what_the_operator_tells(series: str) -> None:
+    """Or they would be silent with the labels that there are."""
+    metric, _, labels = series.partition("{")
+    # Prometheus itself adds the instance.
+    named = set(re.findall(r"(\w+)=", labels)) - {"instance"}
+    gauge = next(one for one in Metrics()._registry._collector_to_names if getattr(one, "_name", "") == metric)
+    assert named == set(getattr(gauge, "_labelnames", ()))
+
+
+def test_keda_can_be_made_to_follow_plimsoll_as_the_manual_says() -> None:
+    assert FOR_KEDA
 
 
 def test_labels_in_words_are_labels_of_the_metric() -> None:

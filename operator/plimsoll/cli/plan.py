@@ -117,8 +117,8 @@ def _price(
         )
     with other_manifests(against, filename) as other, patience(SIMULATING):
         # Demand of a deployment that only one side has is for that side.
-        before = _planned_leniently(load(other, namespace), given, decider)
-        after = _planned_leniently(load(filename, namespace), given, decider)
+        before = _planned_leniently(load(other, namespace, may_be_empty=True), given, decider)
+        after = _planned_leniently(load(filename, namespace, may_be_empty=True), given, decider)
     changes = price_changes(before, after, given)
     unknown = sorted(str(key) for key in given if key not in {one.key for one in changes})
     if unknown:

@@ -99,7 +99,8 @@ def _headline(lines: Sequence[FleetLine]) -> Text:
     not_well = sum(line.well is not True for line in lines)
     verdict = "all well" if not_well == 0 else f"{not_well} not well"
     style = "bold" if not_well == 0 else "bold red"
-    return Text(f"{len(lines)} models, {verdict}, ${total_usd_per_hour(lines):.2f}/h", style=style)
+    models = "1 model" if len(lines) == 1 else f"{len(lines)} models"
+    return Text(f"{models}, {verdict}, ${total_usd_per_hour(lines):.2f}/h", style=style)
 
 
 def _table(lines: Sequence[FleetLine], *, with_namespace: bool) -> Table:

@@ -1,14 +1,15 @@
 """Can this variant be worked with, and what does it look like now?
 
 In: one variant of one InferenceDeployment and the world around it. Out: the domain's `Variant`, or the finding that
-keeps it out; a rival autoscaler leaves it in, pinned, with a finding. Pure. Every message says what to change.
+keeps it out; a rival autoscaler leaves it in, pinned, with a finding, unless nothing is to be written anyway. Pure.
+Every message says what to change.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plimsoll.api import InferenceDeployment, ServingProfile, VariantSpec
-from plimsoll.domain import Finding, ObjectKey, Pod, Pool, Profile, Reason, Variant, VariantKey
+from plimsoll.domain import Finding, Mode, ObjectKey, Pod, Pool, Profile, Reason, Variant, VariantKey
 from plimsoll.errors import InvalidObject
 from plimsoll.observe.pool_nodes import Pools
 from plimsoll.observe.routes import backend_of
@@ -60,7 +61,9 @@ def resolve_variant(
     backend = backend_of(deployment, spec, world.routes)
     if isinstance(backend, Unavailable):
         return _left_out(key, backend)
-    rival = world.rivals.get(identity(found.target))
+    # In Recommend nobody fights: the other autoscaler goes on, and may even act on what is recommended.
+    recommends = deployment.spec.mode is Mode.RECOMMEND
+    rival = None if recommends else world.rivals.get(identity(found.target))
     variant = Variant(
         key=key,
         pool=pool.name,

@@ -1,6 +1,8 @@
 """What does a change of manifests cost? Against a folder and against a commit, as a table, as Markdown, as JSON."""
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,10 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from plimsoll.cli import app, other_manifests
+from plimsoll.cli import app
 from plimsoll.errors import InvalidObject
 
 QUICKSTART = Path(__file__).resolve().parents[3] / "examples/quickstart"
+EXAMPLES = QUICKSTART.parent / "pull-request-price"
 DEMAND = ("--demand", "chat=6:600/200", "--quick")
 
 
@@ -93,8 +96,58 @@ def test_a_question_that_cannot_be_answered_says_what_to_write(
     assert message in str(told.exception)
 
 
-def test_a_commit_without_these_paths_is_told(repository: Path) -> None:
+@pytest.mark.parametrize("before", ["a folder without a model", "a commit without the folder"])
+def test_the_first_model_is_priced_against_nothing(repository: Path, before: str) -> None:
     later = repository / "later"
     shutil.copytree(QUICKSTART, later)
-    with pytest.raises(InvalidObject, match="Git has none of"), other_manifests.other_manifests("HEAD", [later]):
-        pass
+    empty = repository / "empty"
+    empty.mkdir()
+    shutil.copy(QUICKSTART / "pools.yaml", empty)
+    against = str(empty) if before == "a folder without a model" else "HEAD"
+    told = CliRunner().invoke(app, ["plan", "-f", str(later), "--against", against, *DEMAND, "-o", "json"])
+    assert told.exit_code == 0, told.output
+    answer = json.loads(told.stdout)
+    [chat] = answer["deployments"]
+    assert chat["before"] is None
+    assert answer["usdPerHour"] == chat["after"]["usdPerHour"] > 0.0
+
+
+def test_the_last_model_that_goes_saves_all_that_it_cost(repository: Path) -> None:
+    (repository / "manifests/chat.yaml").unlink()
+    told = price(repository, "HEAD", "-o", "json")
+    assert told.exit_code == 0, told.output
+    [chat] = json.loads(told.stdout)["deployments"]
+    assert chat["after"] is None
+    assert json.loads(told.stdout)["usdPerHour"] == -chat["before"]["usdPerHour"] < 0.0
+
+
+def example_command(file: str) -> list[str]:
+    """The one command of plimsoll in a job of the examples, its variables put in as the job's runner does."""
+    text = (EXAMPLES / file).read_text()
+    demand = re.search(r'DEMAND: "(.*)"', text)
+    assert demand is not None
+    [command] = re.findall(r"(plimsoll plan .*? --markdown)", text)
+    for variable in ('"$BASE"', '"$CI_MERGE_REQUEST_DIFF_BASE_SHA"'):
+        command = command.replace(variable, "HEAD")
+    return shlex.split(command.replace("$DEMAND", demand[1]))
+
+
+@pytest.mark.parametrize("file", ["github.yaml", "gitlab.yaml"])
+def test_the_jobs_in_the_examples_price_a_change(file: str, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The jobs' second model, which the change adds: the first one under another name.
+    for name in ("chat.yaml", "engine.yaml"):
+        text = (repository / "manifests" / name).read_text()
+        other = text.replace("name: chat\n", "name: tags\n").replace("chat-l4", "tags-l4")
+        (repository / "manifests" / f"tags-{name}").write_text(other)
+    monkeypatch.chdir(repository)
+    told = CliRunner().invoke(app, [*example_command(file)[1:], "--quick"])
+    assert told.exit_code in (0, 1), told.output
+    assert told.stdout.startswith("**This change costs ")
+    assert "default/tags | (new)" in told.stdout
+
+
+def test_the_example_for_github_has_its_actions_pinned_as_our_own_workflows_have() -> None:
+    own = "".join(path.read_text() for path in (EXAMPLES.parents[1] / ".github/workflows").glob("*.yaml"))
+    used = re.findall(r"uses: (.*)", (EXAMPLES / "github.yaml").read_text())
+    assert used
+    assert all(f"uses: {one}" in own for one in used)

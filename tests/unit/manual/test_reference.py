@@ -1,5 +1,6 @@
 """Do the reference pages say what the code says, and does the manual build without a warning?"""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -52,3 +53,9 @@ def test_every_page_is_found_from_the_contents() -> None:
     contents = (ROOT / "zensical.toml").read_text()
     pages_there = sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md"))
     assert [page for page in pages_there if f'"{page}"' not in contents] == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.stem)
+def test_every_metric_that_a_page_names_is_one_that_the_operator_has(page: Path) -> None:
+    there = set(re.findall(r"`(plimsoll_\w+)`", pages()["metrics.md"]))
+    assert set(re.findall(r"\bplimsoll_(?!testkit)\w+", page.read_text())) <= there

@@ -211,6 +211,15 @@ def test_a_rival_autoscaler_pins_the_variant(kind: str) -> None:
     assert f"delete {kind} greedy" in cluster.findings[0].message
 
 
+@pytest.mark.parametrize("kind", ["HorizontalPodAutoscaler", "ScaledObject"])
+def test_where_nothing_is_written_another_autoscaler_is_no_rival(kind: str) -> None:
+    """Or nothing could be recommended to who has one, and none could act on plimsoll_desired_replicas."""
+    cluster = a_cluster(chat(mode="Recommend"), WORKLOAD, (kind, an_autoscaler("greedy", "chat-h100")))
+    (variant,) = cluster.deployments[0].variants
+    assert not variant.pinned
+    assert cluster.findings == ()
+
+
 def test_an_autoscaler_of_another_target_is_no_rival() -> None:
     rivals = [
         ("HorizontalPodAutoscaler", an_autoscaler("a", "web")),
