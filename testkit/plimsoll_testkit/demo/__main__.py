@@ -23,10 +23,10 @@ from plimsoll_testkit.demo.scenario import (
 )
 from plimsoll_testkit.demo.screen import Screen
 from plimsoll_testkit.demo.stage import Stage, put_up
-from plimsoll_testkit.demo.verdict import Summary, attainment, costs_usd, failures, sentences
+from plimsoll_testkit.demo.verdict import Summary, attainment, bridges, costs_usd, failures, sentences
 from plimsoll_testkit.processes import ProcessFailed
 
-PLAY_S = 270.0
+PLAY_S = 300.0
 LOOK_S = 1.0
 SHORTEST_S = 20.0
 
@@ -115,7 +115,7 @@ def _sum_up(stage: Stage, recording: Recording, steps: StepCounts, seconds: floa
         mix=f"{next(iter(users.values()))['mix']}; {scales()}",
         stock_out_s=stock_out_s(seconds),
         stock_out_noticed_s=recording.stock_out_noticed_s,
-        bridges=steps.bridges,
+        bridges=bridges(steps, recording.stood_in),
         rejected=tuple(recording.rejected.values()),
     )
 

@@ -39,6 +39,8 @@ class Recording:
     """When the operator first marked the pool that ran out; None if it never waited for it long enough."""
     rejected: dict[tuple[str, str], str] = field(default_factory=dict)
     """By model and variant, the first time that a cheaper place was not moved to, in the operator's words."""
+    stood_in: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By model and variant, what the operator first said of quick replicas that bridge; not all were built for it."""
 
     @property
     def gpu_only_mean_nodes(self) -> float:
@@ -55,9 +57,12 @@ class Recording:
         for deployment in look.deployments:
             status = deployment.get("status") or {}
             self.gpu_only_node_seconds += elapsed_s * gpu_only_replicas(status)
-            self._add_rejected(deployment["metadata"]["name"], look.at_s, status)
+            name = deployment["metadata"]["name"]
+            self._add_rejected(name, look.at_s, status)
             for variant in status.get("variants") or ():
-                self._add_pairs(deployment["metadata"]["name"], variant)
+                self._add_pairs(name, variant)
+                if variant.get("reason") == BRIDGING:
+                    self.stood_in.setdefault((name, variant["name"]), variant["message"])
 
     def _add_rejected(self, deployment: str, at_s: float, status: Mapping[str, Any]) -> None:
         for one in (status.get("plan") or {}).get("alternatives") or ():
@@ -99,8 +104,8 @@ class StepCounts:
     scale_downs: int
     moves_to_gpu: int
     moves_to_cpu: int
-    bridges: tuple[str, ...] = ()
-    """Every bridge in the operator's words."""
+    bridges: tuple[tuple[str, str, str], ...] = ()
+    """Every bridge that was built: model, variant and the operator's words."""
 
 
 def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
@@ -126,8 +131,6 @@ def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
         moves_to_gpu=moves[False],
         moves_to_cpu=moves[True],
         bridges=tuple(
-            f"{line['deployment']} on {line['variant']}: {line['message']}"
-            for line in written
-            if line["reason"] == BRIDGING
+            (line["deployment"], line["variant"], line["message"]) for line in written if line["reason"] == BRIDGING
         ),
     )

@@ -26,7 +26,7 @@ from plimsoll_testkit.prometheus_server import PrometheusServer
 
 TICK_S = 2.0
 SCRAPE_S = 1.0
-WINDOW_S = 8.0
+WINDOW_S = 6.0
 FIELD_MANAGER = "demo"
 SYSTEM_NAMESPACE = "plimsoll-system"
 _PLURALS = {

@@ -46,7 +46,8 @@ class Summary:
     """When the L4 pool delivered nothing."""
     stock_out_noticed_s: float | None
     bridges: tuple[str, ...]
-    """Quick replicas that carried demand until slow ones were ready, in the operator's words."""
+    """Quick replicas that carried demand until slow ones were ready, in the operator's words: those that were started
+    for it, then variants that only stayed for it."""
     rejected: tuple[str, ...]
     """Cheaper places that were not moved to, in the operator's words."""
 
@@ -58,6 +59,18 @@ def attainment(model: Mapping[str, Any]) -> float:
     """Share of one model's requests within its SLO; those still queued beyond the limit count as missed."""
     judged = model["ended"] + model["late_in_flight"]
     return model["within_slo"] / judged if judged else 0.0
+
+
+def bridges(steps: StepCounts, stood_in: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
+    """All bridges that were built, and the variants that were only kept as one.
+
+    Args:
+        steps: that the operator wrote.
+        stood_in: by model and variant, what was said of one that stayed until slower replicas were ready.
+    """
+    built = {(deployment, variant) for deployment, variant, _ in steps.bridges}
+    told = [*steps.bridges, *((*key, message) for key, message in stood_in.items() if key not in built)]
+    return tuple(f"{deployment} on {variant}: {message}" for deployment, variant, message in told)
 
 
 def costs_usd(
@@ -83,6 +96,10 @@ def failures(summary: Summary, steps: StepCounts) -> list[str]:
         found.append("no work moved from CPU to GPU")
     if steps.moves_to_cpu == 0:
         found.append("no work moved from GPU to CPU")
+    if not summary.bridges:
+        found.append("no quick replica bridged the start of a slow one")
+    if not summary.rejected:
+        found.append("no move was rejected because it would not pay back")
     for name, share in summary.attainment_by_model.items():
         if share < ATTAINMENT_FLOOR:
             found.append(f"{name} was within its SLO for {share:.1%} of its requests, below {ATTAINMENT_FLOOR:.0%}")
@@ -127,9 +144,6 @@ def sentences(summary: Summary) -> list[str]:
 
 def _told_first(what: str, told: tuple[str, ...]) -> list[str]:
     """How many there were, and the first few of them in full."""
-    if not told:
-        # Both answer a need that this play did not have: what ran carried each rise, or every move paid.
-        return [f"{what}: none, there was no occasion"]
     return [f"{what}: {len(told)}", *(f"  {one}" for one in told[:TOLD_IN_FULL])]
 
 
