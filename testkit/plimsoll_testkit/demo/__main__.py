@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from plimsoll_testkit.binaries import BinaryMissing
+from plimsoll_testkit.demo.meanwhile import build_what_is_missing
 from plimsoll_testkit.demo.recording import Look, Recording, StepCounts, count_steps
 from plimsoll_testkit.demo.scenario import (
     SEED,
@@ -41,6 +42,7 @@ def main() -> int:
         parser.error(f"--seconds is {arguments.seconds:g}: give {SHORTEST_S:g} or more, so that requests end in it")
     console = Console()
     try:
+        build_what_is_missing(console)
         with put_up(arguments.seconds, lambda text: console.print(text, highlight=False)) as stage:
             recording = _play(stage, arguments.seconds, console)
             steps = count_steps(stage.operator_log())

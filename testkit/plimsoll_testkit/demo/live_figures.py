@@ -1,8 +1,8 @@
 """What are the figures of this very tick? The operator's metrics have them; a status is written only where it matters.
 
 In: InferenceDeployments and ComputePools as the API server has them, the operator's metrics page. Out: the same objects
-with replicas, nodes, rates, prices and latencies as of the last tick. A status keeps figures for half a minute, to spare
-the API server; a picture that changes every second, and a bill by the second, must not.
+with replicas, nodes, rates, prices and latencies as of the last tick. A status keeps figures for half a minute, to
+spare the API server; a picture that changes every second, and a bill by the second, must not.
 """
 
 from collections.abc import Mapping, Sequence
