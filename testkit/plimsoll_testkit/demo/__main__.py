@@ -24,7 +24,7 @@ from plimsoll_testkit.demo.scenario import (
 )
 from plimsoll_testkit.demo.screen import Screen
 from plimsoll_testkit.demo.stage import Stage, put_up
-from plimsoll_testkit.demo.verdict import Summary, attainment, bridges, costs_usd, failures, sentences
+from plimsoll_testkit.demo.verdict import Summary, attainment, costs_usd, failures, sentences
 from plimsoll_testkit.processes import ProcessFailed
 
 PLAY_S = 300.0
@@ -117,7 +117,7 @@ def _sum_up(stage: Stage, recording: Recording, steps: StepCounts, seconds: floa
         mix=f"{next(iter(users.values()))['mix']}; {scales()}",
         stock_out_s=stock_out_s(seconds),
         stock_out_noticed_s=recording.stock_out_noticed_s,
-        bridges=bridges(steps, recording.stood_in),
+        bridges=steps.bridges,
         rejected=tuple(recording.rejected.values()),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from plimsoll_testkit.demo.scenario import GPU_VARIANT, in_ms
 
-CPU_VARIANTS = frozenset({"xeon"})
+CPU_VARIANTS = frozenset({"xeon", "xeon-spot"})
 BRIDGING, REJECTED = "Bridging", "ChangeDoesNotPay"
 """Reasons as the operator spells them."""
 
@@ -39,8 +39,6 @@ class Recording:
     """When the operator first marked the pool that ran out; None if it never waited for it long enough."""
     rejected: dict[tuple[str, str], str] = field(default_factory=dict)
     """By model and variant, the first time that a cheaper place was not moved to, in the operator's words."""
-    stood_in: dict[tuple[str, str], str] = field(default_factory=dict)
-    """By model and variant, what the operator first said of quick replicas that bridge; not all were built for it."""
 
     @property
     def gpu_only_mean_nodes(self) -> float:
@@ -61,8 +59,6 @@ class Recording:
             self._add_rejected(name, look.at_s, status)
             for variant in status.get("variants") or ():
                 self._add_pairs(name, variant)
-                if variant.get("reason") == BRIDGING:
-                    self.stood_in.setdefault((name, variant["name"]), variant["message"])
 
     def _add_rejected(self, deployment: str, at_s: float, status: Mapping[str, Any]) -> None:
         for one in (status.get("plan") or {}).get("alternatives") or ():
@@ -104,8 +100,8 @@ class StepCounts:
     scale_downs: int
     moves_to_gpu: int
     moves_to_cpu: int
-    bridges: tuple[tuple[str, str, str], ...] = ()
-    """Every bridge that was built: model, variant and the operator's words."""
+    bridges: tuple[str, ...] = ()
+    """Every bridge in the operator's words."""
 
 
 def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
@@ -131,6 +127,8 @@ def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
         moves_to_gpu=moves[False],
         moves_to_cpu=moves[True],
         bridges=tuple(
-            (line["deployment"], line["variant"], line["message"]) for line in written if line["reason"] == BRIDGING
+            f"{line['deployment']} on {line['variant']}: {line['message']}"
+            for line in written
+            if line["reason"] == BRIDGING
         ),
     )

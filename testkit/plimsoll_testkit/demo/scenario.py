@@ -41,17 +41,17 @@ class Play:
 
 def _working_day(quiet_rps: float, busy_rps: float) -> RatePoints:
     """A morning that fills up slowly, an even day, and an evening."""
-    return ((0.0, quiet_rps), (0.08, quiet_rps), (0.27, busy_rps), (0.63, busy_rps), (0.65, quiet_rps))
+    return ((0.0, quiet_rps), (0.08, quiet_rps), (0.33, busy_rps), (0.63, busy_rps), (0.65, quiet_rps))
 
 
 PLAYS: Mapping[str, Play] = {
     "chat": Play(_working_day(1.5, 14.0), prompt_scale=0.5),
     # The assistant lives in an app that sends a message to everybody, twice: within seconds many times as many come,
-    # while a GPU node takes longer than that to boot. The first time quick replicas on nodes that are already paid for
-    # can bridge it; the second time the provider has no L4 left.
+    # while a GPU node takes longer than that to boot. Quick replicas on CPU nodes can bridge that; the second time the
+    # provider has no L4 left.
     "assist": Play(
         (
-            (0.0, 2.0), (0.08, 2.0), (0.27, 9.0),
+            (0.0, 2.0), (0.08, 2.0), (0.3, 9.0),
             (0.333, 9.0), (0.34, 42.0),
             (0.467, 42.0), (0.474, 58.0),
             (0.63, 58.0), (0.65, 2.0),

@@ -46,8 +46,7 @@ class Summary:
     """When the L4 pool delivered nothing."""
     stock_out_noticed_s: float | None
     bridges: tuple[str, ...]
-    """Quick replicas that carried demand until slow ones were ready, in the operator's words: those that were started
-    for it, then variants that only stayed for it."""
+    """Quick replicas that were started to carry demand until slow ones are ready, in the operator's words."""
     rejected: tuple[str, ...]
     """Cheaper places that were not moved to, in the operator's words."""
 
@@ -59,18 +58,6 @@ def attainment(model: Mapping[str, Any]) -> float:
     """Share of one model's requests within its SLO; those still queued beyond the limit count as missed."""
     judged = model["ended"] + model["late_in_flight"]
     return model["within_slo"] / judged if judged else 0.0
-
-
-def bridges(steps: StepCounts, stood_in: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
-    """All bridges that were built, and the variants that were only kept as one.
-
-    Args:
-        steps: that the operator wrote.
-        stood_in: by model and variant, what was said of one that stayed until slower replicas were ready.
-    """
-    built = {(deployment, variant) for deployment, variant, _ in steps.bridges}
-    told = [*steps.bridges, *((*key, message) for key, message in stood_in.items() if key not in built)]
-    return tuple(f"{deployment} on {variant}: {message}" for deployment, variant, message in told)
 
 
 def costs_usd(

@@ -46,4 +46,4 @@ def test_a_step_that_was_not_written_does_not_count() -> None:
 
 def test_a_bridge_is_told_in_the_operators_words() -> None:
     steps = [a_step("xeon", 0, 3, reason="Bridging"), a_step("xeon", 3, 4, result="Dropped", reason="Bridging")]
-    assert count_steps(steps).bridges == (("assist", "xeon", "because"),)
+    assert count_steps(steps).bridges == ("assist on xeon: because",)

@@ -79,7 +79,7 @@ def test_nodes_of_a_pool_are_those_of_the_last_tick() -> None:
         f'plimsoll_pool_{name}{{pool="gpu-l4"}} {value}\n'
         for name, value in (("nodes", 1.0), ("target_nodes", 2.0), ("cost_usd_per_hour", 0.35))
     )
-    pools = [
+    pools: list[dict[str, Any]] = [
         {"metadata": {"name": "gpu-l4"}, "status": {"nodes": 3, "packing": "1"}},
         {"metadata": {"name": "cpu-amx"}},
     ]

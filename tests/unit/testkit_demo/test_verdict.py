@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from plimsoll_testkit.demo.recording import Look, Recording, StepCounts, gpu_only_replicas
-from plimsoll_testkit.demo.verdict import Summary, attainment, bridges, costs_usd, failures, sentences
+from plimsoll_testkit.demo.verdict import Summary, attainment, costs_usd, failures, sentences
 
-ALL_SHOWN = StepCounts(scale_ups=5, scale_downs=4, moves_to_gpu=1, moves_to_cpu=1, bridges=())
+ALL_SHOWN = StepCounts(scale_ups=5, scale_downs=4, moves_to_gpu=1, moves_to_cpu=1, bridges=("assist on xeon: 0 to 2",))
 GOOD = Summary(
     slo_attainment=0.98,
     usd_per_million_tokens=0.2,
@@ -59,27 +59,6 @@ def test_each_thing_that_did_not_happen_is_named(missing: str, told: str) -> Non
 def test_a_play_without_a_bridge_or_a_rejected_move_fails(missing: str, told: str) -> None:
     (found,) = failures(replace(GOOD, **{missing: ()}), ALL_SHOWN)  # type: ignore[arg-type]
     assert told in found
-
-
-def test_what_was_built_as_a_bridge_is_not_told_again_as_what_stayed_as_one() -> None:
-    steps = replace(ALL_SHOWN, bridges=(("assist", "xeon", "0 to 2 replicas"), ("assist", "xeon", "2 to 3 replicas")))
-    stood_in = {("assist", "xeon"): "xeon leaves when 40 req/s are covered", ("tags", "xeon"): "xeon leaves at 20"}
-    assert bridges(steps, stood_in) == (
-        "assist on xeon: 0 to 2 replicas",
-        "assist on xeon: 2 to 3 replicas",
-        "tags on xeon: xeon leaves at 20",
-    )
-
-
-def test_the_first_words_about_each_standing_bridge_are_kept() -> None:
-    def look(at_s: float, reason: str, message: str) -> Look:
-        variants = [{"name": "xeon", "ready": 1, "reason": reason, "message": message}]
-        return Look(at_s, [{"metadata": {"name": "assist"}, "status": {"variants": variants}}], [], {}, "")
-
-    recording = Recording()
-    for one in (look(1.0, "ScaleUp", "0 to 2"), look(2.0, "Bridging", "leaves at 40"), look(3.0, "Bridging", "at 30")):
-        recording.add(one)
-    assert recording.stood_in == {("assist", "xeon"): "leaves at 40"}
 
 
 def test_bridges_and_rejected_moves_are_told_in_the_operators_words() -> None:
