@@ -41,9 +41,13 @@ def main() -> int:
     if arguments.seconds < SHORTEST_S:
         parser.error(f"--seconds is {arguments.seconds:g}: give {SHORTEST_S:g} or more, so that requests end in it")
     console = Console()
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=not console.is_terminal, highlight=False, markup=False)
+
     try:
         build_what_is_missing(console)
-        with put_up(arguments.seconds, lambda text: console.print(text, highlight=False)) as stage:
+        with put_up(arguments.seconds, say) as stage:
             recording = _play(stage, arguments.seconds, console)
             steps = count_steps(stage.operator_log())
             summary = _sum_up(stage, recording, steps, arguments.seconds)
@@ -56,10 +60,10 @@ def main() -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(summary.to_json(), indent=2) + "\n")
     for line in sentences(summary):
-        console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)
+        say(line)
     found = failures(summary, steps)
     for line in found:
-        console.print(f"NOT SHOWN: {line}", soft_wrap=not console.is_terminal, highlight=False, markup=False)
+        say(f"NOT SHOWN: {line}")
     return 1 if found else 0
 
 
