@@ -28,6 +28,7 @@ from plimsoll_testkit.go_build import (
     go_needed,
     most_demanding,
 )
+from plimsoll_testkit.processes import exits_on_sigterm
 
 TOOLS_DIRECTORY = Path(__file__).resolve().parents[2] / "tools"
 
@@ -251,15 +252,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"one of {', '.join(TOOL_BY_NAME)}; all when none is given"
     )
-    names = parser.parse_args(arguments).names or list(TOOL_BY_NAME)
+    parser.add_argument("--quiet", action="store_true", help="tell the progress only, not where the binaries are")
+    options = parser.parse_args(arguments)
+    names = options.names or list(TOOL_BY_NAME)
     try:
-        paths = ensure(names)
+        with exits_on_sigterm():
+            paths = ensure(names)
     except BinaryMissing as missing:
         print(missing, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    for name, path in paths.items():
+    for name, path in () if options.quiet else paths.items():
         print(f"{name:<24} {path}")
     return 0
 

@@ -13,16 +13,13 @@ import contextlib
 import json
 import os
 import secrets
-import signal
 import ssl
-import sys
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import kubernetes.client
@@ -33,7 +30,15 @@ from plimsoll_testkit.binaries import ensure
 from plimsoll_testkit.certificates import Authority, signing_keys
 from plimsoll_testkit.json_api import items, request
 from plimsoll_testkit.kubeconfig import Server, with_certificate, with_token, write_kubeconfig
-from plimsoll_testkit.processes import Process, ProcessFailed, accepts_connections, free_port, stop_all, wait_until
+from plimsoll_testkit.processes import (
+    Process,
+    ProcessFailed,
+    accepts_connections,
+    exits_on_sigterm,
+    free_port,
+    stop_all,
+    wait_until,
+)
 from plimsoll_testkit.scratch_directory import scratch_directory
 
 PARTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
@@ -72,7 +77,7 @@ class ControlPlane:
     def __enter__(self) -> Self:
         binaries = ensure(PARTS)
         with contextlib.ExitStack() as cleanup:
-            cleanup.enter_context(_exits_on_sigterm())
+            cleanup.enter_context(exits_on_sigterm())
             self.directory = cleanup.enter_context(scratch_directory(DIRECTORY_PREFIX))
             started_s = time.monotonic()
             self._write_identities()
@@ -345,26 +350,6 @@ def _kwok_flags(plane: ControlPlane) -> dict[str, object]:
         "cidr": "10.64.0.0/12",
         "node-lease-duration-seconds": 40,
     }
-
-
-@contextlib.contextmanager
-def _exits_on_sigterm() -> Iterator[None]:
-    """SIGTERM becomes SystemExit, which unwinds the ``with`` blocks; left alone where someone else handles it."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-    signal.signal(signal.SIGTERM, _exit)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _exit(signal_number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + signal_number)
 
 
 __all__ = ["ControlPlane", "ProcessFailed"]

@@ -95,7 +95,7 @@ def build_into(target: Path, build: GoBuild, go: str, lock_path: Path, environme
         for leftover in target.parent.glob(f".{build.name}.*.partial"):
             leftover.unlink()
         partial = target.parent / f".{build.name}.{os.getpid()}.partial"
-        _tell(f"{build.title}: building, about {_duration(build.expected_s)} on two cores ... ")
+        _tell(f"{build.title}: building, ~{_duration(build.expected_s)} ... ")
         started_s = time.monotonic()
         _run_go(go, build, partial, environment)
         partial.replace(target)

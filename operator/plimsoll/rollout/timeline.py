@@ -112,7 +112,21 @@ def _missing_rps(
 
 
 def _demand_rps(situation: Situation, in_s: float) -> float:
-    """The forecast between now and the variants' lead times, linear; level after the last."""
+    """What is to come between now and the variants' lead times, linear; level after the last.
+
+    The forecast stays at the level of the recent past for a while after demand has gone. Replicas are kept for that,
+    but requests that do not come are not violated: so much as fewer come now, fewer are counted throughout.
+    """
+    return max(0.0, _forecast_rps(situation, in_s) - _gone_rps(situation))
+
+
+def _gone_rps(situation: Situation) -> float:
+    """By how much fewer requests come than the forecast has at this moment; 0 where that is not known."""
+    seen_rps = situation.deployment.demand.arrival_rate_rps
+    return 0.0 if seen_rps is None else max(0.0, situation.forecast.now_rps - seen_rps)
+
+
+def _forecast_rps(situation: Situation, in_s: float) -> float:
     forecast = situation.forecast
     points = [(0.0, forecast.now_rps)]
     points += sorted(

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from plimsoll_testkit.binaries import BinaryMissing
+from plimsoll_testkit.demo.meanwhile import build_what_is_missing
 from plimsoll_testkit.demo.recording import Look, Recording, StepCounts, count_steps
 from plimsoll_testkit.demo.scenario import (
     SEED,
@@ -26,7 +27,7 @@ from plimsoll_testkit.demo.stage import Stage, put_up
 from plimsoll_testkit.demo.verdict import Summary, attainment, costs_usd, failures, sentences
 from plimsoll_testkit.processes import ProcessFailed
 
-PLAY_S = 270.0
+PLAY_S = 300.0
 LOOK_S = 1.0
 SHORTEST_S = 20.0
 
@@ -40,8 +41,13 @@ def main() -> int:
     if arguments.seconds < SHORTEST_S:
         parser.error(f"--seconds is {arguments.seconds:g}: give {SHORTEST_S:g} or more, so that requests end in it")
     console = Console()
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=not console.is_terminal, highlight=False, markup=False)
+
     try:
-        with put_up(arguments.seconds, lambda text: console.print(text, highlight=False)) as stage:
+        build_what_is_missing(console)
+        with put_up(arguments.seconds, say) as stage:
             recording = _play(stage, arguments.seconds, console)
             steps = count_steps(stage.operator_log())
             summary = _sum_up(stage, recording, steps, arguments.seconds)
@@ -54,10 +60,10 @@ def main() -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(summary.to_json(), indent=2) + "\n")
     for line in sentences(summary):
-        console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)
+        say(line)
     found = failures(summary, steps)
     for line in found:
-        console.print(f"NOT SHOWN: {line}", soft_wrap=not console.is_terminal, highlight=False, markup=False)
+        say(f"NOT SHOWN: {line}")
     return 1 if found else 0
 
 

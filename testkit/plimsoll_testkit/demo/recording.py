@@ -10,7 +10,7 @@ from typing import Any
 
 from plimsoll_testkit.demo.scenario import GPU_VARIANT, in_ms
 
-CPU_VARIANTS = frozenset({"xeon"})
+CPU_VARIANTS = frozenset({"xeon", "xeon-spot"})
 BRIDGING, REJECTED = "Bridging", "ChangeDoesNotPay"
 """Reasons as the operator spells them."""
 
@@ -55,9 +55,10 @@ class Recording:
         for deployment in look.deployments:
             status = deployment.get("status") or {}
             self.gpu_only_node_seconds += elapsed_s * gpu_only_replicas(status)
-            self._add_rejected(deployment["metadata"]["name"], look.at_s, status)
+            name = deployment["metadata"]["name"]
+            self._add_rejected(name, look.at_s, status)
             for variant in status.get("variants") or ():
-                self._add_pairs(deployment["metadata"]["name"], variant)
+                self._add_pairs(name, variant)
 
     def _add_rejected(self, deployment: str, at_s: float, status: Mapping[str, Any]) -> None:
         for one in (status.get("plan") or {}).get("alternatives") or ():

@@ -4,7 +4,7 @@ In: the length of the play. Out: the engines' configuration and the pools that t
 shares of the whole, so that a shorter play is the same play, faster.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,25 +23,43 @@ GPU_VARIANT = "h100"
 GPU_POOL = "gpu-h100"
 MODELS = ("chat", "assist", "tags")
 
-_BUSY_FROM, _BUSY_FULL, _PEAK_FROM, _PEAK, _BUSY_UNTIL, _QUIET = 0.10, 0.34, 0.40, 0.44, 0.62, 0.65
-_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.36, 0.64
+_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.43, 0.63
+"""From after the nodes of the first message are there until the end of the busy time."""
+
+RatePoints = Sequence[tuple[float, float]]
+"""Share of the play and requests per second, joined by straight lines."""
 
 
 @dataclass(frozen=True)
 class Play:
-    """How one model is asked: rates in requests per second, lengths as a share of the trace's."""
+    """How one model is asked."""
 
-    quiet_rps: float
-    busy_rps: float
-    peak_rps: float
+    rates: RatePoints
     prompt_scale: float
+    """Lengths as a share of the trace's."""
+
+
+def _working_day(quiet_rps: float, busy_rps: float) -> RatePoints:
+    """A morning that fills up slowly, an even day, and an evening."""
+    return ((0.0, quiet_rps), (0.08, quiet_rps), (0.33, busy_rps), (0.63, busy_rps), (0.65, quiet_rps))
 
 
 PLAYS: Mapping[str, Play] = {
-    "chat": Play(quiet_rps=1.5, busy_rps=14.0, peak_rps=14.0, prompt_scale=0.5),
-    "assist": Play(quiet_rps=2.0, busy_rps=16.0, peak_rps=32.0, prompt_scale=0.25),
-    "tags": Play(quiet_rps=4.0, busy_rps=8.0, peak_rps=8.0, prompt_scale=0.25),
-}
+    "chat": Play(_working_day(1.5, 14.0), prompt_scale=0.5),
+    # The assistant lives in an app that sends a message to everybody, twice: within seconds many times as many come,
+    # while a GPU node takes longer than that to boot. Quick replicas on CPU nodes can bridge that; the second time the
+    # provider has no L4 left.
+    "assist": Play(
+        (
+            (0.0, 2.0), (0.08, 2.0), (0.3, 9.0),
+            (0.333, 9.0), (0.34, 42.0),
+            (0.467, 42.0), (0.474, 58.0),
+            (0.63, 58.0), (0.65, 2.0),
+        ),
+        prompt_scale=0.25,
+    ),
+    "tags": Play(_working_day(4.0, 8.0), prompt_scale=0.25),
+}  # fmt: skip
 
 
 def documents(name: str) -> list[dict[str, Any]]:
@@ -68,22 +86,13 @@ def engines_configuration(seconds: float) -> dict[str, Any]:
 def _model(manifest: Mapping[str, Any], profiles: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     name, spec = manifest["metadata"]["name"], manifest["spec"]
     play = PLAYS[name]
-    points = [
-        (0.0, play.quiet_rps),
-        (_BUSY_FROM, play.quiet_rps),
-        (_BUSY_FULL, play.busy_rps),
-        (_PEAK_FROM, play.busy_rps),
-        (_PEAK, play.peak_rps),
-        (_BUSY_UNTIL, play.peak_rps),
-        (_QUIET, play.quiet_rps),
-    ]
     return {
         "namespace": NAMESPACE,
         "deployment": name,
         "model_name": spec["model"],
         "slo": {"ttft_ms": in_ms(spec["slo"]["ttft"]["p95"]), "tpot_ms": in_ms(spec["slo"]["tpot"]["p95"])},
         "traffic": {
-            "rate_points": [[share * seconds, rate] for share, rate in points],
+            "rate_points": [[share * seconds, rate] for share, rate in play.rates],
             # Of the Azure conversation hour (1.09); where that trace is there, its own intervals are replayed.
             "interval_cv": 1.1,
             "prompt_scale": play.prompt_scale,

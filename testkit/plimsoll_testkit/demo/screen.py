@@ -51,20 +51,20 @@ def _picture(look: Look, seconds: float) -> Group:
 
 
 def _pools(pools: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table("pool", "nodes", "ready", "wanted", "packed", "$/h", "", box=None, padding=(0, 2, 0, 0))
+    table = Table("pool", "nodes", "wanted", "packed", "$/h", "", box=None, padding=(0, 2, 0, 0))
     for pool in sorted(pools, key=lambda one: str(one["metadata"]["name"])):
         status = pool.get("status") or {}
         note = "out of stock" if is_marked(pool) else ""
-        figures = [status.get(name, "-") for name in ("nodes", "ready", "target", "packing", "costPerHour")]
+        figures = [status.get(name, "-") for name in ("nodes", "target", "packing", "costPerHour")]
         table.add_row(pool["metadata"]["name"], *(str(one) for one in figures), Text(note, style="red"))
     return table
 
 
 def _models(look: Look) -> Table:
     table = Table(
-        "model", "req/s", "for", "variant", "ready/\nwanted", "TTFT p95, ms\npred / seen", "TPOT p95, ms\npred / seen",
-        "marginal\n$/M tokens", "in SLO",
-        box=None, padding=(0, 2, 0, 0),
+        "model", "req/s", "for", "variant", "ready/\nwanted", "TTFT p95 ms\npred / seen", "TPOT p95 ms\npred / seen",
+        "marginal\n$/M tok.", "in SLO",
+        box=None, padding=(0, 1, 0, 0),
     )  # fmt: skip
     for deployment in look.deployments:
         name, status = deployment["metadata"]["name"], deployment.get("status") or {}

@@ -18,7 +18,7 @@ from kubernetes.client import ApiClient
 from plimsoll_testkit.chart import Release
 from plimsoll_testkit.cluster_autoscaler import ClusterAutoscaler
 from plimsoll_testkit.control_plane import ControlPlane
-from plimsoll_testkit.demo.live_figures import with_live_figures
+from plimsoll_testkit.demo.live_figures import pools_with_live_figures, with_live_figures
 from plimsoll_testkit.demo.scenario import NAMESPACE, autoscaled_pools, documents, engines_configuration
 from plimsoll_testkit.json_api import SERVER_SIDE_APPLY, items, request
 from plimsoll_testkit.processes import Process, free_port, wait_until
@@ -26,7 +26,7 @@ from plimsoll_testkit.prometheus_server import PrometheusServer
 
 TICK_S = 2.0
 SCRAPE_S = 1.0
-WINDOW_S = 8.0
+WINDOW_S = 6.0
 FIELD_MANAGER = "demo"
 SYSTEM_NAMESPACE = "plimsoll-system"
 _PLURALS = {
@@ -60,8 +60,12 @@ class Stage:
             return present
 
     def pools(self) -> list[dict[str, Any]]:
-        """The ComputePools as they are."""
-        return items(self.api, "/apis/plimsoll.dev/v1alpha1/computepools")
+        """The ComputePools as they are, with the figures of the operator's last tick."""
+        present = items(self.api, "/apis/plimsoll.dev/v1alpha1/computepools")
+        try:
+            return pools_with_live_figures(present, self.operator_metrics())
+        except OSError:
+            return present
 
     def users(self) -> dict[str, Any]:
         """What users saw until now, by model."""

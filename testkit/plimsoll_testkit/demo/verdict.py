@@ -46,7 +46,7 @@ class Summary:
     """When the L4 pool delivered nothing."""
     stock_out_noticed_s: float | None
     bridges: tuple[str, ...]
-    """Quick replicas that carried demand until slow ones were ready, in the operator's words."""
+    """Quick replicas that were started to carry demand until slow ones are ready, in the operator's words."""
     rejected: tuple[str, ...]
     """Cheaper places that were not moved to, in the operator's words."""
 
@@ -83,6 +83,10 @@ def failures(summary: Summary, steps: StepCounts) -> list[str]:
         found.append("no work moved from CPU to GPU")
     if steps.moves_to_cpu == 0:
         found.append("no work moved from GPU to CPU")
+    if not summary.bridges:
+        found.append("no quick replica bridged the start of a slow one")
+    if not summary.rejected:
+        found.append("no move was rejected because it would not pay back")
     for name, share in summary.attainment_by_model.items():
         if share < ATTAINMENT_FLOOR:
             found.append(f"{name} was within its SLO for {share:.1%} of its requests, below {ATTAINMENT_FLOOR:.0%}")
@@ -127,9 +131,6 @@ def sentences(summary: Summary) -> list[str]:
 
 def _told_first(what: str, told: tuple[str, ...]) -> list[str]:
     """How many there were, and the first few of them in full."""
-    if not told:
-        # Both answer a need that this play did not have: what ran carried each rise, or every move paid.
-        return [f"{what}: none, there was no occasion"]
     return [f"{what}: {len(told)}", *(f"  {one}" for one in told[:TOLD_IN_FULL])]
 
 

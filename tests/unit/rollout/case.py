@@ -1,6 +1,7 @@
 """One call from a deployment and what is wanted of it to the steps of this tick."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from plimsoll.domain import (
     Allocation,
@@ -17,7 +18,7 @@ from plimsoll.domain import (
     VariantKey,
 )
 from plimsoll.rollout import Rollout, roll_out
-from unit.builders import NOW_S, a_forecast, a_pool, a_snapshot, options_for
+from unit.builders import NOW_S, a_demand, a_forecast, a_pool, a_snapshot, options_for
 
 RPS = {"h100": 6.0, "xeon": 2.0, "l4": 1.0}
 POOLS = (a_pool("gpu-h100"), a_pool("cpu-amx", price_usd_per_hour=1.0), a_pool("gpu-l4", price_usd_per_hour=2.0))
@@ -63,7 +64,9 @@ def rolled_out(
     shortfall_rps: float = 0.0,
     alternatives: tuple[Alternative, ...] = (),
 ) -> Rollout:
-    """The rollout of one deployment; by default `wanted` has been wanted for long."""
+    """The rollout of one deployment; `rps` come and go on coming; by default `wanted` has been wanted for long."""
+    if rps is not None:
+        deployment = replace(deployment, demand=a_demand(rps))
     return roll_out(
         a_snapshot([deployment], pools),
         {deployment.key: forecast or a_forecast(deployment, rps)},

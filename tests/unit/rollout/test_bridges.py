@@ -43,6 +43,22 @@ def test_quick_replicas_carry_what_slow_ones_cannot_yet() -> None:
     )
 
 
+def test_demand_that_has_gone_is_not_bridged_while_the_forecast_still_remembers_it() -> None:
+    # 4 req/s come, the one h100 carries 6; a minute ago there were 11, and the plan still wants a second one for them.
+    deployment = chat(rps=4.0)
+    remembered = a_forecast(deployment, 11.0)
+    rollout = rolled_out(deployment, {"h100": 2}, forecast=remembered, pools=pools())
+    assert changes(rollout) == {"h100": (1, 2)}
+    assert reason(rollout, "xeon") is Reason.STEADY
+
+
+def test_only_what_still_comes_is_bridged() -> None:
+    # 9 of the remembered 11 req/s come: 3 of them have no capacity until the second h100 is ready, so two xeons.
+    deployment = chat(rps=9.0)
+    rollout = rolled_out(deployment, {"h100": 2}, forecast=a_forecast(deployment, 11.0), pools=pools())
+    assert changes(rollout)["xeon"] == (0, 2)
+
+
 def test_what_was_asked_for_is_not_asked_for_again_while_it_starts() -> None:
     h100 = a_variant("h100", startup_s=GPU_STARTS_S, replicas=2, pods=(a_pod(), young("late", 10.0)))
     xeon = a_variant(

@@ -15,42 +15,9 @@ import pytest
 
 from plimsoll_testkit.binaries import TOOL_BY_NAME, TOOLS, TOOLS_DIRECTORY, Binaries, BinaryMissing, Tool, linker_flags
 from plimsoll_testkit.go_build import go_needed, most_demanding
+from unit.testkit.fake_go import FakeGo, an_executable
 
 KUBECONFORM = TOOL_BY_NAME["kubeconform"]
-
-
-class FakeGo:
-    """A `go` that takes every module, and whose builds sleep first and are recorded."""
-
-    def __init__(self, directory: Path) -> None:
-        self._calls = directory / "calls"
-        self.directory = directory / "go-bin"
-        self.directory.mkdir()
-        self.behave(sleep_s=0)
-
-    def behave(self, sleep_s: float, exit_code: int = 0, says: str = "") -> None:
-        script = self.directory / "go"
-        script.write_text(
-            "#!/bin/sh\n"
-            'test "$1" = build || exit 0\n'
-            f'echo "$@" >> {self._calls}\n'
-            'while [ "$1" != "-o" ]; do shift; done\n'
-            'printf partly > "$2"\n'
-            f"sleep {sleep_s} &\n"
-            'trap "kill $!; exit 1" TERM\n'
-            "wait $!\n"
-            f'echo "{says}"\n'
-            'printf whole > "$2"; chmod +x "$2"\n'
-            f"exit {exit_code}\n"
-        )
-        script.chmod(0o755)
-
-    def refuse_every_module(self, says: str) -> None:
-        (self.directory / "go").write_text(f'#!/bin/sh\necho "$@" >> {self._calls}\necho "{says}" >&2\nexit 1\n')
-
-    @property
-    def calls(self) -> list[str]:
-        return self._calls.read_text().splitlines() if self._calls.exists() else []
 
 
 @pytest.fixture
@@ -62,13 +29,6 @@ def go(tmp_path: Path) -> FakeGo:
 def environment(tmp_path: Path, go: FakeGo) -> dict[str, str]:
     path = f"{go.directory}:/usr/bin:/bin"
     return {"PATH": path, "HOME": str(tmp_path), "PLIMSOLL_CACHE_DIR": str(tmp_path / "cache")}
-
-
-def an_executable(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("whole")
-    path.chmod(0o755)
-    return path
 
 
 def a_builder(environment: dict[str, str]) -> "subprocess.Popen[str]":
@@ -112,7 +72,7 @@ def test_what_is_nowhere_is_built_once_and_found_from_then_on(
     assert first["kubeconform"].read_text() == "whole"
     assert len(go.calls) == 1
     said = capfd.readouterr().err
-    assert said.startswith("[1/1] kubeconform v0.8.0: building, about 5 s on two cores ... done in ")
+    assert said.startswith("[1/1] kubeconform v0.8.0: building, ~5 s ... done in ")
     assert said.count("\n") == 1
 
 

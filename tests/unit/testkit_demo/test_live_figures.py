@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from plimsoll_testkit.demo.live_figures import with_live_figures
+from plimsoll_testkit.demo.live_figures import pools_with_live_figures, with_live_figures
 
 PAGE = """
 # TYPE plimsoll_arrival_rate_requests_per_second gauge
@@ -61,3 +61,28 @@ def test_an_object_without_a_status_gets_none_of_another_one() -> None:
     bare = {"metadata": {"namespace": "demo", "name": "tags"}}
     (renewed,) = with_live_figures([bare], PAGE)
     assert renewed["status"] == {"variants": []}
+
+
+def test_replicas_are_those_of_the_last_tick() -> None:
+    page = "".join(
+        f'plimsoll_{name}_replicas{{deployment="chat",namespace="demo",pool="gpu-l4",variant="l4"}} {count}.0\n'
+        for name, count in (("desired", 3), ("current", 2), ("ready", 1))
+    )
+    (renewed,) = with_live_figures([chat()], page)
+    h100, l4 = renewed["status"]["variants"]
+    assert (h100["ready"], h100.get("target")) == (1, None)
+    assert (l4["target"], l4["current"], l4["ready"]) == (3, 2, 1)
+
+
+def test_nodes_of_a_pool_are_those_of_the_last_tick() -> None:
+    page = "".join(
+        f'plimsoll_pool_{name}{{pool="gpu-l4"}} {value}\n'
+        for name, value in (("nodes", 1.0), ("target_nodes", 2.0), ("cost_usd_per_hour", 0.35))
+    )
+    pools: list[dict[str, Any]] = [
+        {"metadata": {"name": "gpu-l4"}, "status": {"nodes": 3, "packing": "1"}},
+        {"metadata": {"name": "cpu-amx"}},
+    ]
+    gpu, cpu = pools_with_live_figures(pools, page)
+    assert gpu["status"] == {"nodes": 1, "target": 2, "costPerHour": "0.35", "packing": "1"}
+    assert cpu["status"] == {}

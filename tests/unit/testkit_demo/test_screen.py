@@ -1,4 +1,4 @@
-"""The picture fits 100 columns and says what runs where and why."""
+"""The picture fits 80 columns and says what runs where and why."""
 
 import io
 
@@ -25,6 +25,14 @@ LOOK = Look(
                         "predicted": {"ttft": {"p95": "1210.4ms"}, "tpot": {"p95": "87.2ms"}},
                         "observed": {"ttft": {"p95": "1130.1ms"}, "tpot": {"p95": "85.7ms"}},
                     },
+                    {
+                        "name": "l4-zone-b",
+                        "ready": 1,
+                        "current": 2,
+                        "target": 2,
+                        "predicted": {"ttft": {"p95": "1013.2ms"}, "tpot": {"p95": "104.2ms"}},
+                        "observed": {"ttft": {"p95": "2344.1ms"}, "tpot": {"p95": "1187.7ms"}},
+                    },
                     {"name": "h100", "ready": 0, "current": 0, "target": 0},
                 ],
             },
@@ -46,16 +54,16 @@ BEFORE_THE_FIRST_TICK = Look(
 
 
 def shown(terminal: bool, look: Look = LOOK) -> str:
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=100, height=40, color_system=None)
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=80, height=40, color_system=None)
     with Screen(console, 250.0) as screen:
         screen.show(look)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def test_the_table_shows_whole_words_at_100_columns() -> None:
+def test_the_table_shows_whole_words_at_80_columns() -> None:
     picture = shown(terminal=True)
-    for told in ("11.304", "17.25", "1210 / 1130", "87.2 / 85.7", "0.1234", "99.5%", "out of stock"):
+    for told in ("11.304", "17.25", "1210 / 1130", "87.2 / 85.7", "0.1234", "99.5%", "out of stock", "1013 / 2344"):
         assert told in picture
     assert "…" not in picture
 
@@ -66,7 +74,7 @@ def test_a_variant_that_neither_runs_nor_shall_run_takes_no_row() -> None:
 
 def test_a_pipe_gets_one_plain_line() -> None:
     (line,) = shown(terminal=False).splitlines()
-    assert line.startswith("  61 s  assist 11.304 req/s on 4/0 xeon, 99.5% in SLO")
+    assert line.startswith("  61 s  assist 11.304 req/s on 4/0 xeon, 1/2 l4-zone-b, 99.5% in SLO")
     assert "3 gpu-l4 (out of stock)" in line
 
 
