@@ -2,6 +2,9 @@
 
 In: benchmarks/scenarios/, the public traces (PLIMSOLL_DATA_DIR). Out: build/bench.json, docs/benchmarks.md. Without the
 traces only scenarios with generated demand run. Exits 1 where a goal is missed that is told to be kept (--strict).
+
+Every run is kept in build/kept, and made again only when something has changed that it depends on: after Ctrl-C it
+goes on where it was, and while Plimsoll's stations are mended its rivals' runs are not repeated.
 """
 
 import argparse
@@ -20,8 +23,9 @@ from plimsoll.errors import InvalidObject
 from plimsoll.simulator.episode import draw
 from plimsoll.simulator.scenario import Scenario, load
 from scenario_folders.goals import BREAK_EVEN, Goal, Verdict, goals
+from scenario_folders.kept import Kept
 from scenario_folders.page import page
-from scenario_folders.runs import Outcome, outcome
+from scenario_folders.runs import Bench, Outcome, outcome
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -38,6 +42,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a goal is missed")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build", help="folder of bench.json")
+    parser.add_argument("--keep", type=Path, help="folder of runs; default: kept in the folder of bench.json")
+    parser.add_argument("--older", action="store_true", help="take kept baselines though the simulator has changed")
     parser.add_argument("--page", type=Path, help="write the page here; default: docs/ when everything was run")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -45,12 +51,14 @@ def main() -> int:
     if arguments.baselines is not None:
         told = tuple(one for one in arguments.baselines.split(",") if one)
         everything = [replace(goal, baselines=told) for goal in everything]
+    kept = Kept(arguments.keep or arguments.out / "kept", HERE / "scenarios", arguments.older)
+    bench = Bench(arguments.jobs, arguments.out / "answers", kept, arguments.seeds)
     outcomes = {
         name: one
         for goal in everything
         for name in goal.scenarios
         if not arguments.names or name in arguments.names
-        if (one := _ran(name, goal, arguments.seeds, arguments.jobs, arguments.out)) is not None
+        if (one := _ran(name, goal, bench)) is not None
     }
     verdicts = [(goal, _verdict(goal, outcomes)) for goal in everything]
     found = {
@@ -70,6 +78,8 @@ def main() -> int:
     for goal, verdict in verdicts:
         if verdict is not None:
             print(f"{'reached' if verdict.reached else 'MISSED '} {', '.join(goal.scenarios)}: {verdict.text}")
+    if kept.taken_older:
+        print(f"{kept.taken_older} runs of baselines were made by another state of the simulator")
     missed = sum(verdict is not None and not verdict.reached for _, verdict in verdicts)
     if arguments.json:
         print(json.dumps({"scenarios": len(outcomes), "missed": missed}))
@@ -80,11 +90,11 @@ def _scenario(name: str) -> Scenario:
     return load(HERE / "scenarios" / name, data_folder.found())
 
 
-def _ran(name: str, goal: Goal, seeds: int | None, jobs: int, out: Path) -> Outcome | None:
+def _ran(name: str, goal: Goal, bench: Bench) -> Outcome | None:
     began_s = time.perf_counter()
     scenario = _scenario(name)
     try:
-        found = outcome(scenario, goal.baselines, goal.attainment, seeds, jobs, out / "answers")
+        found = outcome(scenario, goal.baselines, goal.attainment, bench)
     except InvalidObject as error:
         print(f"left out: {error}", flush=True)
         return None

@@ -12,9 +12,9 @@ from statistics import fmean
 
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.sweep import keeps, mean_usd, name_of
+from scenario_folders.kept import PLIMSOLL
 
 Found = Mapping[str, ScenarioResult]
-PLIMSOLL = "plimsoll"
 SINGLE = ("static", "hpa", "keda", "kpa", "wva-v1", "wva-v2", "melange", "dynamo", "skyserve")
 QUICK = ("static", "hpa", "melange", "skyserve")
 """One of each kind, where a run takes minutes: bought for the peak, by load, by a programme, by rate with spot."""

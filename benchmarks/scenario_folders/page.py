@@ -8,7 +8,8 @@ from statistics import fmean
 
 from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.result import RunResult
-from scenario_folders.goals import PLIMSOLL, Goal, Verdict
+from scenario_folders.goals import Goal, Verdict
+from scenario_folders.kept import PLIMSOLL
 from scenario_folders.runs import Outcome
 
 HEAD = """# The benchmark
