@@ -32,17 +32,25 @@ _NOT_OF_BASELINES = ("simulator/attribution.py", "simulator/bound", "simulator/s
 class Kept:
     """A folder of runs."""
 
-    def __init__(self, folder: Path, scenarios: Path, older: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        scenarios: Path,
+        older: bool = False,
+        source_of: Callable[[str], str] | None = None,
+    ) -> None:
         """A folder that is made when something is kept.
 
         Args:
             folder: of this.
             scenarios: folder of the scenarios' folders.
             older: baselines that another source made count too.
+            source_of: what tells of a label whether its code is still the same; default: `source`.
         """
         self._folder = folder
         self._scenarios = scenarios
         self._older = older
+        self._source_of = source_of or source
         self._starts: dict[tuple[str, int], Mapping[VariantKey, int]] = {}
         self.taken_older = 0
         """How many runs of another source were taken."""
@@ -52,6 +60,8 @@ class Kept:
         file = self._file(scenario, label, seed)
         if not file.is_file():
             return None
+        made_of: str
+        value: object
         made_of, value = pickle.loads(file.read_bytes())
         if made_of == self._made_of(scenario, label, seed):
             return value
@@ -73,7 +83,11 @@ class Kept:
         return self._folder / scenario.name / f"{re.sub('[^a-zA-Z0-9@=.+-]', '_', label)}.{seed}.pickle"
 
     def _made_of(self, scenario: Scenario, label: str, seed: int) -> str:
-        parts = [_files(sorted((self._scenarios / scenario.name).glob("*.yaml"))), _demand(scenario), source(label)]
+        parts = [
+            _files(sorted((self._scenarios / scenario.name).glob("*.yaml"))),
+            _demand(scenario),
+            self._source_of(label),
+        ]
         if not _is_ours(label):
             parts.append(str(sorted(self._start(scenario, seed).items())))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -96,10 +110,12 @@ def _name(label: str) -> str:
 
 def _demand(scenario: Scenario) -> str:
     """Names and sizes of the files that demand is read from: traces that were published do not change."""
-    sources = [one for sources in scenario.demand.values() for one in sources]
-    parts = [part for one in sources for part in (one.requests, one.shape, one.clients, one.generated)]
-    names = {part.file for part in parts if hasattr(part, "file")}
-    names |= {part.lengths.trace for part in parts if hasattr(part, "lengths") and part.lengths.trace}
+    names: set[str] = set()
+    for one in (one for sources in scenario.demand.values() for one in sources):
+        with_file = one.requests or one.shape or one.clients
+        with_lengths = one.shape or one.generated
+        names |= {with_file.file} if with_file else set()
+        names |= {with_lengths.lengths.trace} if with_lengths and with_lengths.lengths.trace else set()
     found = {path for folder in scenario.data_folders for name in names for path in folder.rglob(f"{name}*")}
     return str(sorted((path.name, path.stat().st_size) for path in found))
 
@@ -110,26 +126,28 @@ def _demand(scenario: Scenario) -> str:
 @cache
 def source(label: str) -> str:
     """What tells whether the code that makes such a run is still the same."""
+    return code([PACKAGE / one for one in modules(label)])
+
+
+def modules(label: str) -> list[str]:
+    """Files of the package that such a run stands on."""
     name = _name(label)
+    others = [f"simulator/policies/{one.replace('-', '_')}.py" for one in POLICIES if one != name]
+    every = [one.relative_to(PACKAGE).as_posix() for one in sorted(PACKAGE.rglob("*.py"))]
+    every = [one for one in every if not _within(one, _NO_MATTER)]
     if name == PLIMSOLL:
-        return _code(_modules(lambda path: not _within(path, _NO_MATTER)))
+        return every
     if name == BOUND:
-        wanted = (*_ENGINES, "sizing")
-        return _code(_modules(lambda path: _within(path, wanted) and not _within(path, _NO_MATTER)))
-    others = [f"simulator/policies/{other.replace('-', '_')}.py" for other in POLICIES if other != name]
-    left_out = (*_NO_MATTER, *_NOT_OF_BASELINES, *others)
-    return _code(_modules(lambda path: _within(path, _ENGINES) and not _within(path, left_out)))
-
-
-def _modules(wanted: Callable[[str], bool]) -> list[Path]:
-    return [one for one in sorted(PACKAGE.rglob("*.py")) if wanted(one.relative_to(PACKAGE).as_posix())]
+        return [one for one in every if _within(one, (*_ENGINES, "sizing"))]
+    return [one for one in every if _within(one, _ENGINES) and not _within(one, (*_NOT_OF_BASELINES, *others))]
 
 
 def _within(path: str, folders: Iterable[str]) -> bool:
     return any(path == one or path.startswith(f"{one}/") for one in folders)
 
 
-def _code(paths: Sequence[Path]) -> str:
+def code(paths: Sequence[Path]) -> str:
+    """A sum of what modules do, whatever they say about it."""
     return hashlib.sha256("\n".join(map(_statements, paths)).encode()).hexdigest()
 
 

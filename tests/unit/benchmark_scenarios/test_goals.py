@@ -63,7 +63,9 @@ def test_a_page_tells_missed_goals_like_reached_ones() -> None:
     result = a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 1.0))["s"]
     steps = dict.fromkeys(("chance", "sizing", "forecast", "planning", "rollout"), 2.0)
     goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
-    text = page({"s": Outcome(result, {"hpa": "hpa"}, steps)}, [(goal, Verdict(False, "2.00 x bound")), (goal, None)])
+    text = page(
+        {"s": Outcome(result, {"hpa": "hpa"}, {1: steps})}, [(goal, Verdict(False, "2.00 x bound")), (goal, None)]
+    )
     assert "| s | <= 1.10 x bound | 99% | 2.00 x bound | **missed** |" in text
     assert "not run" in text
     assert "| hpa | 30.00 ± 0.00 | 3.00 |" in text
