@@ -26,7 +26,13 @@ PLIMSOLL, BOUND = "plimsoll", "bound"
 _NO_MATTER = ("cli", "explain", "simulator/report", "simulator/runs.py", "simulator/sweep.py")
 """What tells of runs, and makes none."""
 _ENGINES = ("engine", "observe", "simulator")
-_NOT_OF_BASELINES = ("simulator/attribution.py", "simulator/bound", "simulator/safe_rates.py", "simulator/answers.py")
+_NOT_OF_BASELINES = (
+    "simulator/attribution.py",
+    "simulator/bounded.py",
+    "simulator/bound",
+    "simulator/safe_rates.py",
+    "simulator/answers.py",
+)
 
 
 class Kept:
@@ -62,7 +68,11 @@ class Kept:
             return None
         made_of: str
         value: object
-        made_of, value = pickle.loads(file.read_bytes())
+        try:
+            made_of, value = pickle.loads(file.read_bytes())
+        except (pickle.UnpicklingError, AttributeError, ImportError, EOFError, TypeError):
+            # Made by a source whose types were others.
+            return None
         if made_of == self._made_of(scenario, label, seed):
             return value
         if not self._older or _is_ours(label):

@@ -13,8 +13,9 @@ from typing import Any
 import joblib
 
 from plimsoll.simulator.answers import ANSWERS
-from plimsoll.simulator.attribution import STEPS, Attribution, attributed
-from plimsoll.simulator.bound import Bound, least_cost
+from plimsoll.simulator.attribution import STEPS
+from plimsoll.simulator.bound import Bound
+from plimsoll.simulator.bounded import Bounded, bounded
 from plimsoll.simulator.episode import draw
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.runs import Job, results
@@ -37,15 +38,6 @@ class Bench:
 
     def seeds_of(self, scenario: Scenario) -> Sequence[int]:
         return scenario.spec.seeds[: self.seeds]
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """One seed of Plimsoll."""
-
-    run: RunResult
-    bound: Bound
-    attribution: Attribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +76,13 @@ def outcome(scenario: Scenario, baselines: Sequence[str], attainment: float, ben
     )
 
 
-def plimsoll_runs(scenario: Scenario, may_miss: float, bench: Bench) -> Mapping[int, Ours]:
+def plimsoll_runs(scenario: Scenario, may_miss: float, bench: Bench) -> Mapping[int, Bounded]:
     """By seed."""
-    found: dict[int, Ours] = {}
+    found: dict[int, Bounded] = {}
     bounds: dict[int, Bound] = {}
     for seed in bench.seeds_of(scenario):
         match bench.kept.of(scenario, PLIMSOLL, seed), bench.kept.of(scenario, _bound_label(may_miss), seed):
-            case Ours() as run, _:
+            case Bounded() as run, _:
                 found[seed] = run
             case _, Bound() as bound:
                 bounds[seed] = bound
@@ -109,14 +101,15 @@ def _bound_label(may_miss: float) -> str:
     return f"{BOUND}={may_miss:.4g}"
 
 
-def _ours(scenario: Scenario, seed: int, may_miss: float, answers: Path, known: Bound | None) -> Ours:
+def _ours(scenario: Scenario, seed: int, may_miss: float, answers: Path, known: Bound | None) -> Bounded:
     ANSWERS.use(answers)
     episode = draw(scenario, seed)
-    bound = known or least_cost(episode, may_miss)
-    result, attribution = attributed(episode, bound)
-    if result.slo_attainment >= 1.0 - may_miss and result.usd < bound.usd:
-        raise AssertionError(f"{scenario.name} seed {seed}: Plimsoll costs {result.usd}, under the bound {bound.usd}")
-    return Ours(result, bound, attribution)
+    found = bounded(episode, may_miss, known)
+    if found.run.slo_attainment >= 1.0 - may_miss and found.run.usd < found.bound.usd:
+        raise AssertionError(
+            f"{scenario.name} seed {seed}: Plimsoll costs {found.run.usd}, under the bound {found.bound.usd}"
+        )
+    return found
 
 
 def baseline_runs(
@@ -148,7 +141,7 @@ def _run(
             found.setdefault(job.policy, []).append(kept)
         else:
             missing.append(job)
-    for run in results(missing, workers=bench.workers, answers=bench.answers) if missing else ():
-        bench.kept.add(scenario, run.policy, run.seed, run)
-        found.setdefault(run.policy, []).append(run)
+    for done in results(missing, workers=bench.workers, answers=bench.answers) if missing else ():
+        bench.kept.add(scenario, done.run.policy, done.run.seed, done.run)
+        found.setdefault(done.run.policy, []).append(done.run)
     return {label: sorted(runs, key=lambda run: run.seed) for label, runs in found.items()}
