@@ -1,7 +1,11 @@
 """Every scenario under every policy: what Plimsoll must reach, and what it does.
 
-In: benchmarks/scenarios/, the public traces (PLIMSOLL_DATA_DIR). Out: build/bench.json, docs/benchmarks.md. Without the
-traces only scenarios with generated demand run. Exits 1 where a goal is missed that is told to be kept (--strict).
+In: benchmarks/scenarios/, the public traces (PLIMSOLL_DATA_DIR). Out: build/bench.json, charts of each scenario in
+build/bench/, docs/benchmarks.md. Without the traces only scenarios with generated demand run. Exits 1 where a goal is
+missed that is told to be kept (--strict).
+
+Every run is kept in build/kept, and made again only when something has changed that it depends on: after Ctrl-C it
+goes on where it was, and while Plimsoll's stations are mended its rivals' runs are not repeated.
 """
 
 import argparse
@@ -20,11 +24,13 @@ from plimsoll.errors import InvalidObject
 from plimsoll.simulator.episode import draw
 from plimsoll.simulator.scenario import Scenario, load
 from scenario_folders.goals import BREAK_EVEN, Goal, Verdict, goals
-from scenario_folders.page import page
-from scenario_folders.runs import Outcome, outcome
+from scenario_folders.kept import Kept
+from scenario_folders.page import page, report
+from scenario_folders.runs import Bench, Outcome, outcome
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
+INTERRUPTED = 130
 API_USD_PER_TOKEN = (0.15e-6, 0.60e-6)
 """Of prompt and output, as the manifests of these scenarios have it."""
 
@@ -38,6 +44,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a goal is missed")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build", help="folder of bench.json")
+    parser.add_argument("--keep", type=Path, help="folder of runs; default: kept in the folder of bench.json")
+    parser.add_argument("--older", action="store_true", help="take kept baselines though the simulator has changed")
     parser.add_argument("--page", type=Path, help="write the page here; default: docs/ when everything was run")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -45,13 +53,17 @@ def main() -> int:
     if arguments.baselines is not None:
         told = tuple(one for one in arguments.baselines.split(",") if one)
         everything = [replace(goal, baselines=told) for goal in everything]
-    outcomes = {
-        name: one
-        for goal in everything
-        for name in goal.scenarios
-        if not arguments.names or name in arguments.names
-        if (one := _ran(name, goal, arguments.seeds, arguments.jobs, arguments.out)) is not None
-    }
+    kept = Kept(arguments.keep or arguments.out / "kept", HERE / "scenarios", arguments.older)
+    bench = Bench(arguments.jobs, arguments.out / "answers", kept, arguments.seeds)
+    outcomes: dict[str, Outcome] = {}
+    interrupted = False
+    try:
+        for goal in everything:
+            for name in goal.scenarios:
+                if not arguments.names or name in arguments.names:
+                    outcomes |= _ran(name, goal, bench, arguments.out)
+    except KeyboardInterrupt:
+        interrupted = True
     verdicts = [(goal, _verdict(goal, outcomes)) for goal in everything]
     found = {
         "scenarios": {name: one.as_data() for name, one in outcomes.items()},
@@ -63,16 +75,23 @@ def main() -> int:
     }
     (arguments.out / "bench.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     where = arguments.page or (
-        None if arguments.names or arguments.seeds or arguments.baselines else REPOSITORY / "docs" / "benchmarks.md"
+        None
+        if arguments.names or arguments.seeds or arguments.baselines is not None or interrupted
+        else REPOSITORY / "docs" / "benchmarks.md"
     )
     if where is not None:
         where.write_text(page(outcomes, verdicts))
     for goal, verdict in verdicts:
         if verdict is not None:
             print(f"{'reached' if verdict.reached else 'MISSED '} {', '.join(goal.scenarios)}: {verdict.text}")
+    if kept.taken_older:
+        print(f"{kept.taken_older} runs of baselines were made by another state of the simulator")
     missed = sum(verdict is not None and not verdict.reached for _, verdict in verdicts)
     if arguments.json:
         print(json.dumps({"scenarios": len(outcomes), "missed": missed}))
+    if interrupted:
+        print("interrupted: finished runs are kept, the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
     return 1 if arguments.strict and missed else 0
 
 
@@ -80,16 +99,20 @@ def _scenario(name: str) -> Scenario:
     return load(HERE / "scenarios" / name, data_folder.found())
 
 
-def _ran(name: str, goal: Goal, seeds: int | None, jobs: int, out: Path) -> Outcome | None:
+def _ran(name: str, goal: Goal, bench: Bench, out: Path) -> Mapping[str, Outcome]:
+    """The outcome under the scenario's name, its page written; nothing where its demand cannot be read."""
     began_s = time.perf_counter()
     scenario = _scenario(name)
     try:
-        found = outcome(scenario, goal.baselines, goal.attainment, seeds, jobs, out / "answers")
+        found = outcome(scenario, goal.baselines, goal.attainment, bench)
     except InvalidObject as error:
         print(f"left out: {error}", flush=True)
-        return None
-    print(f"{name}: {time.perf_counter() - began_s:.0f} s", flush=True)
-    return found
+        return {}
+    charts = out / "bench" / f"{name}.html"
+    charts.parent.mkdir(exist_ok=True)
+    charts.write_text(report(found, scenario.spec.description, goal.attainment), encoding="utf-8")
+    print(f"{name}: {time.perf_counter() - began_s:.0f} s, charts in {charts}", flush=True)
+    return {name: found}
 
 
 def _verdict(goal: Goal, outcomes: Mapping[str, Outcome]) -> Verdict | None:

@@ -11,10 +11,10 @@ from itertools import pairwise
 from statistics import fmean
 
 from plimsoll.simulator.result import RunResult, ScenarioResult
-from plimsoll.simulator.sweep import keeps, mean_usd, name_of
+from plimsoll.simulator.sweep import keeps, mean_attainment, mean_usd, name_of
+from scenario_folders.kept import PLIMSOLL
 
 Found = Mapping[str, ScenarioResult]
-PLIMSOLL = "plimsoll"
 SINGLE = ("static", "hpa", "keda", "kpa", "wva-v1", "wva-v2", "melange", "dynamo", "skyserve")
 QUICK = ("static", "hpa", "melange", "skyserve")
 """One of each kind, where a run takes minutes: bought for the peak, by load, by a programme, by rate with spot."""
@@ -44,7 +44,7 @@ class Goal:
 def within_bound(name: str, factor: float) -> Callable[[Found, float], Verdict]:
     def judge(found: Found, attainment: float) -> Verdict:
         ratio, attained = _ratio(found[name]), _attained(found[name])
-        return Verdict(ratio <= factor and attained >= attainment, f"{ratio:.2f} x bound at {attained:.2%}")
+        return Verdict(ratio <= factor and _kept(found[name], attainment), f"{ratio:.2f} x bound at {attained:.2%}")
 
     return judge
 
@@ -58,11 +58,11 @@ def cheaper(
         ours, attained = mean_usd(found[name].of_policy(PLIMSOLL)), _attained(found[name])
         theirs = cheapest(found[name], attainment, restricted)
         if theirs is None:
-            return Verdict(attained >= attainment, f"no such baseline keeps it; Plimsoll {attained:.2%}")
+            return Verdict(_kept(found[name], attainment), f"no such baseline keeps it; Plimsoll {attained:.2%}")
         saved = 1.0 - ours / theirs[1] if theirs[1] > 0.0 else math.nan
         text = f"{saved:+.0%} under {theirs[0]}, at {attained:.2%}"
         # Floating-point noise is no miss.
-        reached = saved >= by - 1e-9 and attained >= attainment
+        reached = saved >= by - 1e-9 and _kept(found[name], attainment)
         if factor is not None:
             ratio = _ratio(found[name])
             reached, text = reached and ratio <= factor, f"{ratio:.2f} x bound, {text}"
@@ -76,13 +76,13 @@ def attains(name: str) -> Callable[[Found, float], Verdict]:
         attained = _attained(found[name])
         best = max(
             (
-                (fmean(run.slo_attainment for run in found[name].of_policy(label)), label)
+                (mean_attainment(found[name].of_policy(label)), label)
                 for label in found[name].policies
                 if label != PLIMSOLL
             ),
             default=(math.nan, "none"),
         )
-        return Verdict(attained >= attainment, f"{attained:.2%}; best baseline {best[1]} {best[0]:.2%}")
+        return Verdict(_kept(found[name], attainment), f"{attained:.2%}; best baseline {best[1]} {best[0]:.2%}")
 
     return judge
 
@@ -90,7 +90,7 @@ def attains(name: str) -> Callable[[Found, float], Verdict]:
 def never_rises(names: Sequence[str]) -> Callable[[Found, float], Verdict]:
     def judge(found: Found, attainment: float) -> Verdict:
         costs = [fmean(run.usd_per_million_tokens for run in found[one].of_policy(PLIMSOLL)) for one in names]
-        kept = all(_attained(found[one]) >= attainment for one in names)
+        kept = all(_kept(found[one], attainment) for one in names)
         falls = all(later <= earlier for earlier, later in pairwise(costs))
         return Verdict(falls and kept, " > ".join(f"{cost:.3f}" for cost in costs) + " USD a million tokens")
 
@@ -106,7 +106,7 @@ def breaks_even(names: Sequence[str], api_usd: Mapping[str, float]) -> Callable[
         ]
         told = ", ".join(f"{ours:.0f} against {theirs:.0f} USD a month" for _, ours, theirs in rows)
         wins = next((one for one, ours, theirs in rows if ours < theirs), None)
-        kept = all(_attained(found[one]) >= attainment for one in names)
+        kept = all(_kept(found[one], attainment) for one in names)
         since = f"self-hosting wins from {wins}" if wins else "the API wins at every volume"
         return Verdict(kept, f"{told}: {since}")
 
@@ -138,7 +138,11 @@ def _by_label(result: ScenarioResult) -> Mapping[str, Sequence[RunResult]]:
 
 def _attained(result: ScenarioResult) -> float:
     runs = result.of_policy(PLIMSOLL)
-    return fmean(run.slo_attainment for run in runs) if runs else 0.0
+    return mean_attainment(runs) if runs else 0.0
+
+
+def _kept(result: ScenarioResult, attainment: float) -> bool:
+    return keeps(result.of_policy(PLIMSOLL), attainment)
 
 
 def _months(runs: Sequence[RunResult]) -> float:

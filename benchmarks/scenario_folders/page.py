@@ -1,14 +1,17 @@
-"""What does the benchmark tell readers? docs/benchmarks.md, written from its results.
+"""What does the benchmark tell readers? docs/benchmarks.md, written from its results, and charts of each scenario.
 
-In: outcomes and verdicts. Out: text. Goals that were missed stand there like those that were reached.
+In: outcomes and verdicts. Out: text, HTML. Goals that were missed stand there like those that were reached.
 """
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from plimsoll.simulator.attribution import STEPS
+from plimsoll.simulator.report import Background
+from plimsoll.simulator.report import page as charts
 from plimsoll.simulator.result import RunResult
-from scenario_folders.goals import PLIMSOLL, Goal, Verdict
+from scenario_folders.goals import Goal, Verdict
+from scenario_folders.kept import PLIMSOLL
 from scenario_folders.runs import Outcome
 
 HEAD = """# The benchmark
@@ -39,6 +42,12 @@ def page(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verdict
     parts = [HEAD, "## Goals\n", _goals(verdicts), "## Scenarios\n"]
     parts += [_scenario(name, one) for name, one in outcomes.items()]
     return "\n".join(parts)
+
+
+def report(one: Outcome, description: str, goal: float) -> str:
+    """The page with charts of one scenario, with bound and attribution."""
+    excess_usd = {(PLIMSOLL, seed): usd for seed, usd in one.excess_usd.items()}
+    return charts([one.result], {one.result.name: Background(description, goal, excess_usd)})
 
 
 def _goals(verdicts: Sequence[tuple[Goal, Verdict | None]]) -> str:

@@ -1,11 +1,11 @@
-"""All runs of one scenario: Plimsoll on every seed with its bound and attribution, each baseline swept.
+"""All runs of one scenario: Plimsoll with bound and attribution, each baseline swept.
 
 In: a scenario, a goal. Out: an `Outcome`. A baseline's settings are tried on the first seed; its cheapest that keeps
-the SLO there, and the one it comes with, then run on all of them.
+the SLO there, and the one it comes with, then run on all of them. What has been made already is not made again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,14 +13,31 @@ from typing import Any
 import joblib
 
 from plimsoll.simulator.answers import ANSWERS
-from plimsoll.simulator.attribution import STEPS, Attribution, attributed
-from plimsoll.simulator.bound import least_cost
+from plimsoll.simulator.attribution import STEPS
+from plimsoll.simulator.bound import Bound
+from plimsoll.simulator.bounded import Bounded, bounded
 from plimsoll.simulator.episode import draw
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.runs import Job, results
 from plimsoll.simulator.scenario import Scenario
 from plimsoll.simulator.sweep import by_preference, keeps, settings
-from scenario_folders.goals import PLIMSOLL
+from scenario_folders.kept import BOUND, PLIMSOLL, Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """How runs are made."""
+
+    workers: int
+    """Side by side."""
+    answers: Path
+    """File of simulated safe rates."""
+    kept: Kept
+    seeds: int | None = None
+    """How many of each scenario's own; None: all."""
+
+    def seeds_of(self, scenario: Scenario) -> Sequence[int]:
+        return scenario.spec.seeds[: self.seeds]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +47,13 @@ class Outcome:
     result: ScenarioResult
     best: Mapping[str, str]
     """By baseline as it comes: the setting that is compared."""
-    attribution_usd: Mapping[str, float]
-    """Mean over seeds, by step."""
+    excess_usd: Mapping[int, Mapping[str, float]]
+    """By seed, what Plimsoll pays over the bound, by step."""
+
+    @property
+    def attribution_usd(self) -> Mapping[str, float]:
+        """Mean over seeds, by step."""
+        return {step: fmean(one[step] for one in self.excess_usd.values()) for step in STEPS}
 
     def as_data(self) -> dict[str, Any]:
         """The JSON of one scenario."""
@@ -39,31 +61,67 @@ class Outcome:
         return {**self.result.as_data(), "best_setting": dict(self.best), "excess_usd": told}
 
 
-def outcome(
-    scenario: Scenario, baselines: Sequence[str], attainment: float, seeds: int | None, workers: int, answers: Path
-) -> Outcome:
+def outcome(scenario: Scenario, baselines: Sequence[str], attainment: float, bench: Bench) -> Outcome:
     """Runs everything."""
-    chosen = scenario.spec.seeds[:seeds]
-    ours = joblib.Parallel(n_jobs=min(workers, len(chosen)))(
-        joblib.delayed(_ours)(scenario, seed, 1.0 - attainment, answers) for seed in chosen
-    )
-    tried = _run(scenario, [label for one in baselines for label in settings(one)], chosen[:1], workers, answers)
-    swept = {one: [label for label in settings(one)] for one in baselines}
-    best = {
-        one: by_preference({label: tried[label] for label in labels}, attainment)[0] for one, labels in swept.items()
-    }
-    again = _run(scenario, list(dict.fromkeys([*baselines, *best.values()])), chosen[1:], workers, answers)
-    runs = {label: (*tried[label], *again.get(label, ())) for label in (*baselines, *best.values())}
-    best = {one: _corrected(one, best[one], runs, attainment) for one in baselines}
+    ours = plimsoll_runs(scenario, 1.0 - attainment, bench)
+    runs, best = baseline_runs(scenario, baselines, attainment, bench)
     return Outcome(
         ScenarioResult(
             scenario.name,
-            (*(run for run, _, _ in ours), *(run for found in runs.values() for run in found)),
-            {seed: usd for seed, (_, usd, _) in zip(chosen, ours, strict=True)},
+            (*(one.run for one in ours.values()), *(run for found in runs.values() for run in found)),
+            {seed: one.bound.usd for seed, one in ours.items()},
         ),
         best,
-        {step: fmean(one.usd[step] for _, _, one in ours) for step in STEPS},
+        {seed: one.attribution.usd for seed, one in ours.items()},
     )
+
+
+def plimsoll_runs(scenario: Scenario, may_miss: float, bench: Bench) -> Mapping[int, Bounded]:
+    """By seed."""
+    found: dict[int, Bounded] = {}
+    bounds: dict[int, Bound] = {}
+    for seed in bench.seeds_of(scenario):
+        match bench.kept.of(scenario, PLIMSOLL, seed), bench.kept.of(scenario, _bound_label(may_miss), seed):
+            case Bounded() as run, _:
+                found[seed] = run
+            case _, Bound() as bound:
+                bounds[seed] = bound
+    missing = [seed for seed in bench.seeds_of(scenario) if seed not in found]
+    made = joblib.Parallel(n_jobs=bench.workers, return_as="generator_unordered")(
+        joblib.delayed(_ours)(scenario, seed, may_miss, bench.answers, bounds.get(seed)) for seed in missing
+    )
+    for one in made:
+        found[one.run.seed] = one
+        bench.kept.add(scenario, _bound_label(may_miss), one.run.seed, one.bound)
+        bench.kept.add(scenario, PLIMSOLL, one.run.seed, one)
+    return {seed: found[seed] for seed in bench.seeds_of(scenario)}
+
+
+def _bound_label(may_miss: float) -> str:
+    return f"{BOUND}={may_miss:.4g}"
+
+
+def _ours(scenario: Scenario, seed: int, may_miss: float, answers: Path, known: Bound | None) -> Bounded:
+    ANSWERS.use(answers)
+    episode = draw(scenario, seed)
+    found = bounded(episode, may_miss, known)
+    if found.run.slo_attainment >= 1.0 - may_miss and found.run.usd < found.bound.usd:
+        raise AssertionError(
+            f"{scenario.name} seed {seed}: Plimsoll costs {found.run.usd}, under the bound {found.bound.usd}"
+        )
+    return found
+
+
+def baseline_runs(
+    scenario: Scenario, baselines: Sequence[str], attainment: float, bench: Bench
+) -> tuple[Mapping[str, Sequence[RunResult]], Mapping[str, str]]:
+    """By label the runs of each baseline as it comes and at its best setting; by baseline that setting."""
+    seeds = bench.seeds_of(scenario)
+    tried = _run(scenario, [label for one in baselines for label in settings(one)], seeds[:1], bench)
+    best = {one: by_preference({label: tried[label] for label in settings(one)}, attainment)[0] for one in baselines}
+    again = _run(scenario, list(dict.fromkeys([*baselines, *best.values()])), seeds[1:], bench)
+    runs = {label: (*tried[label], *again.get(label, ())) for label in (*baselines, *best.values())}
+    return runs, {one: _corrected(one, best[one], runs, attainment) for one in baselines}
 
 
 def _corrected(default: str, best: str, runs: Mapping[str, Sequence[RunResult]], attainment: float) -> str:
@@ -72,22 +130,18 @@ def _corrected(default: str, best: str, runs: Mapping[str, Sequence[RunResult]],
     return by_preference(found, attainment)[0] if any(keeps(one, attainment) for one in found.values()) else best
 
 
-def _ours(scenario: Scenario, seed: int, may_miss: float, answers: Path) -> tuple[RunResult, float, Attribution]:
-    ANSWERS.use(answers)
-    episode = draw(scenario, seed)
-    bound = least_cost(episode, may_miss)
-    result, attribution = attributed(episode, bound)
-    if result.slo_attainment >= 1.0 - may_miss and result.usd < bound.usd:
-        raise AssertionError(f"{scenario.name} seed {seed}: Plimsoll costs {result.usd}, under the bound {bound.usd}")
-    # By minute it is only of use to a report.
-    return result, bound.usd, replace(attribution, usd_m={})
-
-
 def _run(
-    scenario: Scenario, labels: Sequence[str], seeds: Sequence[int], workers: int, answers: Path
+    scenario: Scenario, labels: Sequence[str], seeds: Sequence[int], bench: Bench
 ) -> Mapping[str, Sequence[RunResult]]:
-    made = [Job(scenario, label, seed) for seed in seeds for label in labels if label != PLIMSOLL]
     found: dict[str, list[RunResult]] = {}
-    for run in results(made, workers=workers, answers=answers) if made else ():
-        found.setdefault(run.policy, []).append(run)
+    missing = []
+    for job in (Job(scenario, label, seed) for seed in seeds for label in labels):
+        kept = bench.kept.of(scenario, job.policy, job.seed)
+        if isinstance(kept, RunResult):
+            found.setdefault(job.policy, []).append(kept)
+        else:
+            missing.append(job)
+    for done in results(missing, workers=bench.workers, answers=bench.answers) if missing else ():
+        bench.kept.add(scenario, done.run.policy, done.run.seed, done.run)
+        found.setdefault(done.run.policy, []).append(done.run)
     return {label: sorted(runs, key=lambda run: run.seed) for label, runs in found.items()}

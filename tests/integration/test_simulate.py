@@ -39,13 +39,18 @@ def test_a_file_without_a_folder_is_refused_before_anything_runs(tmp_path: Path)
 
 def test_a_dask_cluster_gives_what_this_process_gives(tmp_path: Path) -> None:
     made = jobs([a_scenario(tmp_path, hours=0.1, seeds=[1, 2])])
-    here = {(one.policy, one.seed): (one.usd, one.slo_attainment, one.moves) for one in map(do, made)}
+    here = {
+        (one.policy, one.seed): (one.usd, one.slo_attainment, one.moves) for one in (done.run for done in map(do, made))
+    }
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
         Client(cluster),  # type: ignore[no-untyped-call]
         joblib.parallel_config("dask"),
     ):
-        there = {(one.policy, one.seed): (one.usd, one.slo_attainment, one.moves) for one in results(made)}
+        there = {
+            (one.policy, one.seed): (one.usd, one.slo_attainment, one.moves)
+            for one in (done.run for done in results(made))
+        }
     assert there == here
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from plimsoll.domain import ObjectKey
     from plimsoll.simulator.demand.history import History
     from plimsoll.simulator.result import RunResult
+    from plimsoll.simulator.runs import Done
     from plimsoll.simulator.scenario import Scenario
 
 INTERRUPTED = 130
@@ -53,6 +54,14 @@ def simulate(
         float | None,
         typer.Option(min=0.0, max=1.0, help="Of the report: share of requests to keep in SLO; default: 0.99."),
     ] = None,
+    bound: Annotated[
+        bool | None,
+        typer.Option(
+            "--bound/--no-bound",
+            help="Compute what must be paid at least, and by station what Plimsoll pays above it; default: with a"
+            " report, where it takes a minute a seed or less.",
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(envvar=_DATA_VARIABLE, help="Folder with public traces.", show_envvar=True)
     ] = None,
@@ -76,7 +85,7 @@ def simulate(
     # Loaded here: joblib and the compiler take a second, which other commands need not wait for.
     from plimsoll.simulator.report import GOAL, Background, page
     from plimsoll.simulator.result import to_json
-    from plimsoll.simulator.runs import gathered, results
+    from plimsoll.simulator.runs import gathered, results, with_bounds
     from plimsoll.simulator.runs import jobs as all_jobs
     from plimsoll.simulator.scenario import load
 
@@ -95,14 +104,16 @@ def simulate(
         if prometheus and span_s
         for key, one in _histories(scenario, prometheus, span_s).items()
     }
+    to_keep = GOAL if goal is None else goal
     made = all_jobs(scenarios, [one for one in policies.split(",") if one], seeds, histories)
-    done: list[RunResult] = []
+    made = with_bounds(made, 1.0 - to_keep, _with_bound(scenarios, bound, report_file is not None))
+    done: list[Done] = []
     interrupted = False
     with _progress(len(made)) as step:
         try:
             for one in results(made, workers=min(jobs, len(made)), answers=answers):
                 done.append(one)
-                step(f"{one.scenario} {one.policy} seed {one.seed}: {one.usd:.2f} USD")
+                step(_told(one))
         except KeyboardInterrupt:
             interrupted = True
     found = gathered(made, done)
@@ -111,11 +122,39 @@ def simulate(
     if json_file is not None:
         json_file.write_text(to_json(found) + "\n")
     if report_file is not None:
-        about = {one.name: Background(one.spec.description, GOAL if goal is None else goal) for one in scenarios}
+        about = {one.name: Background(one.spec.description, to_keep, _excess_usd(one.name, done)) for one in scenarios}
         report_file.write_text(page(found, about), encoding="utf-8")
     if interrupted:
         typer.echo(f"interrupted: {len(done)} of {len(made)} runs are done and told above", err=True)
         raise typer.Exit(INTERRUPTED)
+
+
+def _with_bound(scenarios: "Sequence[Scenario]", asked: bool | None, reported: bool) -> Sequence[str]:
+    """Names of the scenarios that get a bound."""
+    from plimsoll.simulator.bounded import is_quick
+
+    if asked is not None:
+        return [one.name for one in scenarios] if asked else []
+    if not reported:
+        return []
+    for one in scenarios:
+        if not is_quick(one):
+            typer.echo(
+                f"{one.name} is large: the page is made without the least that must be paid, --bound computes it",
+                err=True,
+            )
+    return [one.name for one in scenarios if is_quick(one)]
+
+
+def _excess_usd(name: str, done: "Sequence[Done]") -> "Mapping[tuple[str, int], Mapping[str, float]]":
+    return {
+        (one.run.policy, one.run.seed): one.excess_usd for one in done if one.run.scenario == name and one.excess_usd
+    }
+
+
+def _told(one: "Done") -> str:
+    least = "" if one.bound_usd is None else f", at least {one.bound_usd:.2f}"
+    return f"{one.run.scenario} {one.run.policy} seed {one.run.seed}: {one.run.usd:.2f} USD{least}"
 
 
 def _span_s(text: str) -> float:

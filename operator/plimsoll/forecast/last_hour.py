@@ -52,6 +52,10 @@ class LastHour(Mapping[ObjectKey, tuple[DemandSample, ...]]):
     def __iter__(self) -> Iterator[ObjectKey]:
         return iter(self.row)
 
+    def __contains__(self, key: object) -> bool:
+        # Mapping would make all samples of the hour to tell.
+        return key in self.row
+
     def __getitem__(self, key: ObjectKey) -> tuple[DemandSample, ...]:
         row = self.row[key]
         there = np.flatnonzero(~np.isnan(self.at_ds[row]))

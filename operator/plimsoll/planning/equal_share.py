@@ -7,12 +7,17 @@ fallback and any other way of choosing replicas need not know what a plain Servi
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from plimsoll.domain import CapacityTable, Routing, VariantKey
 from plimsoll.planning.problem import Choice, Need
 from plimsoll.planning.room import SLACK_RATIO
 
+_KNOWN_NEEDS = 512
+"""Needs of which the modes are kept. One tick asks four times for those of each deployment, the next for other ones."""
 
+
+@lru_cache(maxsize=_KNOWN_NEEDS)
 def modes(need: Need) -> tuple[Need, ...]:
     """The need in each of its modes, the slowest first; the need itself where all of its replicas are alike.
 

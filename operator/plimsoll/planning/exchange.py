@@ -35,6 +35,7 @@ class Exchange:
                 content, placed = self._contents[choice.pool], plan.placed[choice.key]
                 content[choice.shape] = content.get(choice.shape, 0) + placed
                 self._used[choice.pool] += placed * _share(choice, problem.rooms[choice.pool])
+        self._packings: dict[tuple[str, tuple[int, ...]], int | None] = {}
         users = Counter(choice.pool for choice in problem.choices)
         self._small = {
             name: sum(content.values()) <= SMALL_POOL and users[name] <= SMALL_POOL
@@ -79,6 +80,13 @@ class Exchange:
         content = dict(self._contents[room.name])
         for choice, more in changes:
             content[choice.shape] += more
+        # What leaves a pool is the same whatever takes its place.
+        known = (room.name, tuple(content.values()))
+        if known not in self._packings:
+            self._packings[known] = self._nodes_for(room, content)
+        return self._packings[known]
+
+    def _nodes_for(self, room: Room, content: Content) -> int | None:
         floor = Floor(room)
         for shape in sorted(content, key=lambda shape: (-dominant_share(shape, room.node), shape)):
             if floor.seat(shape, content[shape]) < content[shape]:

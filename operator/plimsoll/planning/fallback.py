@@ -27,12 +27,12 @@ def fill_up(problem: Problem, begin: Mapping[VariantKey, int]) -> Counts:
     floors = {name: Floor(room) for name, room in problem.rooms.items()}
     counts: Counts = {}
     needs = sorted((mode_of(need, begin) for need in problem.needs), key=lambda need: (-need.priority, need.key))
+    trimmed = {need.key: _trimmed(need, begin, problem) for need in needs}
     for stays in (True, False):
         for need in needs:
-            trimmed = _trimmed(need, begin, problem)
             for choice in need.choices:
                 if bool(choice.stays) == stays:
-                    counts[choice.key] = max(choice.lower, _keep(choice, trimmed[choice.key], floors))
+                    counts[choice.key] = max(choice.lower, _keep(choice, trimmed[need.key][choice.key], floors))
     for need in needs:
         _cover(need, problem, floors, counts)
     return counts

@@ -1,21 +1,24 @@
 """Many runs: scenarios by policies by seeds, side by side.
 
-In: scenarios and labels of policies. Out: results as they come in. joblib carries them, so that whoever calls decides
-where they run: processes of this machine by default, or a cluster with ``joblib.parallel_config("dask")``. Every run
-draws its episode anew, from the seed: nothing large travels.
+In: scenarios and labels of policies. Out: what was found as it comes in, with the bound where it is asked for. joblib
+carries them, so that whoever calls decides where they run: processes of this machine by default, or a cluster with
+``joblib.parallel_config("dask")``. Every run draws its episode anew, from the seed: nothing large travels.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import joblib
 
 from plimsoll.domain import ObjectKey
 from plimsoll.simulator.answers import ANSWERS
+from plimsoll.simulator.bound import least_cost
+from plimsoll.simulator.bounded import bounded
 from plimsoll.simulator.demand.history import History
 from plimsoll.simulator.episode import NO_HISTORIES, draw
 from plimsoll.simulator.policies import parsed
+from plimsoll.simulator.policies.plimsoll import PLIMSOLL
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.scenario import Scenario
 from plimsoll.simulator.world import run
@@ -30,6 +33,19 @@ class Job:
     seed: int
     histories: Mapping[ObjectKey, History] = field(default_factory=dict)
     """Demand that was read from Prometheus."""
+    may_miss: float | None = None
+    """Compute the bound, too, where this share of requests may miss the SLO; None: no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One run that has been made."""
+
+    run: RunResult
+    bound_usd: float | None = None
+    """What must be paid at least, as far as it was asked for."""
+    excess_usd: Mapping[str, float] = field(default_factory=dict)
+    """The cost over the bound by station; nothing where there are none or no bound was asked for."""
 
 
 def jobs(
@@ -59,6 +75,24 @@ def jobs(
     return found
 
 
+def with_bounds(made: Sequence[Job], may_miss: float, wanted: Container[str]) -> list[Job]:
+    """The jobs with one bound for each scenario and seed: beside Plimsoll where it runs, for there it is attributed.
+
+    Args:
+        made: all runs.
+        may_miss: share of requests that need not keep the SLO, 0 to 1.
+        wanted: names of the scenarios that are to have bounds.
+    """
+    chosen: dict[tuple[str, int], Job] = {}
+    for job in made:
+        if job.scenario.name in wanted:
+            key = (job.scenario.name, job.seed)
+            chosen[key] = job if job.policy == PLIMSOLL.name else chosen.get(key, job)
+    return [
+        replace(job, may_miss=may_miss) if job is chosen.get((job.scenario.name, job.seed)) else job for job in made
+    ]
+
+
 def _seeds(scenario: Scenario, count: int | None) -> Sequence[int]:
     named = scenario.spec.seeds
     if count is None or count <= len(named):
@@ -66,8 +100,8 @@ def _seeds(scenario: Scenario, count: int | None) -> Sequence[int]:
     return (*named, *range(max(named) + 1, max(named) + 1 + count - len(named)))
 
 
-def results(made: Sequence[Job], workers: int | None = None, answers: Path | None = None) -> Iterator[RunResult]:
-    """The results, each as soon as it is there.
+def results(made: Sequence[Job], workers: int | None = None, answers: Path | None = None) -> Iterator[Done]:
+    """What was found, each as soon as it is there.
 
     Args:
         made: the runs.
@@ -78,27 +112,31 @@ def results(made: Sequence[Job], workers: int | None = None, answers: Path | Non
     yield from parallel(joblib.delayed(do)(job, answers) for job in made)
 
 
-def do(job: Job, answers: Path | None = None) -> RunResult:
+def do(job: Job, answers: Path | None = None) -> Done:
     """One run."""
     ANSWERS.use(answers)
-    return run(draw(job.scenario, job.seed, job.histories), job.policy)
+    episode = draw(job.scenario, job.seed, job.histories)
+    if job.may_miss is None:
+        return Done(run(episode, job.policy))
+    if job.policy == PLIMSOLL.name:
+        found = bounded(episode, job.may_miss)
+        return Done(found.run, found.bound.usd, found.attribution.usd)
+    return Done(run(episode, job.policy), least_cost(episode, job.may_miss).usd)
 
 
-def gathered(
-    made: Sequence[Job], done: Iterable[RunResult], bounds: Mapping[str, Mapping[int, float]] | None = None
-) -> list[ScenarioResult]:
+def gathered(made: Sequence[Job], done: Iterable[Done]) -> list[ScenarioResult]:
     """What is there, by scenario and in the order of the jobs; scenarios without any run are left out.
 
     Args:
         made: all runs that were asked for.
         done: the results so far.
-        bounds: by scenario and seed what must be paid at least, USD, as far as it is known.
     """
-    by_job = {(one.scenario, one.policy, one.seed): one for one in done}
+    by_job = {(one.run.scenario, one.run.policy, one.run.seed): one for one in done}
     found = []
     for name in dict.fromkeys(job.scenario.name for job in made):
         keys = [(name, job.policy, job.seed) for job in made if job.scenario.name == name]
-        runs = tuple(by_job[key] for key in keys if key in by_job)
-        if runs:
-            found.append(ScenarioResult(name, runs, (bounds or {}).get(name, {})))
+        there = [by_job[key] for key in keys if key in by_job]
+        if there:
+            bounds = {one.run.seed: one.bound_usd for one in there if one.bound_usd is not None}
+            found.append(ScenarioResult(name, tuple(one.run for one in there), bounds))
     return found

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from plimsoll.errors import InvalidObject
+from plimsoll.simulator.attribution import STEPS
+from plimsoll.simulator.bounded import is_quick
 from plimsoll.simulator.policies import POLICIES, parsed
 from plimsoll.simulator.result import RunResult, ScenarioResult, to_json
-from plimsoll.simulator.runs import gathered, jobs
+from plimsoll.simulator.runs import Done, do, gathered, jobs, with_bounds
 from unit.simulator.folders import a_scenario
 
 
@@ -47,10 +49,43 @@ def test_a_policy_may_have_a_target_of_its_own() -> None:
 def test_what_is_done_is_gathered_in_order_whatever_came_first(tmp_path: Path) -> None:
     scenario = a_scenario(tmp_path, seeds=[1, 2, 3])
     made = jobs([scenario], ["plimsoll"])
-    done = [a_result(seed=seed, scenario=scenario.name) for seed in (3, 1)]
+    done = [Done(a_result(seed=seed, scenario=scenario.name), bound_usd=7.0 + seed) for seed in (3, 1)]
     (found,) = gathered(made, done)
     assert [run.seed for run in found.runs] == [1, 3]
+    assert found.bound_usd == {1: 8.0, 3: 10.0}
     assert gathered(made, []) == []
+
+
+def test_each_seed_gets_one_bound_beside_plimsoll_where_it_runs(tmp_path: Path) -> None:
+    scenario = a_scenario(tmp_path, seeds=[1, 2])
+    made = with_bounds(jobs([scenario], ["hpa", "plimsoll"]), 0.02, [scenario.name])
+    assert [(job.policy, job.may_miss) for job in made] == [("hpa", None), ("plimsoll", 0.02)] * 2
+    made = with_bounds(jobs([scenario], ["hpa", "static"]), 0.02, [scenario.name])
+    assert [(job.policy, job.may_miss) for job in made] == [("hpa", 0.02), ("static", None)] * 2
+    made = with_bounds(jobs([scenario]), 0.02, [])
+    assert [job.may_miss for job in made] == [None, None]
+
+
+def test_a_day_of_one_model_is_bounded_unasked_and_half_a_day_of_a_fleet_is_not(tmp_path: Path) -> None:
+    # One variant.
+    assert is_quick(a_scenario(tmp_path, hours=24.0))
+    assert not is_quick(a_scenario(tmp_path, hours=168.0))
+
+
+def test_what_plimsoll_pays_over_the_bound_is_told_by_station(tmp_path: Path) -> None:
+    (job,) = with_bounds(jobs([a_scenario(tmp_path, hours=0.05, seeds=[1])]), 0.01, [tmp_path.name])
+    done = do(job)
+    assert done.bound_usd is not None
+    assert tuple(done.excess_usd) == STEPS
+    assert done.bound_usd + sum(done.excess_usd.values()) == pytest.approx(done.run.usd)
+
+
+def test_beside_another_policy_stands_the_bound_alone(tmp_path: Path) -> None:
+    (job,) = with_bounds(jobs([a_scenario(tmp_path, hours=0.05, seeds=[1])], ["static"]), 0.01, [tmp_path.name])
+    done = do(job)
+    assert done.bound_usd is not None
+    assert done.bound_usd <= done.run.usd
+    assert done.excess_usd == {}
 
 
 def test_the_json_holds_means_and_spreads_over_seeds() -> None:

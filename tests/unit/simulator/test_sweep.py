@@ -1,5 +1,7 @@
 """Sweeps: which setting of a baseline is compared."""
 
+from statistics import fmean
+
 from plimsoll.simulator.result import RunResult
 from plimsoll.simulator.sweep import by_preference, keeps, name_of, settings
 
@@ -28,3 +30,9 @@ def test_the_cheapest_setting_that_keeps_the_goal_in_the_mean_is_the_best() -> N
 def test_where_nothing_keeps_the_goal_the_most_attained_comes_first() -> None:
     results = {"kpa": [a_run("kpa", 5.0, 0.8)], "kpa=0.5": [a_run("kpa=0.5", 9.0, 0.9)]}
     assert by_preference(results, 0.99) == ["kpa=0.5", "kpa"]
+
+
+def test_three_times_the_goal_keeps_it_although_their_mean_is_rounded_below() -> None:
+    assert fmean([0.99] * 3) < 0.99
+    assert keeps([a_run("hpa", 5.0, 0.99, seed) for seed in (1, 2, 3)], 0.99)
+    assert not keeps([a_run("hpa", 5.0, 0.98999)], 0.99)

@@ -1,15 +1,14 @@
 """Who keeps the goal, and which setting speaks for each policy?
 
 In: the results of a scenario and the goal. Out: `Standing`, the order in which a reader compares. A policy that was
-tried with several targets is compared by its best setting: the cheapest that keeps the goal, else the one that keeps
-most.
+tried with several targets is compared by its best setting, by the rule of ``simulator/sweep.py``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from plimsoll.simulator.result import RunResult, ScenarioResult
+from plimsoll.simulator.sweep import keeps, mean_attainment, mean_usd, name_of, preference
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,29 +17,32 @@ class Entry:
 
     label: str
     runs: tuple[RunResult, ...]
-    keeps: bool
-    """Whether it reaches the goal in the mean over seeds."""
+    goal: float
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it reaches the goal in the mean over seeds."""
+        return keeps(self.runs, self.goal)
 
     @property
     def family(self) -> str:
         """The policy without its target: ``hpa`` of ``hpa=0.6``."""
-        return self.label.partition("=")[0]
+        return name_of(self.label)
 
     @property
     def usd(self) -> float:
         """Mean over seeds."""
-        return fmean(run.usd for run in self.runs)
+        return mean_usd(self.runs)
 
     @property
     def attainment(self) -> float:
         """Mean over seeds of the share of requests within their SLO, 0 to 1."""
-        return fmean(run.slo_attainment for run in self.runs)
+        return mean_attainment(self.runs)
 
     @property
     def preference(self) -> tuple[bool, float, float, str]:
         """Smallest for the one to take."""
-        by_cost = (self.usd, -self.attainment) if self.keeps else (-self.attainment, self.usd)
-        return (not self.keeps, *by_cost, self.label)
+        return preference(self.label, self.runs, self.goal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,4 @@ class Standing:
 
 def standing(scenario: ScenarioResult, goal: float) -> Standing:
     """The policies of a scenario as they compare."""
-    found = ((label, scenario.of_policy(label)) for label in scenario.policies)
-    return Standing(goal, tuple(Entry(label, runs, _keeps(runs, goal)) for label, runs in found))
-
-
-def _keeps(runs: Sequence[RunResult], goal: float) -> bool:
-    # A hair less: the mean of three times 0.99 is not quite 0.99.
-    return fmean(run.slo_attainment for run in runs) >= goal - 1e-9
+    return Standing(goal, tuple(Entry(label, scenario.of_policy(label), goal) for label in scenario.policies))
