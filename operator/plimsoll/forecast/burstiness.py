@@ -42,7 +42,7 @@ CHANCE_DEVIATIONS = 2.5
 Poisson arrivals as Prometheus tells them: fewer than 1 in 20 deployments are called bursty in an hour of looks, and
 none where counts are exact."""
 
-LEVELS_CV2 = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+LEVELS_CV2 = (0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.13, 1.6)
 """The grid: each is sized for once. The last is the bound: the rate then wanders by 126%."""
 
 NEGLIGIBLE_CV2 = 0.01

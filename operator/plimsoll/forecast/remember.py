@@ -153,7 +153,7 @@ def _mixes(
     before = [last.get(deployment.key) for deployment in looked]
     used_kd = np.array([[np.nan] * LENGTHS if one is None else lengths(one.tokens) for one in before]).T
     jumped_d = np.array([-np.inf if one is None or one.jumped_s is None else one.jumped_s for one in before])
-    looks = looks_of(hour, rows, rate_d, window_d, now_s)
+    looks = looks_of(hour, rows, rate_d, window_d, jumped_d, now_s)
     averaged_kd, jump_d = mixes_in_use(used_kd[:AVERAGED], jumped_d, looks, now_s)
     mix_kd = np.concatenate((averaged_kd, longest_in_use(hour, rows)))
     same_d = (mix_kd == used_kd).all(axis=0) & (jump_d == jumped_d)

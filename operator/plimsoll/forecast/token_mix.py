@@ -28,6 +28,20 @@ TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO = 0.1, 0.25
 """Bounds of the drift of the mean that is not worth new safe rates: 10% is far within the default headroom, and more
 than 25% is not left out of account however few the requests."""
 
+MEANS, TAILS = [0, 2], [1, 3]
+"""Places of the means and of the p95 along K."""
+
+MINUTE_SAMPLES = 6
+"""Of the hour, one sample a minute tells how long its tails are."""
+
+JUMP_RATIO = 1.5
+"""A single look must be so much heavier to count at once: less is left to the mean, which has moved by a tenth of it a
+minute later. On the recorded Azure hours looks are up to 1.4 times as heavy as the ten minutes around them."""
+
+JUMP_REQUESTS_RATIO = 0.5
+"""And it must be of at least this share of the requests that a look of the recent past has: in a lull a few long ones
+are no load, whatever their lengths."""
+
 JUMP_DEVIATIONS, DRIFT_DEVIATIONS = 4.0, 1.5
 """Standard deviations beyond which a single look, and the mean of the recent past, is no noise. Tried on log-normal
 lengths at 0.1 to 10 req/s: lengths are skewed, so that 3 would make every hour jump once, and 1 would drift often."""
@@ -48,9 +62,18 @@ class Looks:
     mean_kd: Floats
     """Of the last `MIX_WINDOW_S`, weighted by requests."""
     recent_requests_d: Floats
+    usual_requests_d: Floats
+    """What a look of the recent past is averaged over."""
 
 
-def looks_of(hour: LastHour, rows: NDArray[np.int64], latest_rps_d: Floats, window_d: Floats, now_s: float) -> Looks:
+def looks_of(
+    hour: LastHour,
+    rows: NDArray[np.int64],
+    latest_rps_d: Floats,
+    window_d: Floats,
+    jumped_d: Floats,
+    now_s: float,
+) -> Looks:
     """The latest look and the recent past of these rows.
 
     Args:
@@ -58,22 +81,28 @@ def looks_of(hour: LastHour, rows: NDArray[np.int64], latest_rps_d: Floats, wind
         rows: of the deployments, all of them just looked at.
         latest_rps_d: the rate of the latest look.
         window_d: over which rates are averaged, in seconds.
+        jumped_d: when a single look last made each mix heavier; what came before tells nothing of the mix since.
         now_s: the snapshot's time.
     """
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
     at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
     tokens_kds = hour.tokens_kds[:AVERAGED, rows, columns].astype(np.float64)
-    recent = at_ds >= now_s - MIX_WINDOW_S
+    recent = at_ds >= np.maximum(now_s - MIX_WINDOW_S, jumped_d)[:, None]
     weight_ds = np.where(recent, rate_ds, 0.0)
     total_d = weight_ds.sum(axis=1)
     latest_kd = tokens_kds[:, :, -1].round(2)
-    weighted_kd = (np.where(recent, tokens_kds, 0.0) * weight_ds).sum(axis=2) / np.where(total_d > 0.0, total_d, 1.0)
+    weighted_kd = _weighted(tokens_kds, weight_ds)
+    minutes = slice(None, None, -MINUTE_SAMPLES)
+    shape_kd = _weighted(hour.tokens_kds[:AVERAGED, rows, minutes].astype(np.float64), hour.rate_ds[rows, minutes])
+    longer_kd = shape_kd[TAILS] / np.maximum(shape_kd[MEANS], 1e-9)
+    weighted_kd[TAILS] = weighted_kd[MEANS] * longer_kd
     # Rounding hides the errors of a mean of equals, which would carry a mix past a limit it only touches.
     mean_kd = np.where(total_d > 0.0, weighted_kd.round(2), latest_kd)
+    latest_kd[TAILS] = np.where(shape_kd[MEANS] > 0.0, latest_kd[MEANS] * longer_kd, latest_kd[TAILS]).round(2)
     # The oldest sample, too, stands for the window before it.
     recent_s = now_s - np.where(recent, at_ds, np.inf).min(axis=1) + window_d
     mean_rps_d = total_d / np.maximum(recent.sum(axis=1), 1)
-    return Looks(latest_kd, latest_rps_d * window_d, mean_kd, mean_rps_d * recent_s)
+    return Looks(latest_kd, latest_rps_d * window_d, mean_kd, mean_rps_d * recent_s, mean_rps_d * window_d)
 
 
 def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) -> tuple[Floats, Floats]:
@@ -86,15 +115,24 @@ def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) 
         now_s: the snapshot's time.
     """
     seen_kd, mean_kd = looks.latest_kd, looks.mean_kd
-    jumps = seen_kd > used_kd * (
-        1.0 + np.maximum(TOLERANCE_RATIO, JUMP_DEVIATIONS * _deviation(looks.latest_requests_d))
-    )
+    tells_d = looks.latest_requests_d >= JUMP_REQUESTS_RATIO * looks.usual_requests_d
+    noise_kd = JUMP_DEVIATIONS * _deviation(looks.latest_requests_d)
+    jumps_d = (seen_kd > used_kd * np.maximum(JUMP_RATIO, 1.0 + noise_kd))[MEANS].any(axis=0) & tells_d
     drift_kd = np.clip(DRIFT_DEVIATIONS * _deviation(looks.recent_requests_d), TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
-    settled = now_s - jumped_d > MIX_WINDOW_S
-    moved = (mean_kd > used_kd * (1.0 + drift_kd)) | ((mean_kd < used_kd * (1.0 - drift_kd)) & settled)
-    found_kd = np.where(jumps, np.maximum(seen_kd, mean_kd), np.where(moved, mean_kd, used_kd))
+    moved_d = (np.abs(mean_kd - used_kd) > drift_kd * used_kd).any(axis=0)
+    # All lengths of one source: the mean of one time beside the p95 of another is a tail that nobody has.
+    found_kd = np.where(jumps_d, seen_kd, np.where(moved_d, mean_kd, used_kd))
     found_kd = np.where(np.isnan(used_kd), seen_kd, found_kd)
-    return found_kd, np.where(jumps.any(axis=0), now_s, jumped_d)
+    return found_kd, np.where(jumps_d, now_s, jumped_d)
+
+
+def _weighted(tokens_kds: Floats, weight_ds: Floats) -> Floats:
+    """The mean over samples; 0 where none has a weight."""
+    weight_ds = np.nan_to_num(weight_ds)
+    total_d = weight_ds.sum(axis=1)
+    known_kds = np.where(weight_ds > 0.0, tokens_kds, 0.0)
+    mean_kd: Floats = (known_kds * weight_ds).sum(axis=2) / np.where(total_d > 0.0, total_d, 1.0)
+    return mean_kd
 
 
 def longest_in_use(hour: LastHour, rows: NDArray[np.int64]) -> Floats:

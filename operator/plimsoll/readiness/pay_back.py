@@ -17,18 +17,26 @@ START_UP_RISK = 0.1
 """Share of starts that fail and are paid for once more. Guess: images that do not pull, nodes that come up broken."""
 POLICY_COUNTS = 3
 """The policy's dwell weighs as much as so many plans that were seen. Guess."""
+LINGERING_S = 600.0
+"""How long a node is on the bill after its last replica has left. Source: cluster-autoscaler's
+--scale-down-unneeded-time, whose default this is; Karpenter's consolidation is faster where it is told to be."""
 REMEMBERED = 10
 """Plans by deployment. Guess: a few days' worth of moves, so that a change of habits is followed."""
 
 
 def start_usd(price_usd_per_hour: float, lead_s: float) -> float:
-    """What starting one replica costs while the old still serves, in dollars.
+    """What starting one replica costs beyond the time that it serves, in dollars: its start, and its node's last wait.
 
     Args:
         price_usd_per_hour: of the share of a node that it takes.
         lead_s: until it is ready.
     """
-    return price_usd_per_hour * lead_s / 3600.0 * (1.0 + START_UP_RISK)
+    return price_usd_per_hour * lead_s / 3600.0 * (1.0 + START_UP_RISK) + end_usd(price_usd_per_hour)
+
+
+def end_usd(price_usd_per_hour: float) -> float:
+    """What one replica's share of a node costs after it has left, in dollars."""
+    return price_usd_per_hour * LINGERING_S / 3600.0
 
 
 def remember_dwells(
