@@ -74,7 +74,7 @@ def decide(
     remembered = remember_demand(snapshot, memory)
     forecasts = {**forecast(snapshot, remembered), **told}
     truth = learn(snapshot, forecasts, memory, simulated)
-    options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains)
+    options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains, truth.confirmed)
     stock_outs = mark_stock_outs(snapshot, memory)
     allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
     rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)

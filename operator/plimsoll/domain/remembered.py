@@ -61,6 +61,8 @@ class Correction:
     """Mean logarithm of observed latency over what the profile predicts at the same load, from a start at 0."""
     usable_s: float = 0.0
     """Time it was learned from."""
+    loaded_s: float = 0.0
+    """That part of it during which replicas had enough load to confirm their safe rate."""
     wide_s: float = 0.0
     """Usable time during which predictions were far off, less the time during which they were not."""
     drifted: bool = False

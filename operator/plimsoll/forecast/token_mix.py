@@ -6,6 +6,7 @@ a few requests trembles by tens of percent, and safe rates with it; what moves r
 - Heavier at once: where the latest look is heavier than noise of so few requests explains, it counts from now on.
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
   away by more than the tolerance. After a jump it must first consist of what came after the jump.
+- What is taken over lies on a grid, so that a mix that goes and comes back asks the question that was simulated already.
 - The largest length is that of the last hour. It is the bound of a bucket, which does not tremble, and a single longer
   request is no noise: with it the limit that all seemed to keep is gone.
 
@@ -33,6 +34,9 @@ MEANS, TAILS = [0, 2], [1, 3]
 
 MINUTE_SAMPLES = 6
 """Of the hour, one sample a minute tells how long its tails are."""
+
+GRID_RATIO = 1.1
+"""From one length of the grid to the next. At most 5% off is half of the tolerance, so that none is left at once."""
 
 JUMP_RATIO = 1.5
 """A single look must be so much heavier to count at once: less is left to the mean, which has moved by a tenth of it a
@@ -121,9 +125,16 @@ def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) 
     drift_kd = np.clip(DRIFT_DEVIATIONS * _deviation(looks.recent_requests_d), TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
     moved_d = (np.abs(mean_kd - used_kd) > drift_kd * used_kd).any(axis=0)
     # All lengths of one source: the mean of one time beside the p95 of another is a tail that nobody has.
-    found_kd = np.where(jumps_d, seen_kd, np.where(moved_d, mean_kd, used_kd))
+    found_kd = np.where(jumps_d, _on_grid(seen_kd), np.where(moved_d, _on_grid(mean_kd), used_kd))
     found_kd = np.where(np.isnan(used_kd), seen_kd, found_kd)
     return found_kd, np.where(jumps_d, now_s, jumped_d)
+
+
+def _on_grid(length_kd: Floats) -> Floats:
+    """The nearest length of the grid, 0 where there is none."""
+    step = np.log(GRID_RATIO)
+    nearest_kd: Floats = np.exp(np.round(np.log(np.maximum(length_kd, 1e-9)) / step) * step).round(2)
+    return np.where(length_kd > 0.0, nearest_kd, 0.0)
 
 
 def _weighted(tokens_kds: Floats, weight_ds: Floats) -> Floats:

@@ -75,6 +75,8 @@ class Comparison:
 
     requests: float
     """How many it stands for."""
+    load_ratio: float
+    """Of the predicted safe rate."""
     log_factor: float
     """Logarithm of how many times the profile's step times the engine takes."""
     teaching: LatencyComparison
@@ -255,6 +257,7 @@ def _comparison(sample: _Sample, present: _Present, share: float) -> Comparison:
         log_factor = min(0.0, log_factor + GROUP_MARGIN)
     return Comparison(
         requests=sample.requests,
+        load_ratio=share,
         log_factor=log_factor,
         teaching=compared(teachers[0], 1.0 / sample.applied),
         latencies=tuple(latencies_q.values()),

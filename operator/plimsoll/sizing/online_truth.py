@@ -30,6 +30,7 @@ from plimsoll.domain import (
 )
 from plimsoll.sizing.cases import Corrections
 from plimsoll.sizing.comparison import Comparison, compare
+from plimsoll.sizing.headroom import CONFIRMING_LOAD_RATIO, Confirmed, confirmed_ratio
 from plimsoll.sizing.options import Simulated
 
 TIME_CONSTANT_S = 1800.0
@@ -60,6 +61,8 @@ class OnlineTruth:
     """Observed against predicted, of the variants that were usable just now."""
     factors: Corrections
     """What to size by: one for every profile in use."""
+    confirmed: Confirmed
+    """How far requests have confirmed them: one for every profile in use."""
     findings: tuple[Finding, ...]
 
 
@@ -107,6 +110,7 @@ def learn(
         ready=ready,
         latencies={key: one.latencies for key, one in compared.items()},
         factors={name: one.factor for name, one in corrections.items()},
+        confirmed={name: confirmed_ratio(one) for name, one in corrections.items()},
         findings=_findings(snapshot, corrections),
     )
 
@@ -142,6 +146,7 @@ def _learned(one: Correction, looks: list[Comparison], usable_s: float, now_s: f
     requests = math.fsum(look.requests for look in looks)
     log_factor = math.fsum(look.requests * look.log_factor for look in looks) / requests
     log_ratio = math.fsum(look.requests * math.log(look.teaching.ratio) for look in looks) / requests
+    load_ratio = max(look.load_ratio for look in looks)
     worst = max(_wide(look) for look in looks)
     weight = -math.expm1(-usable_s / TIME_CONSTANT_S)
     learned = replace(
@@ -150,6 +155,7 @@ def _learned(one: Correction, looks: list[Comparison], usable_s: float, now_s: f
         log_factor=one.log_factor + weight * (log_factor - one.log_factor),
         log_ratio=one.log_ratio + weight * (log_ratio - one.log_ratio),
         usable_s=one.usable_s + usable_s,
+        loaded_s=one.loaded_s + (usable_s if load_ratio >= CONFIRMING_LOAD_RATIO else 0.0),
         wide_s=min(max(one.wide_s + math.copysign(usable_s, worst - WIDE_RATIO), 0.0), 1.5 * WIDE_FOR_S),
         latest=max(looks, key=lambda look: look.requests).teaching,
     )

@@ -32,6 +32,7 @@ from plimsoll.sizing.capacity import Capacity
 from plimsoll.sizing.carrying_over import NO_GAINS, Gains, carried_over, gains_after
 from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, overhead_ms, within_window
 from plimsoll.sizing.estimate import estimates
+from plimsoll.sizing.headroom import NOT_CONFIRMED, Confirmed, headroom_ratio
 from plimsoll.sizing.token_mix import DEFAULT_MIX, LIGHTEST_MIX
 
 Simulated = Mapping[Case, Capacity]
@@ -53,6 +54,7 @@ def size(
     simulated: Simulated = NOTHING_SIMULATED,
     corrections: Corrections = NO_CORRECTIONS,
     last_gains: Gains = NO_GAINS,
+    confirmed: Confirmed = NOT_CONFIRMED,
 ) -> Sized:
     """What every variant offers, all of them worked out at once.
 
@@ -65,6 +67,7 @@ def size(
         simulated: what has been simulated so far.
         corrections: how much slower than their profiles engines are.
         last_gains: as returned last time.
+        confirmed: how far requests have confirmed the profiles, which need less headroom then.
 
     Returns:
         An option for each variant, whose capacity is 0 exactly where it has a finding; and what to remember.
@@ -81,7 +84,10 @@ def size(
         ((question.variant.key, question.cases[0]) for question in questions if question.cases), simulated, last_gains
     )
     options = {
-        question.variant.key: question.option(answers, gains.get(question.variant.key)) for question in questions
+        question.variant.key: question.option(
+            answers, gains.get(question.variant.key), confirmed.get(question.variant.profile.name, 0.0)
+        )
+        for question in questions
     }
     return Sized(options, gains)
 
@@ -139,7 +145,7 @@ class _Question:
         )
         return cls(deployment, variant, cases, found[-1][2])
 
-    def option(self, answers: Mapping[Case, Capacity], gain: Gain | None) -> Option:
+    def option(self, answers: Mapping[Case, Capacity], gain: Gain | None, confirmed: float) -> Option:
         key = self.variant.key
         if not self.cases:
             nothing = CapacityTable((1,), (0.0,))
@@ -149,12 +155,12 @@ class _Question:
         best = next((answer for answer in tried if answer.rate_rps[-1] > 0.0), tried[-1])
         if best.sized_by is SizedBy.ESTIMATE:
             best = carried_over(best, gain)
-        kept_ratio = 1.0 - self.deployment.policy.headroom_ratio
+        headroom = headroom_ratio(self.deployment.policy, confirmed)
         slo = self.deployment.slo
         unloaded = _observations(self.variant.profile, slo, best.unloaded_ms)
         return Option(
             key=key,
-            capacity=CapacityTable(best.replicas, tuple(rate_rps * kept_ratio for rate_rps in best.rate_rps)),
+            capacity=CapacityTable(best.replicas, tuple(rate_rps * (1.0 - headroom) for rate_rps in best.rate_rps)),
             unloaded=unloaded,
             sized_by=best.sized_by,
             finding=None if best.rate_rps[-1] > 0.0 else refusals.slo_unreachable(key, slo, unloaded),

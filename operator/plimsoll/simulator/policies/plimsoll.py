@@ -59,16 +59,11 @@ class Plimsoll:
         )
 
     def _refine(self, snapshot: Snapshot, plan: Plan) -> None:
-        unplayed = any(
-            variant.target > 0 and variant.key not in self._memory.gains
-            for deployment in plan.deployments
-            for variant in deployment.variants
-        )
-        if not unplayed and snapshot.now_s - self._simulated_s < self._refined_every_s:
-            return
-        for case in to_simulate(snapshot, plan, self._known, used_only=unplayed)[:1]:
-            self._known[case] = ANSWERS.of(case)
-            self._simulated_s = snapshot.now_s
+        used = to_simulate(snapshot, plan, self._known, used_only=True)
+        if used or snapshot.now_s - self._simulated_s >= self._refined_every_s:
+            for case in (used or to_simulate(snapshot, plan, self._known))[:1]:
+                self._known[case] = ANSWERS.of(case)
+                self._simulated_s = snapshot.now_s
 
 
 def _make(setup: Setup, target: float) -> Plimsoll:
