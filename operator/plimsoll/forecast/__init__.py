@@ -30,7 +30,7 @@ from plimsoll.domain import (
 from plimsoll.forecast.history import LEADS_S
 from plimsoll.forecast.last_hour import HISTORY_S, LastHour
 from plimsoll.forecast.outlook import Outlook, ahead, nothing_ahead, outlooks
-from plimsoll.forecast.recent_past import recent_past, window_s
+from plimsoll.forecast.recent_past import recent_past, surely_rps, window_s
 from plimsoll.forecast.remember import hour_of, known_rate_rps, remember_demand, remember_forecasts
 from plimsoll.readiness import with_lead_times
 
@@ -72,6 +72,8 @@ class _Recent:
 
     latest_rps: float | None
     """None: demand is unknown, and the past is that before the last sample."""
+    surely_rps: float
+    """What of it is more than chance."""
     level_rps: float
     reach_rps: float
     slope_rps_per_s: float
@@ -93,24 +95,33 @@ def _recents(snapshot: Snapshot, hour: LastHour) -> dict[ObjectKey, _Recent]:
     quantile_d = np.array([deployment.policy.forecast_quantile for deployment in snapshot.deployments])
     averaged_s_d = np.array([deployment.demand.window_s for deployment in snapshot.deployments])
     past = recent_past(at_ds, rate_ds, until_d - window_d, quantile_d, averaged_s_d)
-    latest_d = np.array([0.0 if each is None else each for each in latest])
+    latest_d = surely_rps(np.array([0.0 if each is None else each for each in latest]), averaged_s_d)
     leads = [{one.name: one.lead_s for one in deployment.variants} for deployment in snapshot.deployments]
     most = max((len(each) for each in leads), default=0)
     lead_dl = np.array([[*LEADS_S, *each.values(), *[0.0] * (most - len(each))] for each in leads])
     expected = past.expected(latest_d, lead_dl.reshape(len(leads), len(LEADS_S) + most)).tolist()
     found = {}
-    columns = (past.level_d.tolist(), past.reach(latest_d).tolist(), past.slope_d.tolist(), leads, expected)
-    for deployment, rate_rps, level, reach, slope, lead_s, rates in zip(
+    columns = (
+        latest_d.tolist(),
+        past.level_d.tolist(),
+        past.reach(latest_d).tolist(),
+        past.slope_d.tolist(),
+        leads,
+        expected,
+    )
+    for deployment, rate_rps, surely, level, reach, slope, lead_s, rates in zip(
         snapshot.deployments, latest, *columns, strict=True
     ):
         at_lead = dict(zip(lead_s, rates[len(LEADS_S) :], strict=False))
-        found[deployment.key] = _Recent(rate_rps, level, reach, slope, lead_s, at_lead, tuple(rates[: len(LEADS_S)]))
+        found[deployment.key] = _Recent(
+            rate_rps, surely, level, reach, slope, lead_s, at_lead, tuple(rates[: len(LEADS_S)])
+        )
     return found
 
 
 def _known(deployment: Deployment, recent: _Recent, tokens: TokenMix | None, outlook: Outlook) -> Forecast:
     assert recent.latest_rps is not None, "unknown demand is held, not forecast"
-    now_rps = max(recent.latest_rps, recent.level_rps)
+    now_rps = max(recent.surely_rps, recent.level_rps)
     scores = outlook.scores(recent.at_leads_rps)
     at_lead_rps = dict(recent.at_lead_rps)
     expected = _trend(recent)

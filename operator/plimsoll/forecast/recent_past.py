@@ -29,6 +29,9 @@ CLEAR_RISE_DEVIATIONS = 2.5
 LONGEST_REACH = 2.0
 """Extrapolation ends at this multiple of the highest rate of the recent past: no line goes on for ever. A guess."""
 
+SURE_DEVIATIONS = 1.5
+"""By so many standard deviations of a count the latest rate may be above the true one by chance. A guess."""
+
 MOST_TREND_SAMPLES = 61
 """Ten minutes of looks. Of more, every second or third is taken: pairs grow with the square, what they tell less."""
 
@@ -92,11 +95,34 @@ def recent_past(at_ds: Floats, rate_ds: Floats, from_d: Floats, quantile_d: Floa
     latest_d = np.where(counted, at_ds, -np.inf).max(axis=1, initial=-np.inf)
     span_s_d = np.where(count_d > 0, latest_d - np.where(counted, at_ds, np.inf).min(axis=1, initial=np.inf), 0.0)
     return RecentPast(
-        _quantile(known_ds, count_d, quantile_d),
+        _level(known_ds, count_d, quantile_d, averaged_s_d),
         np.where(counted, rate_ds, 0.0).max(axis=1, initial=0.0),
         _rising_slope(np.where(counted, at_ds, np.nan), known_ds, count_d, averaged_s_d),
         span_s_d,
     )
+
+
+def surely_rps(latest_d: Floats, averaged_s_d: Floats) -> Floats:
+    """What of the latest rates is more than the chance of counting: Poisson arrivals, variance of a rate: rate / time.
+
+    Sizing plays Poisson arrivals, minutes of many among them, so that their chance must not be planned for twice.
+    """
+    surely_d: Floats = latest_d - SURE_DEVIATIONS * np.sqrt(latest_d / averaged_s_d)
+    return np.maximum(surely_d, 0.0)
+
+
+def _level(known_ds: Floats, count_d: NDArray[np.int64], quantile_d: Floats, averaged_s_d: Floats) -> Floats:
+    """The quantile, its distance from the mean less what the chance of counting has in it."""
+    quantile = _quantile(known_ds, count_d, quantile_d)
+    if not known_ds.shape[1]:
+        return quantile
+    number_d = np.maximum(count_d, 1)
+    mean_d = np.nansum(known_ds, axis=1) / number_d
+    variance_d = np.nansum((known_ds - mean_d[:, None]) ** 2, axis=1) / number_d
+    counting_d = mean_d / averaged_s_d
+    genuine_d = np.where(variance_d > 0.0, 1.0 - counting_d / np.where(variance_d > 0.0, variance_d, 1.0), 0.0)
+    level_d: Floats = mean_d + (quantile - mean_d) * np.sqrt(np.clip(genuine_d, 0.0, 1.0))
+    return level_d
 
 
 def _quantile(known_ds: Floats, count_d: NDArray[np.int64], quantile_d: Floats) -> Floats:
