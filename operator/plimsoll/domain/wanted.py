@@ -50,7 +50,7 @@ class Policy:
     forecast_quantile: float = 0.9
     headroom_ratio: float = 0.25
     """Share of a replica's predicted safe rate that is left unused, 0 to below 1."""
-    confirmed_headroom_ratio: float = 0.1
+    confirmed_headroom_ratio: float = 0.05
     """The same once requests under load have confirmed the profile; at most `headroom_ratio`."""
     scale_up_stabilization_s: float = 0.0
     scale_down_stabilization_s: float = 300.0

@@ -168,8 +168,39 @@ def _slope(at_ds: Floats, rate_ds: Floats, averaged_s_d: Floats) -> Floats:
         after_dp = at_ds[clear][:, later] - at_ds[clear][:, earlier]
         slope_c = np.maximum(0.0, np.nanmedian(rise_dp[clear] / after_dp, axis=1))
         least_c = _least_slope(at_ds[clear], rate_ds[clear], slope_c, averaged_s_d[clear])
-        slope_d[clear] = np.where(slope_c >= least_c, slope_c, 0.0)
+        goes_on_c = _goes_on(at_ds[clear], rate_ds[clear])
+        slope_d[clear] = np.where((slope_c >= least_c) & goes_on_c, slope_c, 0.0)
     return slope_d
+
+
+def _goes_on(at_ds: Floats, rate_ds: Floats) -> NDArray[np.bool_]:
+    """Whether the rates look more like a rise that goes on to the end than like a step that is over.
+
+    Each is fitted by least squares with the moment at which it begins left free, so that the two have as much to fit
+    with. A step of minutes ago has as many rising pairs as a ramp, and would be extrapolated to twice its height.
+    """
+    known_ds = ~np.isnan(rate_ds)
+    count_d = np.maximum(known_ds.sum(axis=1), 1)
+    off_ds = np.where(known_ds, rate_ds - (np.nansum(rate_ds, axis=1) / count_d)[:, None], 0.0)
+    first_d = np.nanmin(at_ds, axis=1)
+    time_ds = np.where(known_ds, at_ds - first_d[:, None], 0.0)
+    # Of what a model explains, as it begins with each sample but the first. Axes: D, S, moments of the beginning.
+    since_dsm = np.where(known_ds[:, :, None], np.maximum(time_ds[:, :, None] - time_ds[:, None, :], 0.0), 0.0)
+    after_dsm = (since_dsm > 0.0).astype(np.float64)
+    moments_dm = np.where(known_ds, 1.0, 0.0)
+    rise_d = (_explained(since_dsm, off_ds, count_d) * moments_dm).max(axis=1)
+    step_d = (_explained(after_dsm, off_ds, count_d) * moments_dm).max(axis=1)
+    goes_on: NDArray[np.bool_] = rise_d >= step_d
+    return goes_on
+
+
+def _explained(model_dsm: Floats, off_ds: Floats, count_d: NDArray[np.int64]) -> Floats:
+    """Sum of squares that a model beside a constant explains. Axes: D, M."""
+    mean_dm = model_dsm.sum(axis=1) / count_d[:, None]
+    square_dm = (model_dsm**2).sum(axis=1) - count_d[:, None] * mean_dm**2
+    both_dm = np.einsum("dsm,ds->dm", model_dsm, off_ds)
+    explained_dm: Floats = np.where(square_dm > 1e-12, both_dm**2 / np.maximum(square_dm, 1e-12), 0.0)
+    return np.where(both_dm > 0.0, explained_dm, 0.0)
 
 
 def _least_slope(at_ds: Floats, rate_ds: Floats, slope_d: Floats, averaged_s_d: Floats) -> Floats:

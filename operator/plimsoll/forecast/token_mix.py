@@ -6,7 +6,7 @@ a few requests trembles by tens of percent, and safe rates with it; what moves r
 - Heavier at once: where the latest look is heavier than noise of so few requests explains, it counts from now on.
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
   away by more than the tolerance. After a jump it must first consist of what came after the jump.
-- What is taken over lies on a grid, so that a mix that goes and comes back asks the question that was simulated already.
+- What is taken over lies on a grid, so that a mix that comes back asks the question that was simulated already.
 - The largest length is that of the last hour. It is the bound of a bucket, which does not tremble, and a single longer
   request is no noise: with it the limit that all seemed to keep is gone.
 

@@ -8,10 +8,10 @@ is what changes from one minute to the next. Quarter by quarter, so that safe ra
 
 from collections.abc import Mapping
 
-from plimsoll.domain import Correction, Policy
+from plimsoll.domain import Correction, Policy, PriceKind, Snapshot, VariantKey
 
-Confirmed = Mapping[str, float]
-"""By profile, how far requests have confirmed it: 0 to 1. A profile that is absent has not been."""
+Confirmed = Mapping[VariantKey, float]
+"""How far requests have confirmed the profile of each variant: 0 to 1; not at all where it is absent."""
 NOT_CONFIRMED: Confirmed = {}
 
 CONFIRMING_LOAD_RATIO = 0.4
@@ -26,6 +26,17 @@ def confirmed_ratio(found: Correction) -> float:
     if found.drifted:
         return 0.0
     return sum(found.loaded_s >= after_s for after_s in CONFIRMED_AFTER_S) / len(CONFIRMED_AFTER_S)
+
+
+def confirmed_variants(snapshot: Snapshot, corrections: Mapping[str, Correction]) -> Confirmed:
+    """How far each variant does with less headroom than a profile that nobody has seen serve."""
+    spot = {pool.name for pool in snapshot.pools if pool.price_kind is PriceKind.SPOT}
+    return {
+        variant.key: confirmed_ratio(corrections[variant.profile.name])
+        for deployment in snapshot.deployments
+        for variant in deployment.variants
+        if variant.pool not in spot
+    }
 
 
 def headroom_ratio(policy: Policy, confirmed: float) -> float:

@@ -30,7 +30,7 @@ from plimsoll.domain import (
 )
 from plimsoll.sizing.cases import Corrections
 from plimsoll.sizing.comparison import Comparison, compare
-from plimsoll.sizing.headroom import CONFIRMING_LOAD_RATIO, Confirmed, confirmed_ratio
+from plimsoll.sizing.headroom import CONFIRMING_LOAD_RATIO, Confirmed, confirmed_variants
 from plimsoll.sizing.options import Simulated
 
 TIME_CONSTANT_S = 1800.0
@@ -62,7 +62,7 @@ class OnlineTruth:
     factors: Corrections
     """What to size by: one for every profile in use."""
     confirmed: Confirmed
-    """How far requests have confirmed them: one for every profile in use."""
+    """How far requests have confirmed them, by variant."""
     findings: tuple[Finding, ...]
 
 
@@ -110,7 +110,7 @@ def learn(
         ready=ready,
         latencies={key: one.latencies for key, one in compared.items()},
         factors={name: one.factor for name, one in corrections.items()},
-        confirmed={name: confirmed_ratio(one) for name, one in corrections.items()},
+        confirmed=confirmed_variants(snapshot, corrections),
         findings=_findings(snapshot, corrections),
     )
 

@@ -85,7 +85,7 @@ def size(
     )
     options = {
         question.variant.key: question.option(
-            answers, gains.get(question.variant.key), confirmed.get(question.variant.profile.name, 0.0)
+            answers, gains.get(question.variant.key), confirmed.get(question.variant.key, 0.0)
         )
         for question in questions
     }

@@ -17,6 +17,9 @@ REFINED_EVERY_S = 600.0
 thread does more; what a simulation said is carried over to the drifting question (see ``sizing.carrying_over``), so
 that more of them change little and cost most of a run."""
 
+USED_REFINED_EVERY_S = 30.0
+"""The same while what the plan stands on is only estimated."""
+
 
 class Plimsoll:
     """The operator without a cluster."""
@@ -60,10 +63,17 @@ class Plimsoll:
 
     def _refine(self, snapshot: Snapshot, plan: Plan) -> None:
         used = to_simulate(snapshot, plan, self._known, used_only=True)
-        if used or snapshot.now_s - self._simulated_s >= self._refined_every_s:
-            for case in (used or to_simulate(snapshot, plan, self._known))[:1]:
-                self._known[case] = ANSWERS.of(case)
-                self._simulated_s = snapshot.now_s
+        unplayed = any(
+            variant.target > 0 and variant.key not in self._memory.gains
+            for deployment in plan.deployments
+            for variant in deployment.variants
+        )
+        every_s = 0.0 if unplayed else USED_REFINED_EVERY_S if used else self._refined_every_s
+        if snapshot.now_s - self._simulated_s < every_s:
+            return
+        for case in (used or to_simulate(snapshot, plan, self._known))[:1]:
+            self._known[case] = ANSWERS.of(case)
+            self._simulated_s = snapshot.now_s
 
 
 def _make(setup: Setup, target: float) -> Plimsoll:
