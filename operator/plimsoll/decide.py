@@ -43,7 +43,7 @@ from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
 from plimsoll.readiness import remember_dwells, remember_start_ups, with_expected_dwells, with_lead_times
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
-from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, learn, predict, size
+from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, headroom_ratio, learn, predict, size
 
 T = TypeVar("T")
 DEFAULT_LIMITS = SolveLimits()
@@ -217,6 +217,7 @@ def _variant_plans(
                 reason=reason,
                 message=message,
                 correction=truth.factors[variant.profile.name],
+                headroom_ratio=headroom_ratio(deployment.policy, truth.confirmed.get(variant.key, 0.0)),
                 compared=truth.latencies.get(variant.key, ()),
                 lead=variant.lead,
             )

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from plimsoll.api.values import Duration, Money
-from plimsoll.api.wire import AGE, Definition, Kind, PrinterColumn, SpecModel
+from plimsoll.api.wire import AGE, Definition, Kind, PrinterColumn, Rule, SpecModel
 from plimsoll.domain import FallbackAction, Policy
 
 _BUILT_IN = Policy()
@@ -57,6 +57,10 @@ class Spot(SpecModel):
     """Share of demand, 0 to 1, that may be left without capacity when any one spot pool vanishes. 0: none may."""
 
 
+CONFIRMED_SHARE = _BUILT_IN.confirmed_headroom_ratio / _BUILT_IN.headroom_ratio
+"""What of a headroom is left of a confirmed profile, where a policy says nothing of it."""
+
+
 class StaleMetrics(SpecModel):
     """What to do while demand is unknown. It is never taken for zero, and nothing is scaled down."""
 
@@ -75,6 +79,9 @@ class ScalingPolicySpec(SpecModel):
     """Quantile of the demand forecast to plan for, between 0 and 1: 0.9 is exceeded one time in ten."""
     headroom: Annotated[float, Field(ge=0.0, lt=1.0)] = _BUILT_IN.headroom_ratio
     """Share of a replica's predicted safe rate that is left unused, from 0 to below 1."""
+    confirmed_headroom: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
+    """The same once requests under load have confirmed the profile; on spot nodes headroom stays. A fifth of headroom
+    where nothing is said; the same as headroom: it never shrinks."""
     stabilization: Stabilization = Stabilization()
     """How long a wish must last before it is acted on."""
     step_limits: StepLimits = StepLimits()
@@ -85,6 +92,14 @@ class ScalingPolicySpec(SpecModel):
     """How much may hang on spot nodes."""
     stale_metrics: StaleMetrics = StaleMetrics()
     """What to do while demand is unknown."""
+
+    rules: ClassVar = (
+        Rule(
+            cel="!has(self.confirmedHeadroom) || self.confirmedHeadroom <= self.headroom",
+            message="confirmedHeadroom is above headroom: a confirmed profile needs no more of it; lower it",
+            holds=lambda spec: spec.confirmed_headroom is None or spec.confirmed_headroom <= spec.headroom,
+        ),
+    )
 
 
 class ScalingPolicy(Kind):
@@ -115,6 +130,9 @@ class ScalingPolicy(Kind):
             name=self.name,
             forecast_quantile=spec.forecast_quantile,
             headroom_ratio=spec.headroom,
+            confirmed_headroom_ratio=(
+                CONFIRMED_SHARE * spec.headroom if spec.confirmed_headroom is None else spec.confirmed_headroom
+            ),
             scale_up_stabilization_s=spec.stabilization.scale_up.seconds,
             scale_down_stabilization_s=spec.stabilization.scale_down.seconds,
             max_scale_up_replicas_per_tick=spec.step_limits.scale_up_replicas,

@@ -54,7 +54,7 @@ _FIGURES_THAT_COUNT = (
     ("demand", "outputTokens"),
 )
 """The price per token follows from these; at a request a minute it would jump with every one of them."""
-_VARIANT_SHAPE = ("name", "pool", "current", "ready", "target", "reason", "correction")
+_VARIANT_SHAPE = ("name", "pool", "current", "ready", "target", "reason", "correction", "headroom")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _DRIFT_RATIO = 0.25
 """A figure that moved by more than this is told anew; a guess between noise (5% at 10 req/s) and news."""
@@ -274,6 +274,7 @@ def _variant(variant: VariantPlan) -> VariantStatus:
         safe_rate=DecimalText.of(variant.safe_rate_rps),
         sized_by=variant.sized_by,
         correction=None if variant.correction == 1.0 else DecimalText.of(variant.correction, 3),
+        headroom=round(variant.headroom_ratio, 4),
         predicted=LatencyStatus.of(variant.predicted),
         observed=LatencyStatus.of(variant.observed),
         lead_time=None if variant.lead is None else Duration.of_seconds(round(variant.lead.seconds)),

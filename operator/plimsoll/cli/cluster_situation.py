@@ -31,6 +31,7 @@ from plimsoll.domain import (
 from plimsoll.observe import ClusterCache, Observed, ScaleReader, resolve, with_demand
 from plimsoll.observe.targets import Scales, targets_to_look_up
 from plimsoll.observe.token_mix import OUTPUT_P95_OVER_MEAN, PROMPT_P95_OVER_MEAN
+from plimsoll.sizing import loaded_s
 from plimsoll.what_if import Situation
 
 Raw = Mapping[str, Any]
@@ -130,14 +131,21 @@ def _replicas(told: Mapping[ObjectKey, InferenceDeploymentStatus]) -> Mapping[Va
 def _corrections(
     deployments: tuple[Deployment, ...], told: Mapping[ObjectKey, InferenceDeploymentStatus], now_s: float
 ) -> Mapping[str, Correction]:
-    """By profile what the operator multiplies its step times by."""
-    found = {}
+    """By profile what the operator multiplies its step times by, and how far requests have confirmed it."""
+    found: dict[str, Correction] = {}
     for deployment in deployments:
-        factors = {one.name: one.correction.value for one in told[deployment.key].variants if one.correction}
+        variants = {one.name: one for one in told[deployment.key].variants}
         for variant in deployment.variants:
-            factor = factors.get(variant.name, 1.0)
-            if factor > 0.0 and factor != 1.0:
-                found[variant.profile.name] = Correction(
-                    variant.profile.step_time, now_s, factor=factor, log_factor=math.log(factor)
+            name, one = variant.profile.name, variants.get(variant.name)
+            if one is None:
+                continue
+            factor = one.correction.value if one.correction and one.correction.value > 0.0 else 1.0
+            seen_s = 0.0 if one.headroom is None else loaded_s(deployment.policy, one.headroom)
+            if name in found:
+                # On spot nodes headroom stays, whatever another variant with the same profile has shown.
+                seen_s = max(seen_s, found[name].loaded_s)
+            if factor != 1.0 or seen_s > 0.0:
+                found[name] = Correction(
+                    variant.profile.step_time, now_s, factor=factor, log_factor=math.log(factor), loaded_s=seen_s
                 )
     return found

@@ -249,6 +249,8 @@ class VariantPlan:
     message: str
     correction: float = 1.0
     """How many times its profile's step times it is taken to need, as learned from requests."""
+    headroom_ratio: float = 0.0
+    """Share of its safe rate that is left unused: the policy's, less what requests have confirmed."""
     compared: tuple[LatencyComparison, ...] = ()
     """Observed against predicted at the load there was, where the last window can be compared."""
     lead: LeadTime | None = None

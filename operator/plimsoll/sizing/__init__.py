@@ -12,6 +12,7 @@ soon as it is there.
 - ``cases``: what a variant asks of the engine.
 - ``estimate``, ``simulate``: the two answers; ``capacity``: what an answer is; ``carrying_over``: what the second says
   of a question that has changed since.
+- ``headroom``: what is left unused of a safe rate, less once requests have confirmed the profile.
 - ``refinement``: what to simulate next.
 - ``comparison``, ``online_truth``: what requests see against what was predicted; profiles are corrected by it.
 - ``refusals``: why there is no safe rate, in words.
@@ -21,6 +22,7 @@ soon as it is there.
 from plimsoll.engine.case import Case
 from plimsoll.sizing.capacity import Capacity
 from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections
+from plimsoll.sizing.headroom import headroom_ratio, loaded_s
 from plimsoll.sizing.online_truth import OnlineTruth, learn
 from plimsoll.sizing.options import NOTHING_SIMULATED, Simulated, predict, size
 from plimsoll.sizing.refinement import to_simulate
@@ -34,7 +36,9 @@ __all__ = [
     "Corrections",
     "OnlineTruth",
     "Simulated",
+    "headroom_ratio",
     "learn",
+    "loaded_s",
     "predict",
     "simulate",
     "size",

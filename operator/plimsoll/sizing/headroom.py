@@ -39,6 +39,15 @@ def confirmed_variants(snapshot: Snapshot, corrections: Mapping[str, Correction]
     }
 
 
+def loaded_s(policy: Policy, headroom: float) -> float:
+    """Time under load that a headroom in use stands for: what an earlier process had seen when it told of it."""
+    shrinks_by = policy.headroom_ratio - policy.confirmed_headroom_ratio
+    quarters = (
+        round(len(CONFIRMED_AFTER_S) * (policy.headroom_ratio - headroom) / shrinks_by) if shrinks_by > 0.0 else 0
+    )
+    return (0.0, *CONFIRMED_AFTER_S)[min(max(quarters, 0), len(CONFIRMED_AFTER_S))]
+
+
 def headroom_ratio(policy: Policy, confirmed: float) -> float:
     """Share of the safe rate that is left unused: from the policy's headroom down to its confirmed one."""
     return policy.headroom_ratio - confirmed * max(0.0, policy.headroom_ratio - policy.confirmed_headroom_ratio)

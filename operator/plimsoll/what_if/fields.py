@@ -185,6 +185,12 @@ DEPLOYMENT_FIELDS: tuple[Field[Deployment], ...] = (
         lambda one, text: replace(one, policy=replace(one.policy, headroom_ratio=_share(text))),
     ),
     Field(
+        "policy.confirmedHeadroom",
+        "a share from 0 to below 1, such as 0.05",
+        lambda one: told_amount(one.policy.confirmed_headroom_ratio),
+        lambda one, text: replace(one, policy=replace(one.policy, confirmed_headroom_ratio=_share(text))),
+    ),
+    Field(
         "policy.spot.lossTolerated",
         "a share from 0 to 1, such as 0.5",
         lambda one: told_amount(one.policy.spot_loss_tolerated_ratio),
