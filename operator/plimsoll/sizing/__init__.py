@@ -14,6 +14,7 @@ soon as it is there.
   of a question that has changed since.
 - ``refinement``: what to simulate next.
 - ``comparison``, ``online_truth``: what requests see against what was predicted; profiles are corrected by it.
+- ``headroom``: how much of a safe rate is left unused; less, once requests have confirmed the profile.
 - ``refusals``: why there is no safe rate, in words.
 - ``options``: all of it, for every variant.
 """
