@@ -96,7 +96,9 @@ def _recents(snapshot: Snapshot, hour: LastHour) -> dict[ObjectKey, _Recent]:
     quantile_d = np.array([deployment.policy.forecast_quantile for deployment in snapshot.deployments])
     averaged_s_d = np.array([deployment.demand.window_s for deployment in snapshot.deployments])
     past = recent_past(at_ds, rate_ds, until_d - window_d, quantile_d, averaged_s_d)
-    latest_d = surely_rps(np.array([0.0 if each is None else each for each in latest]), averaged_s_d)
+    latest_d = np.array([0.0 if each is None else each for each in latest])
+    # Before any mix is known nothing is remembered; a lone look is all there is, and the first request must be served.
+    latest_d = np.where(seen, surely_rps(latest_d, averaged_s_d), latest_d)
     leads = [{one.name: one.lead_s for one in deployment.variants} for deployment in snapshot.deployments]
     most = max((len(each) for each in leads), default=0)
     lead_dl = np.array([[*LEADS_S, *each.values(), *[0.0] * (most - len(each))] for each in leads])

@@ -93,7 +93,9 @@ def looks_of(
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
     at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
     tokens_kds = hour.tokens_kds[:AVERAGED, rows, columns].astype(np.float64)
-    recent = at_ds >= np.maximum(now_s - MIX_WINDOW_S, jumped_d)[:, None]
+    # After a clock was set back a jump is still to come, and separates nothing.
+    since_d = np.maximum(now_s - MIX_WINDOW_S, np.where(jumped_d <= now_s, jumped_d, -np.inf))
+    recent = at_ds >= since_d[:, None]
     weight_ds = np.where(recent, rate_ds, 0.0)
     total_d = weight_ds.sum(axis=1)
     latest_kd = tokens_kds[:, :, -1].round(2)
@@ -108,7 +110,7 @@ def looks_of(
     # Rounding hides the errors of a mean of equals, which would carry a mix past a limit it only touches.
     mean_kd = weighted_kd.round(2)
     # The oldest sample, too, stands for the window before it.
-    recent_s = now_s - np.where(recent, at_ds, np.inf).min(axis=1) + window_d
+    recent_s = now_s - np.where(recent, at_ds, now_s).min(axis=1) + window_d
     mean_rps_d = total_d / np.maximum(recent.sum(axis=1), 1)
     return Looks(latest_kd, latest_rps_d * window_d, mean_kd, mean_rps_d * recent_s, mean_rps_d * window_d)
 

@@ -45,8 +45,21 @@ def test_a_jump_that_was_counted_for_longer_counts_for_more() -> None:
 
 def test_a_minute_that_chance_explains_needs_nothing_more() -> None:
     assert a_past(*[10.0] * 60, 10.5).forecast.now_rps == pytest.approx(10.0, abs=0.01)
-    # Nor do a few requests after silence: two a minute may be one.
-    assert 0.0 <= a_past(*[0.0] * 60, 2.0 / 60.0).forecast.now_rps < 0.01
+
+
+@pytest.mark.parametrize("requests", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("silent_looks", [0, 1, 6, 60, 360])
+def test_the_first_request_after_silence_is_served(requests: float, silent_looks: int) -> None:
+    # Even one of which all may be chance: a deployment that went to zero starts by it.
+    found = a_past(*[0.0] * silent_looks, requests / 60.0).forecast
+    assert 0.0 < found.required_rps <= requests / 60.0
+
+
+@pytest.mark.parametrize("requests", [1.0, 2.0, 600.0])
+def test_the_first_requests_of_all_count_before_any_has_told_its_mix(requests: float) -> None:
+    found = a_past(None, deployment=a_deployment()).then(a_demand(requests / 60.0, tokens=None)).forecast
+
+    assert (found.tokens, found.now_rps) == (None, requests / 60.0)
 
 
 def counted(paces_rps: Sequence[float], rng: np.random.Generator) -> list[float]:

@@ -185,6 +185,15 @@ def test_a_burst_of_heavy_requests_is_forgotten_when_what_came_since_outweighs_i
     assert means[-1] == pytest.approx(512.0, rel=0.15)  # five minutes later: a step and the tolerance
 
 
+def test_a_clock_that_is_set_back_after_a_jump_leaves_a_mix_that_follows() -> None:
+    jumped = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    back = jumped.then(a_demand(10.0, tokens=HEAVIER), -7200.0)
+    assert back.forecast.tokens == jumped.forecast.tokens
+    *_, later = followed(back, [LIGHTER] * 61)
+    assert later.forecast.tokens is not None
+    assert later.forecast.tokens.prompt_tokens_mean == pytest.approx(256.0, rel=0.1)
+
+
 def test_what_no_request_had_is_not_taken_over() -> None:
     *_, silent = followed(a_past(*[10.0] * 60), [scaled(3.0)] * 90, rps=0.0)
     assert silent.forecast.tokens == MIX
