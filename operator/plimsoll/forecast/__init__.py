@@ -1,10 +1,11 @@
 """How much demand must each deployment be ready for: now, and when a replica asked for now would be ready.
 
 In: a snapshot's demand and what is remembered of it (``remember``). Out: the memory with this look added, and a
-``Forecast`` for every deployment. The rule of the recent past, a quantile never below the latest sample plus a clear
-trend (``recent_past``), stands until another way (``candidates``) has been shown to be better; beside the rate a token
-mix and a burstiness that do not tremble (``token_mix``, ``burstiness``). Missing data is not zero demand: what was
-known is held, then the policy's fallback decides. What a replica carries is left to ``sizing``. Design: section 4.
+``Forecast`` for every deployment. The rule of the recent past, a quantile never below what is sure of the latest sample
+plus a clear trend (``recent_past``), stands until another way (``candidates``) has been shown to be better; beside the
+rate a token mix and a burstiness that do not tremble (``token_mix``, ``burstiness``). Missing data is not zero demand:
+what was known is held, then the policy's fallback decides. What a replica carries is left to ``sizing``. Design:
+section 4.
 """
 
 import math
@@ -45,8 +46,8 @@ def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]
         memory: as returned by `remember_demand` for this snapshot.
 
     Returns:
-        A forecast for each deployment of the snapshot. Where demand is known, `now_rps` is at least the latest rate
-        and every lead time's rate at least `now_rps`.
+        A forecast for each deployment of the snapshot. Where demand is known, `now_rps` is at least what of the
+        latest rate is more than the chance of counting, and every lead time's rate at least `now_rps`.
     """
     snapshot = with_lead_times(snapshot)
     hour, ways = hour_of(memory), outlooks(memory.past)
@@ -73,7 +74,7 @@ class _Recent:
     latest_rps: float | None
     """None: demand is unknown, and the past is that before the last sample."""
     surely_rps: float
-    """What of it is more than chance."""
+    """What of it is more than the chance of counting."""
     level_rps: float
     reach_rps: float
     slope_rps_per_s: float
@@ -95,7 +96,9 @@ def _recents(snapshot: Snapshot, hour: LastHour) -> dict[ObjectKey, _Recent]:
     quantile_d = np.array([deployment.policy.forecast_quantile for deployment in snapshot.deployments])
     averaged_s_d = np.array([deployment.demand.window_s for deployment in snapshot.deployments])
     past = recent_past(at_ds, rate_ds, until_d - window_d, quantile_d, averaged_s_d)
-    latest_d = surely_rps(np.array([0.0 if each is None else each for each in latest]), averaged_s_d)
+    latest_d = np.array([0.0 if each is None else each for each in latest])
+    # Before any mix is known nothing is remembered; a lone look is all there is, and the first request must be served.
+    latest_d = np.where(seen, surely_rps(latest_d, averaged_s_d), latest_d)
     leads = [{one.name: one.lead_s for one in deployment.variants} for deployment in snapshot.deployments]
     most = max((len(each) for each in leads), default=0)
     lead_dl = np.array([[*LEADS_S, *each.values(), *[0.0] * (most - len(each))] for each in leads])
@@ -138,7 +141,7 @@ def _known(deployment: Deployment, recent: _Recent, tokens: TokenMix | None, out
         tokens=tokens,
         message=(
             f"{recent.latest_rps:.2f} req/s arrive; p{deployment.policy.forecast_quantile * 100:g} of the last "
-            f"{_duration(window_s(deployment.policy))} is {recent.level_rps:.2f} req/s{expected}"
+            f"{_duration(window_s(deployment.policy))} less chance is {recent.level_rps:.2f} req/s{expected}"
         ),
         scores=scores,
         recent_quantile_rps=recent.at_leads_rps,

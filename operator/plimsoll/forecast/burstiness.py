@@ -43,7 +43,8 @@ Poisson arrivals as Prometheus tells them: fewer than 1 in 20 deployments are ca
 none where counts are exact."""
 
 LEVELS_CV2 = (0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8, 1.13, 1.6)
-"""The grid: each is sized for once. The last is the bound: the rate then wanders by 126%."""
+"""The grid: each is sized for once. The last is the bound: the rate then wanders by 126%. An hour of minutes tells less
+exactly: within two steps in 85 to 100 of 100 hours of paces drawn anew each minute, within one in 32 to 76."""
 
 NEGLIGIBLE_CV2 = 0.01
 """The rate wanders by 10% or less: far within the default headroom, and not worth being sized for as 0.05."""
@@ -55,8 +56,9 @@ window's mean, of which neighbours have 1/(6 b^2) in common. So once a window sh
 times 0.06; faster ones that are played as well show less than 0.02."""
 
 DEAD_BAND = 1.25
-"""The measure must pass a level by this factor, up or down, before another is used: as the grid's steps are of two, a
-level is kept while the measure stays within a factor of three. A guess: an hour of minutes tells it to within 30%."""
+"""The measure must pass a level by this factor, up or down, before another is used: as the grid's steps are of the root
+of two, a level is kept while the measure stays within a factor of 2.2. A guess: an hour of minutes tells it to within
+30%."""
 
 
 class _Measure(NamedTuple):

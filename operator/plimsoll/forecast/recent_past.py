@@ -1,8 +1,8 @@
 """What does the rule of the recent past say: which level has demand had lately, and does it clearly rise?
 
-In: the samples of the last hour. Out: for each deployment the quantile of its recent samples, the highest of them and
-the slope of their rise, 0 where it is not clear. Plain on purpose: it needs no more than minutes of looks, and stands
-until another way has been shown to be better. All deployments at once.
+In: the samples of the last hour. Out: for each deployment the quantile of its recent samples less what the chance of
+counting has in it, the highest of them and the slope of their rise, 0 where it is not clear. Plain on purpose: it needs
+no more than minutes of looks, and stands until another way has been shown to be better. All deployments at once.
 
 Axes: D deployments, S samples, P pairs of samples. Design: section 4.
 """
@@ -70,7 +70,7 @@ class RecentPast:
         return reach_d
 
     def expected(self, latest_d: Floats, lead_dl: Floats) -> Floats:
-        """What is to be expected so long after the latest rate, at least the latest rate. Axes: D, lead times."""
+        """What is to be expected so long after the latest rate, at least that. Axes: D, lead times."""
         now_d = np.maximum(latest_d, self.level_d)
         rise_dl = self.slope_d[:, None] * np.minimum(lead_dl, self.span_s_d[:, None])
         rate_dl: Floats = np.minimum(self.reach(latest_d)[:, None], now_d[:, None] + rise_dl)

@@ -3,9 +3,11 @@
 In: the mix in use, the latest look and the recent past. Out: the mix to use from now on. A mix that was averaged over
 a few requests trembles by tens of percent, and safe rates with it; what moves replicas must be more than that.
 
-- Heavier at once: where the latest look is heavier than noise of so few requests explains, it counts from now on.
+- Heavier at once: where the latest look is half as heavy again as the mix in use, heavier than noise of so few requests
+  explains and no lull, it counts from now on.
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
-  away by more than the tolerance. After a jump it must first consist of what came after the jump.
+  away by more than the tolerance. After a jump it is that of what came since.
+- All lengths are of one source, and the p95 are as far above their means as in the last hour: a look's own trembles.
 - What is taken over lies on a grid, so that a mix that comes back asks the question that was simulated already.
 - The largest length is that of the last hour. It is the bound of a bucket, which does not tremble, and a single longer
   request is no noise: with it the limit that all seemed to keep is gone.
@@ -64,7 +66,7 @@ class Looks:
     latest_requests_d: Floats
     """Over how many requests the latest look was averaged."""
     mean_kd: Floats
-    """Of the last `MIX_WINDOW_S`, weighted by requests."""
+    """Of the last `MIX_WINDOW_S`, weighted by requests; 0 where there were none."""
     recent_requests_d: Floats
     usual_requests_d: Floats
     """What a look of the recent past is averaged over."""
@@ -91,20 +93,24 @@ def looks_of(
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
     at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
     tokens_kds = hour.tokens_kds[:AVERAGED, rows, columns].astype(np.float64)
-    recent = at_ds >= np.maximum(now_s - MIX_WINDOW_S, jumped_d)[:, None]
+    # After a clock was set back a jump is still to come, and separates nothing.
+    since_d = np.maximum(now_s - MIX_WINDOW_S, np.where(jumped_d <= now_s, jumped_d, -np.inf))
+    recent = at_ds >= since_d[:, None]
     weight_ds = np.where(recent, rate_ds, 0.0)
     total_d = weight_ds.sum(axis=1)
     latest_kd = tokens_kds[:, :, -1].round(2)
     weighted_kd = _weighted(tokens_kds, weight_ds)
     minutes = slice(None, None, -MINUTE_SAMPLES)
     shape_kd = _weighted(hour.tokens_kds[:AVERAGED, rows, minutes].astype(np.float64), hour.rate_ds[rows, minutes])
+    # Where none of those minutes had a request, the latest mix tells it.
+    shape_kd = np.where(shape_kd[:1] > 0.0, shape_kd, latest_kd)
     longer_kd = shape_kd[TAILS] / np.maximum(shape_kd[MEANS], 1e-9)
     weighted_kd[TAILS] = weighted_kd[MEANS] * longer_kd
+    latest_kd[TAILS] = (latest_kd[MEANS] * longer_kd).round(2)
     # Rounding hides the errors of a mean of equals, which would carry a mix past a limit it only touches.
-    mean_kd = np.where(total_d > 0.0, weighted_kd.round(2), latest_kd)
-    latest_kd[TAILS] = np.where(shape_kd[MEANS] > 0.0, latest_kd[MEANS] * longer_kd, latest_kd[TAILS]).round(2)
+    mean_kd = weighted_kd.round(2)
     # The oldest sample, too, stands for the window before it.
-    recent_s = now_s - np.where(recent, at_ds, np.inf).min(axis=1) + window_d
+    recent_s = now_s - np.where(recent, at_ds, now_s).min(axis=1) + window_d
     mean_rps_d = total_d / np.maximum(recent.sum(axis=1), 1)
     return Looks(latest_kd, latest_rps_d * window_d, mean_kd, mean_rps_d * recent_s, mean_rps_d * window_d)
 
@@ -123,7 +129,7 @@ def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) 
     noise_kd = JUMP_DEVIATIONS * _deviation(looks.latest_requests_d)
     jumps_d = (seen_kd > used_kd * np.maximum(JUMP_RATIO, 1.0 + noise_kd))[MEANS].any(axis=0) & tells_d
     drift_kd = np.clip(DRIFT_DEVIATIONS * _deviation(looks.recent_requests_d), TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
-    moved_d = (np.abs(mean_kd - used_kd) > drift_kd * used_kd).any(axis=0)
+    moved_d = (np.abs(mean_kd - used_kd) > drift_kd * used_kd).any(axis=0) & (looks.recent_requests_d > 0.0)
     # All lengths of one source: the mean of one time beside the p95 of another is a tail that nobody has.
     found_kd = np.where(jumps_d, _on_grid(seen_kd), np.where(moved_d, _on_grid(mean_kd), used_kd))
     found_kd = np.where(np.isnan(used_kd), seen_kd, found_kd)

@@ -196,7 +196,7 @@ def _with_last_plan(
     # Nodes that are paid for count a trace here, too: they have no other price that could be weighed against.
     leaving_usd_per_hour = sum(
         one.planned * (CHANGE_RATIO * one.slot_usd_per_hour or PAID_MOVE_RATIO * one.list_usd_per_hour)
-        + one.current * end_usd(one.slot_usd_per_hour) * dwells_per_hour
+        + min(one.planned, one.current) * end_usd(one.slot_usd_per_hour) * dwells_per_hour
         for one in known
     )
     return tuple(

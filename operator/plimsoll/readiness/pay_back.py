@@ -3,7 +3,7 @@
 In: prices, lead times, and which variants each deployment's plans have used so far. Out: dollars for a start, and the
 dwell that is expected of the next plan: the policy's, moved by what plans really stood for. A move pays back where
 
-    saving rate x expected dwell > overlap + start-up risk
+    saving rate x expected dwell > overlap + start-up risk + idle nodes at the end
 
 and planning charges the right side, spread over the dwell, to every replica that is new. Design section 6.
 """

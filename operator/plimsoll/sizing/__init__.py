@@ -15,6 +15,7 @@ soon as it is there.
 - ``headroom``: what is left unused of a safe rate, less once requests have confirmed the profile.
 - ``refinement``: what to simulate next.
 - ``comparison``, ``online_truth``: what requests see against what was predicted; profiles are corrected by it.
+- ``headroom``: how much of a safe rate is left unused; less, once requests have confirmed the profile.
 - ``refusals``: why there is no safe rate, in words.
 - ``options``: all of it, for every variant.
 """

@@ -53,11 +53,11 @@ def within_window(burstiness: Burstiness) -> Burstiness:
     """What of the bursts is left around the rate that is planned for: those shorter than the window it was seen in.
 
     How the rate wanders from window to window is in the planned rate already: it is a high quantile of the windows'
-    rates, never below the latest one, and what is promised are the percentiles in windows up to it. To let the rate
-    wander once more from window to window around that would ask for the quantile of a quantile: at a CV2 of 0.8
-    it takes another half of a lone replica's safe rate. Within a window nothing was seen, and there the rate is taken
-    to wander as it does between windows, on each of the shorter scales, up to `MOST_WITHIN_CV2`. Steady traffic stays
-    as it is.
+    rates, never below what is sure of the latest one, and what is promised are the percentiles in windows up to it. To
+    let the rate wander once more from window to window around that would ask for the quantile of a quantile: at a CV2
+    of 0.8 it takes another half of a lone replica's safe rate. Within a window nothing was seen, and there the rate is
+    taken to wander as it does between windows, on each of the shorter scales, up to `MOST_WITHIN_CV2`. Steady traffic
+    stays as it is.
     """
     if burstiness.is_steady:
         return burstiness

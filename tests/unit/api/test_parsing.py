@@ -276,7 +276,19 @@ def test_every_field_of_a_policy_reaches_the_domain() -> None:
         "staleMetrics": {"staleAfter": "7s", "holdFor": "8s", "fallback": "Peak"},
     }
     assert parse(ScalingPolicy, {"metadata": {"name": "odd"}, "spec": spec}).to_domain() == Policy(
-        "odd", 0.5, 0.1, 1.0, 2.0, 3, 4, 5.0, 0.6, 7.0, 8.0, FallbackAction.PEAK, 9.0
+        name="odd",
+        forecast_quantile=0.5,
+        headroom_ratio=0.1,
+        scale_up_stabilization_s=1.0,
+        scale_down_stabilization_s=2.0,
+        max_scale_up_replicas_per_tick=3,
+        max_scale_down_replicas_per_tick=4,
+        expected_dwell_s=5.0,
+        spot_loss_tolerated_ratio=0.6,
+        demand_stale_after_s=7.0,
+        hold_when_unknown_s=8.0,
+        fallback=FallbackAction.PEAK,
+        violation_usd_per_million_requests=9.0,
     )
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,16 +11,22 @@ import pytest
 from plimsoll.decide import decide
 from plimsoll.domain import Memory, TokenMix
 from plimsoll.forecast import remember_demand
+from plimsoll.forecast.last_hour import AVERAGED, lengths
 from plimsoll.sizing.token_mix import rounded
 from unit.builders import MIX, a_demand, a_deployment, a_pool, a_snapshot, a_variant
 from unit.forecast.histories import TICK_S, Past, a_past
 
-HEAVIER = TokenMix(1024.0, 4096.0, 256.0, 1024.0)
+HEAVIER = TokenMix(1024.0, 2048.0, 256.0, 768.0)
 LIGHTER = TokenMix(256.0, 512.0, 64.0, 192.0)
 
 
 def scaled(ratio: float) -> TokenMix:
     return TokenMix(512.0 * ratio, 1024.0 * ratio, 128.0 * ratio, 384.0 * ratio)
+
+
+def near(mix: TokenMix) -> Any:
+    """What equals the lengths of each mix that is at most half a step of the grid away."""
+    return pytest.approx(lengths(mix), rel=0.05)
 
 
 def followed(past: Past, mixes: Iterable[TokenMix], rps: float = 10.0) -> Iterator[Past]:
@@ -74,15 +81,70 @@ def test_the_mix_in_use_stays_near_the_true_one(rps: float) -> None:
     assert max(means) < 1.5
 
 
+def after_one_look(mix: TokenMix, rps: float = 10.0, window_s: float = 60.0) -> TokenMix:
+    """The mix in use when ten minutes of 10 req/s are followed by this look."""
+    found = a_past(*[10.0] * 60).then(a_demand(rps, tokens=mix, window_s=window_s)).forecast.tokens
+    assert found is not None
+    return found
+
+
 def test_a_much_heavier_mix_counts_at_once() -> None:
-    past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
-    assert past.forecast.tokens == HEAVIER
+    assert lengths(after_one_look(HEAVIER)) == near(HEAVIER)
 
 
-def test_outputs_with_a_much_longer_tail_count_at_once() -> None:
+@pytest.mark.parametrize(
+    "heavier",
+    [replace(MIX, prompt_tokens_mean=1024.0), replace(MIX, output_tokens_mean=256.0)],
+)
+def test_much_longer_prompts_or_outputs_alone_count_at_once(heavier: TokenMix) -> None:
+    found = after_one_look(heavier)
+    assert found.prompt_tokens_mean == pytest.approx(heavier.prompt_tokens_mean, rel=0.05)
+    assert found.output_tokens_mean == pytest.approx(heavier.output_tokens_mean, rel=0.05)
+
+
+def test_what_is_heavier_by_less_than_half_is_left_to_the_mean() -> None:
+    # Of 3000 requests, so that it is no noise: 4 deviations are a tenth.
+    assert after_one_look(scaled(1.4), window_s=300.0) == MIX
+    assert lengths(after_one_look(scaled(1.6), window_s=300.0)) == near(scaled(1.6))
+
+
+def test_a_few_long_requests_in_a_lull_are_no_load() -> None:
+    assert after_one_look(HEAVIER, rps=4.0) == MIX
+    assert lengths(after_one_look(HEAVIER, rps=6.0)) == near(HEAVIER)
+
+
+def test_a_tail_is_as_long_as_the_last_hour_shows_it() -> None:
     tail = replace(MIX, output_tokens_p95=1536.0)
-    past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=tail))
-    assert past.forecast.tokens == tail
+    first, *_, last = followed(a_past(*[10.0] * 361), [tail] * 361)
+    assert first.forecast.tokens == MIX
+    assert last.forecast.tokens is not None
+    assert last.forecast.tokens.output_tokens_p95 == pytest.approx(1536.0, rel=0.1)
+
+
+def test_a_heavier_look_has_the_tail_of_the_hour_and_not_its_own() -> None:
+    found = after_one_look(replace(HEAVIER, prompt_tokens_p95=1024.0 * 8.0))
+    # One of the eleven minutes has a tail of 8 means and the others of 2: 2.9 by requests and lengths.
+    assert found.prompt_tokens_mean == pytest.approx(1024.0, rel=0.05)
+    assert found.prompt_tokens_p95 / found.prompt_tokens_mean == pytest.approx((8192.0 + 10240.0) / 6144.0, rel=0.1)
+
+
+def test_what_is_taken_over_lies_on_a_grid_each_length_by_itself() -> None:
+    _, *jumped = followed(a_past(*[10.0] * 60), [HEAVIER, HEAVIER])
+    *_, drifted = followed(a_past(*[10.0] * 60), [scaled(1.3)] * 61)
+    for past in (*jumped, drifted):
+        assert past.forecast.tokens is not None
+        assert past.forecast.tokens != MIX
+        steps = np.log(lengths(past.forecast.tokens)[:AVERAGED]) / np.log(1.1)
+        assert steps == pytest.approx(steps.round(), abs=1e-3)
+
+
+def test_a_mix_that_comes_back_differing_by_little_asks_the_same_question() -> None:
+    used = []
+    for ratio in (1.0, 1.01, 0.99):
+        *_, there = followed(begun(scaled(ratio)), [scaled(2.0 * ratio)] * 61)
+        *_, back = followed(there, [scaled(ratio)] * 61)
+        used.append((there.forecast.tokens, back.forecast.tokens))
+    assert len(set(used)) == 1
 
 
 def test_a_lasting_lighter_mix_is_followed_late() -> None:
@@ -100,24 +162,52 @@ def test_a_lasting_heavier_mix_that_one_look_does_not_prove_is_followed_by_its_m
     assert last.forecast.tokens.prompt_tokens_mean == pytest.approx(768.0, rel=0.25)
 
 
-def test_a_burst_of_heavy_requests_is_kept_in_mind_until_the_recent_past_has_forgotten_it() -> None:
+def test_a_lighter_mix_is_followed_as_soon_as_the_mean_has_moved_by_more_than_noise() -> None:
+    # Tolerance is a tenth: of 61 samples, 13 of half the length.
+    used = [past.forecast.tokens for past in followed(a_past(*[10.0] * 60), [LIGHTER] * 61)]
+    assert used[11] == MIX
+    assert used[12] != MIX
+
+
+def test_after_a_jump_only_what_came_since_counts() -> None:
+    # The mean of ten minutes would be mostly of what was before.
     burst = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
-    after = [past.forecast.tokens for past in followed(burst, [MIX] * 61)]
-    assert after[59] == HEAVIER  # ten minutes later
-    assert after[60] == MIX
+    for past in followed(burst, [HEAVIER] * 90):
+        assert past.forecast.tokens is not None
+        assert lengths(past.forecast.tokens) == near(HEAVIER)
+
+
+def test_a_burst_of_heavy_requests_is_forgotten_when_what_came_since_outweighs_it() -> None:
+    burst = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    means = [past.forecast.tokens.prompt_tokens_mean for past in followed(burst, [MIX] * 30) if past.forecast.tokens]
+    assert means[0] == pytest.approx(768.0, rel=0.05)  # one heavy look and one other
+    assert means == sorted(means, reverse=True)
+    assert means[-1] == pytest.approx(512.0, rel=0.15)  # five minutes later: a step and the tolerance
+
+
+def test_a_clock_that_is_set_back_after_a_jump_leaves_a_mix_that_follows() -> None:
+    jumped = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    back = jumped.then(a_demand(10.0, tokens=HEAVIER), -7200.0)
+    assert back.forecast.tokens == jumped.forecast.tokens
+    *_, later = followed(back, [LIGHTER] * 61)
+    assert later.forecast.tokens is not None
+    assert later.forecast.tokens.prompt_tokens_mean == pytest.approx(256.0, rel=0.1)
+
+
+def test_what_no_request_had_is_not_taken_over() -> None:
+    *_, silent = followed(a_past(*[10.0] * 60), [scaled(3.0)] * 90, rps=0.0)
+    assert silent.forecast.tokens == MIX
 
 
 def test_the_fewer_requests_a_look_is_of_the_less_it_proves() -> None:
-    narrow = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=scaled(1.2), window_s=5.0))
-    wide = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=scaled(1.2), window_s=300.0))
-    assert narrow.forecast.tokens == MIX
-    assert wide.forecast.tokens is not None
-    assert wide.forecast.tokens.prompt_tokens_mean == pytest.approx(614.4)
+    # Of 50 requests four deviations are 74%, of 3000 a tenth.
+    assert after_one_look(scaled(1.6), window_s=5.0) == MIX
+    assert lengths(after_one_look(scaled(1.6), window_s=300.0)) == near(scaled(1.6))
 
 
 def test_unknown_demand_keeps_the_mix_in_use() -> None:
     past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
-    assert past.then(a_demand(None)).then(a_demand(None), 3600.0).forecast.tokens == HEAVIER
+    assert past.then(a_demand(None)).then(a_demand(None), 3600.0).forecast.tokens == past.forecast.tokens != MIX
 
 
 def begun(mix: TokenMix) -> Past:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from plimsoll.domain import Deployment, Dwell, ObjectKey
-from plimsoll.readiness import remember_dwells, start_usd, with_expected_dwells
+from plimsoll.readiness import end_usd, remember_dwells, start_usd, with_expected_dwells
 from plimsoll.readiness.pay_back import REMEMBERED
 from unit.builders import NOW_S, a_deployment, a_policy, a_snapshot, a_variant
 
@@ -28,9 +28,15 @@ def expected_s(dwells: Mapping[ObjectKey, Dwell]) -> float:
 
 
 def test_a_start_costs_its_share_of_a_node_until_it_is_ready_and_a_tenth_more_for_those_that_fail() -> None:
-    # 6 USD an hour for 5 minutes are 0.50 USD.
-    assert start_usd(6.0, 300.0) == pytest.approx(0.55)
+    # 6 USD an hour for 5 minutes are 0.50 USD; what it leaves behind some day is told apart.
+    assert start_usd(6.0, 300.0) - end_usd(6.0) == pytest.approx(0.55)
     assert start_usd(0.0, 300.0) == 0.0
+
+
+def test_a_replica_that_has_left_costs_its_share_of_a_node_for_ten_minutes_more() -> None:
+    assert end_usd(6.0) == pytest.approx(1.0)
+    assert start_usd(6.0, 0.0) == end_usd(6.0)
+    assert end_usd(0.0) == 0.0
 
 
 def test_until_a_plan_was_left_the_policy_says_how_long_one_stands() -> None:
