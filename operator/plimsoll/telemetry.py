@@ -52,7 +52,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # The library adds a gauge with the moment of creation to each counter: series that nobody asks for.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
         # Whoever scales by plimsoll_desired_replicas must not scrape a page half replaced: absent reads as zero.
         self._replacing = threading.Lock()
