@@ -15,7 +15,15 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from plimsoll import __version__
 from plimsoll.domain import (
@@ -43,6 +51,8 @@ class Metrics:
     """All metrics of the process, in a registry of their own."""
 
     def __init__(self) -> None:
+        # The library adds a gauge with the moment of creation to each counter: series that nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
         # Whoever scales by plimsoll_desired_replicas must not scrape a page half replaced: absent reads as zero.
         self._replacing = threading.Lock()

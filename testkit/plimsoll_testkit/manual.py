@@ -1,9 +1,9 @@
 """Which commands does the manual show, and which test runs each?
 
-In: README, CONTRIBUTING, SECURITY and the pages of docs. Out: every command as a reader would type it, and where it is
-run. A command is a line of a code block that begins with a program, every line of a block marked ``sh``, and a stretch
-of ``code`` in a sentence that has an option; tables and the generated reference only name commands. One that no rule
-here knows is run by nobody, and a test says so.
+In: README, CONTRIBUTING, SECURITY, the chart's README and the pages of docs. Out: every command as a reader would type
+it, and where it is run. A command is a line of a code block that begins with a program, every line of a block marked
+``sh``, and a stretch of ``code`` in a sentence that has an option; tables and the generated reference only name
+commands. One that no rule here knows is run by nobody, and a test says so.
 """
 
 import re
@@ -20,6 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = frozenset({"argocd", "cosign", "curl", "docker", "flux", "git", "go", "helm", "kubectl", "make", "plimsoll"})
 """Of commands that stand in blocks that are not marked."""
+_BESIDE_DOCS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "charts/plimsoll/README.md")
 _SENTENCE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _FILLED_IN = (
     (r"(?<=cpool )NAME\b", "gpu-l4"),
@@ -106,7 +107,7 @@ def pieces_of_manifests() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _pages() -> Iterator[tuple[str, str]]:
     written = (path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "reference")
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *written):
+    for path in (*(ROOT / name for name in _BESIDE_DOCS), *written):
         yield str(path.relative_to(ROOT)), path.read_text()
 
 

@@ -5,6 +5,7 @@ One test installs, because CRDs and cluster roles are there once for everybody.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -73,7 +74,7 @@ VARIATIONS: Mapping[str, Mapping[str, Any]] = {
         "podDisruptionBudget": {"enabled": False},
         "networkPolicy": {"enabled": False},
         "serviceAccount": {"create": False, "name": "mine"},
-        "rbac": {"create": False},
+        "rbac": {"create": False, "userRoles": False},
     },
     "no owned Deployments": {"ownedDeployments": False},
     "everything": EVERYTHING,
@@ -130,23 +131,32 @@ def test_the_default_settings_are_settings_of_the_operator(tmp_path: Path) -> No
     assert settings.observe.prometheus_url == values["settings"]["observe"]["prometheus_url"]
 
 
+def roles(variation: str) -> list[dict[str, Any]]:
+    return [*of_kind(variation, "ClusterRole"), *of_kind(variation, "Role")]
+
+
+def is_for_people(role: Mapping[str, Any]) -> bool:
+    return any("aggregate-to" in label for label in role["metadata"]["labels"])
+
+
 @pytest.mark.parametrize("variation", sorted(VARIATIONS))
 def test_no_rule_has_a_wildcard_or_reads_secrets(variation: str) -> None:
-    rules = [rule for kind in ("ClusterRole", "Role") for one in of_kind(variation, kind) for rule in one["rules"]]
-    assert bool(rules) is (variation != "bare")
-    for rule in rules:
-        assert "*" not in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
-        assert "secrets" not in rule["resources"]
-        # Right upon the workloads themselves is only for what Plimsoll owns.
-        if set(rule["verbs"]) & {"create", "update", "patch", "delete"}:
-            allowed = {"pods", "deployments", "httproutes", "events", "leases"}
-            assert all("/" in resource or resource in allowed for resource in rule["resources"])
+    assert bool(roles(variation)) is (variation != "bare")
+    for role in roles(variation):
+        for rule in role["rules"]:
+            assert "*" not in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+            assert "secrets" not in rule["resources"]
+            # Right upon the workloads themselves is only for what Plimsoll owns; people write what is theirs.
+            if set(rule["verbs"]) & {"create", "update", "patch", "delete"}:
+                allowed = {"pods", "deployments", "httproutes", "events", "leases"}
+                allowed = {"inferencedeployments"} if is_for_people(role) else allowed
+                assert all("/" in resource or resource in allowed for resource in rule["resources"])
 
 
 def test_where_only_some_namespaces_are_served_pods_are_read_everywhere_and_written_to_only_there() -> None:
     verbs = {
         (role["kind"], role["metadata"].get("namespace")): rule["verbs"]
-        for role in (*of_kind("namespaced", "ClusterRole"), *of_kind("namespaced", "Role"))
+        for role in roles("namespaced")
         for rule in role["rules"]
         if "pods" in rule["resources"]
     }
@@ -222,6 +232,18 @@ def test_the_image_is_pinned_by_digest_where_one_is_given() -> None:
     assert container["image"] == f"ghcr.io/plimsoll/plimsoll:{chart['appVersion']}"
 
 
+def test_what_ci_installs_is_the_image_that_it_has_built() -> None:
+    steps = yaml.safe_load((CHART.parents[1] / ".github/workflows/ci.yaml").read_text())["jobs"]["image"]["steps"]
+    ran = "\n".join(step.get("run", "") for step in steps)
+    (built,) = re.findall(r"docker build --tag (\S+)", ran)
+    told = helm("template", "plimsoll", str(CHART), *(f"--set={one}" for one in re.findall(r"--set (\S+)", ran)))
+    (deployment,) = [one for one in yaml.safe_load_all(told) if one and one["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    # What is in no registry must not be asked for there.
+    assert (container["image"], container["imagePullPolicy"]) == (built, "Never")
+    assert f"kind load docker-image {built}\n" in ran
+
+
 def test_what_is_extra_comes_after_what_the_chart_says() -> None:
     pod = operators_pod("everything")
     (container,) = pod["containers"]
@@ -276,7 +298,7 @@ def test_simulated_safe_rates_are_kept_in_the_volume_that_is_asked_for(
     ("variation", "may"), [("defaults", True), ("namespaced", True), ("no owned Deployments", False)]
 )
 def test_who_owns_deployments_may_create_change_and_delete_them(variation: str, may: bool) -> None:
-    rules = [rule for kind in ("ClusterRole", "Role") for one in of_kind(variation, kind) for rule in one["rules"]]
+    rules = [rule for one in roles(variation) for rule in one["rules"]]
     verbs = [set(rule["verbs"]) for rule in rules if rule["resources"] == ["deployments"]]
     assert verbs
     assert all(({"create", "patch", "delete"} <= one) is may for one in verbs)

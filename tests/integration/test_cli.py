@@ -2,11 +2,17 @@
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from integration.world import LITTLE_RPS, MUCH_RPS, UP_WITHIN_S, World
+from plimsoll_testkit.binaries import ensure
 from plimsoll_testkit.control_plane import ControlPlane
 
 PLIMSOLL = Path(sys.executable).with_name("plimsoll")
@@ -91,6 +97,69 @@ def test_status_and_top_tell_the_fleet_in_a_pipe(world: World, control_plane: Co
     [chat] = [one for one in as_json["deployments"] if one["name"] == "chat"]
     assert chat["well"] is True
     assert chat["arrivalRate"] == MUCH_RPS
+
+
+def test_kubectl_takes_it_for_a_plugin(world: World, control_plane: ControlPlane) -> None:
+    world.add_model()
+    kubectl = ensure(["kubectl"])["kubectl"]
+    # Whoever types it has both on the path, and names no file: kubectl's own cluster is ours.
+    environment = {**os.environ, "PATH": str(PLIMSOLL.parent), "KUBECONFIG": str(control_plane.kubeconfig)}
+    plugins: list[str | Path] = [kubectl, "plugin", "list"]
+    listed = subprocess.run(plugins, capture_output=True, text=True, env=environment, check=True)
+    assert str(PLIMSOLL.with_name("kubectl-plimsoll")) in listed.stdout
+    command: list[str | Path] = [kubectl, "plimsoll", "status", "-n", world.namespace, "-o", "json"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    # Nobody has planned it yet: the exit code comes through as well.
+    assert told.returncode == 1, told.stderr
+    assert [one["name"] for one in json.loads(told.stdout)["deployments"]] == ["chat"]
+
+
+def test_top_keeps_the_fleet_on_a_terminal_until_ctrl_c(world: World, control_plane: ControlPlane) -> None:
+    world.add_model()
+    command = ["top", "--every", "1", *where(world, control_plane)]
+    with on_a_terminal(command) as screen:
+        assert "1 model, 1 not well" in screen.until("chat")
+        world.add_model("later")
+        # Nobody has touched a key.
+        screen.until("2 models, 2 not well")
+        assert screen.interrupted() == 0
+    assert "Traceback" not in screen.seen
+
+
+class Screen:
+    """A command on a terminal of 80 columns; what it has written there so far."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", terminal: int) -> None:
+        self._process, self._terminal = process, terminal
+        self.seen = ""
+
+    def until(self, text: str) -> str:
+        """All that was to be seen up to that."""
+        deadline_s = time.monotonic() + UP_WITHIN_S
+        while text not in self.seen and time.monotonic() < deadline_s:
+            if select.select([self._terminal], [], [], 0.2)[0]:
+                self.seen += os.read(self._terminal, 65536).decode()
+        assert text in self.seen
+        return self.seen
+
+    def interrupted(self) -> int:
+        """The exit code after Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(timeout=UP_WITHIN_S)
+
+
+@contextmanager
+def on_a_terminal(arguments: list[str]) -> Iterator[Screen]:
+    seen, shown = os.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    process = subprocess.Popen([PLIMSOLL, *arguments], stdin=shown, stdout=shown, stderr=shown, env=environment)
+    os.close(shown)
+    try:
+        yield Screen(process, seen)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(seen)
 
 
 def test_pause_and_resume_set_the_mode_and_warn_of_git(world: World, control_plane: ControlPlane) -> None:

@@ -74,6 +74,21 @@ def test_no_start_compiles(image: Image) -> None:
 
 
 @pytest.mark.timeout(BUILT_WITHIN_S)
+def test_the_kernel_compiled_again_is_the_same_byte_for_byte(image: Image, tmp_path: Path) -> None:
+    """All else in the image is unpacked, or byte code that goes by its source."""
+    (step,) = [text for text in stages()[0].arguments("RUN") if "plimsoll.engine.compile" in text]
+    again = Image(image.root, {**image.environment, "NUMBA_CACHE_DIR": str(tmp_path)})
+    again.run(step.partition("&& ")[2])
+    kept = image.path("/opt/plimsoll/compiled")
+    assert contents(tmp_path) == contents(kept)
+    assert any(name.suffix == ".nbc" for name in contents(kept))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.timeout(BUILT_WITHIN_S)
 def test_it_holds_what_is_locked_and_nothing_for_tests(image: Image) -> None:
     done = run_confined(image, ["python", "-m", "pip", "list", "--format=json"])
     installed = {one["name"].lower().replace("_", "-") for one in json.loads(done.stdout)}

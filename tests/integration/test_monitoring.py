@@ -81,10 +81,19 @@ def test_each_query_asks_for_metrics_that_the_operator_has(name: str) -> None:
     assert {one.removesuffix("_bucket") for one in asked} <= told
 
 
-def promtool(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Prometheus's own tool for rules."""
+def promtool(*arguments: str | Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    """Prometheus's own tool for rules and metrics."""
     command = [ensure(["promtool"])["promtool"], *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_promtool_finds_nothing_to_mend_in_the_metrics() -> None:
+    """Base units, help texts, and `_total` on what only grows."""
+    page = a_page()
+    checked = promtool("check", "metrics", "--lint=all", stdin=page)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    spoilt = page.replace("plimsoll_cost_usd_per_hour", "plimsoll_cost_usd_per_hour_total")
+    assert promtool("check", "metrics", "--lint=all", stdin=spoilt).returncode != 0
 
 
 def test_promtool_finds_nothing_to_mend_in_the_alerts() -> None:

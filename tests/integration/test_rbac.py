@@ -110,6 +110,34 @@ def test_an_operator_of_the_whole_cluster_gets_along_without_roles_in_namespaces
     assert {right.resource for right in used if right.namespace} == {"leases"}
 
 
+@pytest.mark.parametrize(("role", "may_write"), [("view", False), ("edit", True)], ids=["who may view", "who may edit"])
+def test_people_have_upon_models_the_rights_they_have_upon_all_else_in_their_namespace(
+    role: str, may_write: bool, world: World, control_plane: ControlPlane
+) -> None:
+    world.add_model()
+    binding = {
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "pat"}],
+    }
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}/rolebindings"
+    request(world.api, "POST", path, binding)
+
+    def may(verb: str, resource: str, subresource: str = "", group: str = "plimsoll.dev") -> bool:
+        asked = {"namespace": world.namespace, "verb": verb, "group": group, "resource": resource}
+        spec = {"user": "pat", "resourceAttributes": {**asked, "subresource": subresource}}
+        answer = request(world.api, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": spec})
+        return bool(answer["status"]["allowed"])
+
+    # A controller adds the chart's rules to the roles of Kubernetes; another test's release may just be taken away.
+    world.wait(lambda: may("list", "inferencedeployments"), "the right to see models", UP_WITHIN_S)
+    world.wait(lambda: may("patch", "inferencedeployments") is may_write, "the right to change them", UP_WITHIN_S)
+    # As upon Deployments, of which a template of a variant makes some.
+    assert may("create", "inferencedeployments") is may_write is may("create", "deployments", group="apps")
+    assert not may("patch", "inferencedeployments", "status")
+    assert not any(may("patch", one) for one in ("computepools", "servingprofiles", "scalingpolicies"))
+
+
 def go_through_everything(world: World) -> None:
     """An owned Deployment made, moved and retired, three kinds scaled up and down, a lease taken and left."""
     world.add_model()
@@ -239,10 +267,11 @@ def told(rights: set[Right]) -> str:
 
 
 def rights_of(release: Release) -> set[Right]:
-    """What the roles of the release grant."""
+    """What the roles of the release that are bound grant; the others are for people."""
+    bound = {(one["roleRef"]["kind"], one["roleRef"]["name"]) for one in release.manifests if "roleRef" in one}
     granted = set()
     for role in release.manifests:
-        if role["kind"] not in ("ClusterRole", "Role"):
+        if (role["kind"], role["metadata"]["name"]) not in bound:
             continue
         namespace = role["metadata"].get("namespace", "")
         for rule in role["rules"]:

@@ -5,6 +5,7 @@ a module that registers itself; errors of ``errors.py`` become one sentence on s
 """
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,9 +46,10 @@ for command in (run, plan, status, explain, simulate, modes, profile, prices, cr
 
 
 def main() -> None:
-    """The entry point."""
+    """Both entry points; help texts name the command as it was typed."""
+    is_plugin = Path(sys.argv[0]).name.startswith("kubectl-")
     try:
-        app()
+        app(prog_name="kubectl plimsoll" if is_plugin else "plimsoll")
     except PlimsollError as error:
         typer.echo(f"plimsoll: {error}", err=True)
         sys.exit(BAD_INPUT)

@@ -4,21 +4,17 @@ In: a situation. Out: its plan. What has been simulated is kept for the next pla
 on the same figures.
 """
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
-import typer
-
+from plimsoll.cli.progress import progress
 from plimsoll.domain import ObjectKey, Plan
 from plimsoll.sizing import Capacity, Case, to_simulate
 from plimsoll.what_if import Situation
 
 _ROUNDS, _MOST_SIMULATIONS = 3, 32
 """A simulated variant may lose against another one, which is then simulated too; 32 take about ten seconds. Guesses."""
-_PATIENCE_S = 2.0
-"""After which a person wonders what goes on."""
+_SIMULATING = "simulating safe rates (--quick estimates them)"
 Simulate = Callable[[Case], Capacity]
 
 
@@ -45,7 +41,10 @@ class Decider:
             cases = self._open(situation, plan, about)[: most - len(self._simulated)]
             if not cases:
                 break
-            self._simulated |= {case: self._simulate(case) for case in cases}
+            with progress(_SIMULATING, len(cases)) as step:
+                for case in cases:
+                    self._simulated[case] = self._simulate(case)
+                    step("")
             plan = self.by_what_is_known(situation)
         return plan
 
@@ -59,19 +58,3 @@ class Decider:
             return used
         alone = replace(situation.snapshot, deployments=(situation.deployment(about),))
         return tuple(dict.fromkeys((*to_simulate(alone, plan, self._simulated), *used)))
-
-
-@contextmanager
-def patience(words: str) -> Iterator[None]:
-    """Tell on standard error what takes so long, if it does."""
-    telling = threading.Timer(_PATIENCE_S, typer.echo, [words], {"err": True})
-    telling.daemon = True
-    telling.start()
-    try:
-        yield
-    finally:
-        telling.cancel()
-
-
-SIMULATING = "simulating the safe rates that the plan stands on, seconds as a rule; --quick estimates them instead"
-TURNING = "planning some fifty times to find where the plan turns: seconds for a few deployments, longer for many"

@@ -12,12 +12,13 @@ import typer
 from plimsoll.api_server import ApiServer
 from plimsoll.apply.status import deployment_status
 from plimsoll.cli.cluster_options import Context, Kubeconfig, Namespace, deployment_path, server_for
-from plimsoll.cli.deciding import SIMULATING, TURNING, Decider, patience
+from plimsoll.cli.deciding import Decider
 from plimsoll.cli.demand_options import GivenDemand, Quick, given_demand
 from plimsoll.cli.explain_page import condition, tell_status
 from plimsoll.cli.offline import offline_world
 from plimsoll.cli.output import Format, Output, console, write
 from plimsoll.cli.page import NOTE, Page
+from plimsoll.cli.progress import progress
 from plimsoll.cli.what_if_report import (
     WhatIf,
     is_covered,
@@ -141,8 +142,7 @@ def _offline(
             _tell(page, made, points, key)
         _finish(made, points, key, output)
         return
-    with patience(SIMULATING):
-        plan = decider.plan(world.situation)
+    plan = decider.plan(world.situation)
     status = _status(plan, key)
     if output is Format.TABLE:
         one = next(one for one in plan.deployments if one.key == key)
@@ -177,15 +177,20 @@ def _decide(
     situation: Situation, key: ObjectKey, assumptions: list[str], turns: bool, decider: Decider
 ) -> tuple[WhatIf, tuple[TurningPoint, ...]]:
     changed, assumed = assume(situation, assumptions, key)
-    with patience(SIMULATING):
-        before = decider.plan(situation, key)
-        after = decider.plan(changed, key) if assumed else before
-        # What the second plan stands on is known by now: both by the same figures.
-        before = decider.by_what_is_known(situation)
+    before = decider.plan(situation, key)
+    after = decider.plan(changed, key) if assumed else before
+    # What the second plan stands on is known by now: both by the same figures.
+    before = decider.by_what_is_known(situation)
     if not turns:
         return WhatIf(assumed, before, after), ()
-    with patience(TURNING):
-        points = turning_points(changed, key, decider.by_what_is_known)
+    with progress("planning for other prices and rates, some fifty times", None) as step:
+
+        def decide(tried: Situation) -> Plan:
+            plan = decider.by_what_is_known(tried)
+            step("")
+            return plan
+
+        points = turning_points(changed, key, decide)
     return WhatIf(assumed, before, after), points
 
 

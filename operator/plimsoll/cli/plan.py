@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from plimsoll.apply.status import deployment_status
-from plimsoll.cli.deciding import SIMULATING, Decider, patience
+from plimsoll.cli.deciding import Decider
 from plimsoll.cli.demand_options import GivenDemand, Quick, given_demand
 from plimsoll.cli.offline import OfflinePlan, OfflineWorld, offline_world
 from plimsoll.cli.other_manifests import other_manifests
@@ -75,8 +75,7 @@ def plan(
     if assumptions:
         _compare(world, assumptions, decider, output)
         return
-    with patience(SIMULATING):
-        made = world.planned(decider.plan(world.situation))
+    made = world.planned(decider.plan(world.situation))
     if output is Format.TABLE:
         _tell(made, given)
     else:
@@ -87,11 +86,10 @@ def plan(
 
 def _compare(world: OfflineWorld, assumptions: list[str], decider: Decider, output: Format) -> None:
     changed, assumed = assume(world.situation, assumptions)
-    with patience(SIMULATING):
-        decider.plan(world.situation)
-        after = decider.plan(changed)
-        # What the second plan stands on is known by now: both by the same figures.
-        before = decider.by_what_is_known(world.situation)
+    decider.plan(world.situation)
+    after = decider.plan(changed)
+    # What the second plan stands on is known by now: both by the same figures.
+    before = decider.by_what_is_known(world.situation)
     made = WhatIf(assumed, before, after)
     if output is Format.TABLE:
         tell_fleet(Page(console()), made)
@@ -115,7 +113,7 @@ def _price(
         raise InvalidObject(
             "--against compares prices, and these depend on demand: add --demand NAME=RATE:PROMPT/OUTPUT"
         )
-    with other_manifests(against, filename) as other, patience(SIMULATING):
+    with other_manifests(against, filename) as other:
         # Demand of a deployment that only one side has is for that side.
         before = _planned_leniently(load(other, namespace, may_be_empty=True), given, decider)
         after = _planned_leniently(load(filename, namespace, may_be_empty=True), given, decider)

@@ -3,20 +3,18 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic_core import PydanticCustomError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from plimsoll.api import Duration
 from plimsoll.cli.output import console
+from plimsoll.cli.progress import progress
 from plimsoll.errors import InvalidObject
 from plimsoll.observe import PrometheusSettings
 
@@ -109,7 +107,7 @@ def simulate(
     made = with_bounds(made, 1.0 - to_keep, _with_bound(scenarios, bound, report_file is not None))
     done: list[Done] = []
     interrupted = False
-    with _progress(len(made)) as step:
+    with progress("simulating", len(made), _line) as step:
         try:
             for one in results(made, workers=min(jobs, len(made)), answers=answers):
                 done.append(one)
@@ -152,6 +150,11 @@ def _excess_usd(name: str, done: "Sequence[Done]") -> "Mapping[tuple[str, int], 
     }
 
 
+def _line(told: str) -> None:
+    """Runs may take hours: whoever reads the log afterwards finds how far it came."""
+    typer.echo(told, err=True)
+
+
 def _told(one: "Done") -> str:
     least = "" if one.bound_usd is None else f", at least {one.bound_usd:.2f}"
     return f"{one.run.scenario} {one.run.policy} seed {one.run.seed}: {one.run.usd:.2f} USD{least}"
@@ -177,7 +180,7 @@ def _histories(scenario: "Scenario", url: str, span_s: float) -> "Mapping[Object
 
     settings = PrometheusSettings(url, window_s=STEP_S, timeout_s=_QUERY_TIMEOUT_S)
     steps = int(span_s // STEP_S)
-    with _progress(steps) as step:
+    with progress(f"reading {url}", steps, _line) as step:
         found = read(
             settings,
             objects(scenario).asked,
@@ -189,19 +192,6 @@ def _histories(scenario: "Scenario", url: str, span_s: float) -> "Mapping[Object
         if one.known_ratio < 1.0:
             typer.echo(f"{key}: {one.known_ratio:.0%} of that time is known, the rest takes the last rate", err=True)
     return found
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """On standard error: a bar on a terminal, else a line for each run."""
-    out = Console(stderr=True)
-    if not out.is_terminal:
-        yield lambda text: typer.echo(text, err=True)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=out, transient=True) as progress:
-        task = progress.add_task("simulating", total=total)
-        yield lambda text: progress.update(task, advance=1, description=text)
 
 
 def _table(name: str, rows: "Sequence[tuple[str, Sequence[RunResult]]]") -> Table:

@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> int:
         found = bool(dispatcher.stats.cache_hits) and not dispatcher.stats.cache_misses
         sys.stderr.write(f"machine code {'found' if found else 'not found: every start would compile it'}\n")
         return int(not found)
+    compiled_ahead.forget_addresses()
     compiled_ahead.note()
     return 0
 

@@ -1,5 +1,6 @@
 """Is what a release is made of pinned, and does everything name the same version?"""
 
+import os
 import re
 import subprocess
 import sys
@@ -58,6 +59,17 @@ def test_package_chart_and_changelog_name_the_same_version() -> None:
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
     assert newest[1] == VERSION
+
+
+def test_the_wheel_built_again_is_the_same_byte_for_byte(tmp_path: Path) -> None:
+    """As the release workflow builds it: only the commit's time is given."""
+    for turn in ("first", "second"):
+        command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path / turn)]
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": "1767225600"}
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=120, check=True)
+    first, second = (list((tmp_path / turn).iterdir()) for turn in ("first", "second"))
+    assert [one.name for one in first] == [one.name for one in second] == [f"plimsoll-{VERSION}-py3-none-any.whl"]
+    assert first[0].read_bytes() == second[0].read_bytes()
 
 
 def test_artifact_hub_is_told_of_every_kind() -> None:

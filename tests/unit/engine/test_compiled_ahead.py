@@ -54,3 +54,15 @@ def test_code_for_another_processor_is_not_taken(folder: Path) -> None:
 def test_the_build_plays_the_kernel_and_says_what_for(folder: Path) -> None:
     assert compiling.main([]) == 0
     assert [one.name for one in folder.iterdir() if one.is_file()] == ["compiled-for"]
+
+
+def test_where_functions_lay_in_the_building_process_is_not_kept(folder: Path) -> None:
+    (folder / "engine").mkdir()
+    kept = folder / "engine/play.nbc"
+    kept.write_bytes(
+        b"\x80\x04 global(<function empty at 0x7f616accba60>) :: <function empty at 0x7f616accba60>\x00\xff"
+    )
+    compiled_ahead.forget_addresses()
+    assert kept.read_bytes() == (
+        b"\x80\x04 global(<function empty at 0x000000000000>) :: <function empty at 0x000000000000>\x00\xff"
+    )

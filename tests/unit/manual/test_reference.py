@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from plimsoll.telemetry import Metrics
 from plimsoll_testkit.reference import FOLDER, pages
+from unit.explain.plans import a_deployment_plan, a_plan, a_pool_plan
 
 ROOT = Path(__file__).resolve().parents[3]
 ZENSICAL = Path(sys.executable).with_name("zensical")
@@ -47,6 +49,15 @@ def test_a_link_to_a_page_that_is_not_there_fails_the_build(manual: Path) -> Non
     page = manual / "docs/index.md"
     page.write_text(page.read_text() + "\n[gone](no-such-page.md)\n")
     assert build(manual).returncode != 0
+
+
+def test_the_operator_tells_no_metric_that_the_reference_does_not_list() -> None:
+    metrics = Metrics()
+    metrics.show(a_plan(a_deployment_plan(), pools=(a_pool_plan(),)))
+    metrics.ticks.labels("Done").inc()
+    told = set(re.findall(r"^# TYPE (\S+)", metrics.page().decode(), re.MULTILINE))
+    assert told
+    assert told <= set(re.findall(r"^\| `(\w+)`", pages()["metrics.md"], re.MULTILINE))
 
 
 def test_every_page_is_found_from_the_contents() -> None:
