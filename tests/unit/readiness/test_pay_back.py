@@ -1,11 +1,12 @@
 """What a start costs, and for how long a plan is expected to stand."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from plimsoll.domain import Deployment, Dwell, ObjectKey
-from plimsoll.readiness import remember_dwells, start_usd, with_expected_dwells
+from plimsoll.domain import Deployment, Dwell, ObjectKey, Told
+from plimsoll.readiness import known_dwells, remember_dwells, start_usd, with_expected_dwells
 from plimsoll.readiness.pay_back import REMEMBERED
 from unit.builders import NOW_S, a_deployment, a_policy, a_snapshot, a_variant
 
@@ -27,9 +28,9 @@ def expected_s(dwells: Mapping[ObjectKey, Dwell]) -> float:
     return with_expected_dwells(a_snapshot([CHAT]), dwells).deployments[0].policy.expected_dwell_s
 
 
-def test_a_start_costs_its_share_of_a_node_until_it_is_ready_and_a_tenth_more_for_those_that_fail() -> None:
-    # 6 USD an hour for 5 minutes are 0.50 USD.
-    assert start_usd(6.0, 300.0) == pytest.approx(0.55)
+def test_a_start_costs_its_share_of_a_node_until_it_is_ready_a_tenth_more_for_those_that_fail_and_its_wait() -> None:
+    # 6 USD an hour for 5 minutes are 0.50 USD; for the ten minutes that its node stays on the bill after it, 1.00 USD.
+    assert start_usd(6.0, 300.0) == pytest.approx(0.55 + 1.0)
     assert start_usd(0.0, 300.0) == 0.0
 
 
@@ -45,6 +46,25 @@ def test_plans_that_were_left_soon_make_the_next_expected_to_stand_for_less() ->
 
 def test_plans_that_stood_long_make_the_next_expected_to_stand_for_longer() -> None:
     assert expected_s(seen((0.0, {"h100": 2}), (9000.0, {"h100": 1, "xeon": 1}))) == pytest.approx(3600.0)
+
+
+def test_a_process_that_has_seen_no_plan_goes_by_what_the_status_tells() -> None:
+    told = Dwell(frozenset({"h100"}), NOW_S - 900.0, (7200.0,))
+    snapshot = a_snapshot([replace(CHAT, told=Told(dwell=told))])
+    known = known_dwells(snapshot, {})
+    # (3 x 1800 + 7200) / 4
+    assert expected_s(known) == pytest.approx(3150.0)
+    # The plan that stands has stood since before the start.
+    stays = remember_dwells(snapshot, {CHAT.variants[0].key: 2}, known)
+    moves = remember_dwells(snapshot, {CHAT.variants[1].key: 2}, known)
+    assert stays == {CHAT.key: told}
+    assert moves[CHAT.key].lasted_s == (7200.0, 900.0)
+
+
+def test_a_process_that_has_seen_a_plan_does_not_read_the_status() -> None:
+    own = Dwell(frozenset({"h100"}), NOW_S)
+    snapshot = a_snapshot([replace(CHAT, told=Told(dwell=Dwell(frozenset({"xeon"}), 0.0, (60.0,))))])
+    assert known_dwells(snapshot, {CHAT.key: own}) == {CHAT.key: own}
 
 
 def test_only_the_last_plans_are_remembered_and_a_deployment_that_is_gone_is_forgotten() -> None:
