@@ -14,6 +14,7 @@ from plimsoll.domain import (
     Decision,
     Deployment,
     DeploymentPlan,
+    Dwell,
     ExternalUse,
     Finding,
     Forecast,
@@ -41,7 +42,7 @@ from plimsoll.domain import (
 )
 from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
-from plimsoll.readiness import remember_dwells, remember_start_ups, with_expected_dwells, with_lead_times
+from plimsoll.readiness import known_dwells, remember_dwells, remember_start_ups, with_expected_dwells, with_lead_times
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, headroom_ratio, learn, predict, size
 
@@ -70,13 +71,15 @@ def decide(
         The plan, and the memory to hand to the next call.
     """
     start_ups = remember_start_ups(snapshot, memory.start_ups)
-    snapshot = with_expected_dwells(with_lead_times(snapshot, start_ups), memory.dwells)
+    dwells = known_dwells(snapshot, memory.dwells)
+    snapshot = with_expected_dwells(with_lead_times(snapshot, start_ups), dwells)
     remembered = remember_demand(snapshot, memory)
     forecasts = {**forecast(snapshot, remembered), **told}
     truth = learn(snapshot, forecasts, memory, simulated)
     options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains, truth.confirmed)
     stock_outs = mark_stock_outs(snapshot, memory)
     allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
+    dwells = remember_dwells(snapshot, allocation.replicas, dwells)
     rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
     steps = _grouped(rollout.steps, lambda step: step.key.deployment_key)
     findings = _grouped((*truth.findings, *allocation.findings, *rollout.findings), lambda finding: finding.deployment)
@@ -91,6 +94,7 @@ def decide(
                 rollout,
                 simulated,
                 truth,
+                dwells[deployment.key],
                 steps[deployment.key],
                 findings[deployment.key],
             )
@@ -116,7 +120,7 @@ def decide(
             ready=truth.ready,
             gains=gains,
             start_ups=start_ups,
-            dwells=remember_dwells(snapshot, allocation.replicas, memory.dwells),
+            dwells=dwells,
         ),
     )
 
@@ -136,6 +140,7 @@ def _deployment_plan(
     rollout: Rollout,
     simulated: Simulated,
     truth: OnlineTruth,
+    dwell: Dwell,
     steps: list[Step],
     findings: list[Finding],
 ) -> DeploymentPlan:
@@ -155,6 +160,7 @@ def _deployment_plan(
         external_usd_per_hour=_external_usd_per_hour(deployment),
         overflow=_overflow(deployment, allocation),
         weights=_route_weights(deployment, options, steps),
+        dwell=dwell,
         shortfall_rps=shortfall_rps,
         alternatives=allocation.alternatives.get(key, ()),
         steps=tuple(steps),

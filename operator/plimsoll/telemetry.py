@@ -76,6 +76,12 @@ class Metrics:
             "plimsoll_api_writes", "Writes to the API server by kind and verb.", ["kind", "verb"], registry=registry
         )
         self.steps = Counter("plimsoll_steps", "Steps of plans by what became of them.", ["result"], registry=registry)
+        self.status_failures = Counter(
+            "plimsoll_status_failures",
+            "Statuses that had something new to tell and could not be written, by kind; the log says which and why.",
+            ["kind"],
+            registry=registry,
+        )
         self.solver_gap = Gauge(
             "plimsoll_solver_gap_ratio",
             "Proven distance of the plan's cost from the optimum, 0 to 1.",

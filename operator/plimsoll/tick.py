@@ -142,8 +142,16 @@ class Ticker:
                 log.info("HTTPRoute %s shares requests out anew", route.weights.route, extra=told)
             else:
                 log.warning("weights of HTTPRoute %s not written: %s", route.weights.route, route.failure, extra=told)
-        for message in applied.status_failures:
-            log.warning("status not written: %s", message)
+        for status in applied.status_failures:
+            self._metrics.status_failures.labels(status.kind).inc()
+            log.log(
+                logging.WARNING if status.bug is None else logging.ERROR,
+                "status of %s %s not written: %s",
+                status.kind,
+                status.name,
+                status.message,
+                exc_info=status.bug,
+            )
 
 
 def _figures(plan: Plan) -> Mapping[str, float | int | str]:

@@ -17,6 +17,7 @@ MAX_STEPS = 16
 MAX_ALTERNATIVES = 8
 MAX_BREAK_EVENS = 4
 MAX_FORECAST_LEADS = 4
+MAX_EARLIER_PLANS = 10
 
 _PERCENTILE_BY_QUANTILE = {0.5: "p50", 0.9: "p90", 0.95: "p95", 0.99: "p99"}
 
@@ -167,6 +168,16 @@ class LatencyStatus(StatusModel):
         return cls.model_validate({metric.value: limits for metric, limits in by_metric.items()})
 
 
+class StartUpsStatus(StatusModel):
+    """What the last start-ups of a variant's own pods took, from creation to ready: nine of ten at most so long.
+    Rounded up to two digits, and read back after a restart."""
+
+    on_node: Duration | None = None
+    """Those on a node that was there; absent until one was seen."""
+    with_node: Duration | None = None
+    """Those that waited for their node; absent until one was seen."""
+
+
 class VariantStatus(StatusModel):
     """What one variant runs and should run, and what it is predicted to show."""
 
@@ -197,6 +208,8 @@ class VariantStatus(StatusModel):
     lead_time: Duration | None = None
     """From asking for one more replica until it is ready: nine of ten of its last start-ups took at most so long; until
     any was seen, what its profile and pool say."""
+    start_ups: StartUpsStatus | None = None
+    """What its start-ups took; absent until one was seen."""
     reason: Label
     """Why the target is what it is, as one CamelCase word."""
     message: Message = ""
@@ -233,6 +246,18 @@ class AlternativeStatus(StatusModel):
     """The same in words, with figures."""
 
 
+class DwellStatus(StatusModel):
+    """For how long plans stand before they use other variants: what a move has to pay itself back. Read back after a
+    restart."""
+
+    since: Timestamp
+    """Since when plans have used the variants that have a target now."""
+    earlier_plans: Annotated[int, Field(ge=0, le=MAX_EARLIER_PLANS)] = 0
+    """How many earlier plans, which used other variants, are remembered."""
+    earlier_mean: Duration | None = None
+    """For how long these stood, on average; rounded up to two digits. Absent where none is remembered."""
+
+
 class PlanStatus(StatusModel):
     """Where the deployment stands on its way to the plan."""
 
@@ -246,6 +271,8 @@ class PlanStatus(StatusModel):
     cost_gap: DecimalText | None = None
     """By how much all deployments together might be served cheaper at most, as a share of the plan's cost: "0.004" is
     0.4%. Proven when this status was written; absent where no bound is known."""
+    dwell: DwellStatus | None = None
+    """For how long plans have stood."""
     steps: Annotated[tuple[StepStatus, ...], Field(max_length=MAX_STEPS), cut_items(MAX_STEPS)] = ()
     """What is done now; in mode Recommend: what would be done."""
     alternatives: Annotated[

@@ -5,10 +5,10 @@ kept where nothing turned, and whether it differs materially. Figures that move 
 write: a steady cluster sees no writes. Pure.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import ceil, floor, isfinite, log10
+from statistics import fmean
 from typing import Any
 
 from plimsoll.api import (
@@ -19,6 +19,7 @@ from plimsoll.api import (
     DecimalText,
     DemandStatus,
     Duration,
+    DwellStatus,
     ForecastLeadStatus,
     ForecastStatus,
     InferenceDeploymentStatus,
@@ -26,6 +27,7 @@ from plimsoll.api import (
     Money,
     NextBest,
     PlanStatus,
+    StartUpsStatus,
     StepStatus,
     Timestamp,
     VariantStatus,
@@ -34,7 +36,9 @@ from plimsoll.domain import (
     Alternative,
     Burstiness,
     DeploymentPlan,
+    Dwell,
     ForecastScore,
+    LeadTime,
     PoolPlan,
     SizedBy,
     SolverReport,
@@ -99,6 +103,7 @@ def deployment_status(
                 DecimalText.of(plan.overflow.rate_rps) if plan.overflow and plan.overflow.rate_rps > 0 else None
             ),
             cost_gap=None if gap_ratio is None else DecimalText.of(gap_ratio),
+            dwell=None if plan.dwell is None else _dwell(plan.dwell),
             steps=tuple(_step(step) for step in plan.steps),
             alternatives=tuple(_alternative(one) for one in plan.alternatives),
         ),
@@ -211,7 +216,7 @@ def _demand(plan: DeploymentPlan) -> DemandStatus:
 
 
 def _bound(tokens: float) -> DecimalText | None:
-    return DecimalText.of(tokens, 0) if math.isfinite(tokens) else None
+    return DecimalText.of(tokens, 0) if isfinite(tokens) else None
 
 
 def _lead(score: ForecastScore) -> ForecastLeadStatus:
@@ -278,9 +283,36 @@ def _variant(variant: VariantPlan) -> VariantStatus:
         predicted=LatencyStatus.of(variant.predicted),
         observed=LatencyStatus.of(variant.observed),
         lead_time=None if variant.lead is None else Duration.of_seconds(round(variant.lead.seconds)),
+        start_ups=_start_ups(variant.lead),
         reason=variant.reason.value,
         message=variant.message,
     )
+
+
+def _start_ups(lead: LeadTime | None) -> StartUpsStatus | None:
+    if lead is None or (lead.seen_on_node_s is None and lead.seen_with_node_s is None):
+        return None
+    on_node_s, with_node_s = lead.seen_on_node_s, lead.seen_with_node_s
+    return StartUpsStatus(
+        on_node=None if on_node_s is None else _coarse(on_node_s),
+        with_node=None if with_node_s is None else _coarse(with_node_s),
+    )
+
+
+def _dwell(dwell: Dwell) -> DwellStatus:
+    earlier_s = dwell.lasted_s
+    return DwellStatus(
+        since=Timestamp.of(dwell.since_s),
+        earlier_plans=len(earlier_s),
+        earlier_mean=_coarse(fmean(earlier_s)) if earlier_s else None,
+    )
+
+
+def _coarse(seconds: float) -> Duration:
+    """Rounded up to two digits: what is read back and told again stays what it is."""
+    digit_s = 10.0 ** (floor(log10(seconds)) - 1) if seconds > 1.0 else 0.1
+    # What was rounded up before is off by less than this from a whole number of steps.
+    return Duration.of_seconds(digit_s * ceil(seconds / digit_s - 1e-9))
 
 
 def _step(step: Step) -> StepStatus:

@@ -6,6 +6,7 @@ money US dollars. Resources are CPU cores, bytes of memory, and whole devices (`
 
 - ``names``: keys, reasons, findings.
 - ``wanted``: what users ask for.
+- ``learned``: what only time teaches.
 - ``present``: what there is, up to the `Snapshot`.
 - ``decided``: what follows, up to the `Plan`.
 - ``sharing``: what replicas of several variants carry together.
@@ -32,6 +33,7 @@ from plimsoll.domain.decided import (
     Step,
     VariantPlan,
 )
+from plimsoll.domain.learned import NOTHING_TOLD, Dwell, StartUp, Told
 from plimsoll.domain.names import Finding, ObjectKey, Reason, Resources, VariantKey
 from plimsoll.domain.present import (
     POISSON,
@@ -63,13 +65,11 @@ from plimsoll.domain.remembered import (
     Correction,
     Decision,
     DemandSample,
-    Dwell,
     Gain,
     Memory,
     MixInUse,
     PastDemand,
     ReadyCount,
-    StartUp,
     StartUps,
     StockOut,
     TargetSample,
@@ -87,6 +87,7 @@ from plimsoll.domain.wanted import (
 )
 
 __all__ = [
+    "NOTHING_TOLD",
     "NO_PAST",
     "NO_START_UPS",
     "POISSON",
@@ -151,6 +152,7 @@ __all__ = [
     "Target",
     "TargetSample",
     "TokenMix",
+    "Told",
     "ValidityRange",
     "Variant",
     "VariantKey",

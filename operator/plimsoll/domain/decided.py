@@ -9,6 +9,7 @@ from enum import StrEnum
 from itertools import pairwise
 from math import ceil
 
+from plimsoll.domain.learned import Dwell
 from plimsoll.domain.names import Finding, ObjectKey, Reason, Resources, VariantKey
 from plimsoll.domain.present import (
     POISSON,
@@ -299,6 +300,8 @@ class DeploymentPlan:
     """None where requests do not overflow to an external API; its price is part of `usd_per_hour`."""
     weights: RouteWeights | None = None
     """None where no HTTPRoute is to be written, or no replica is ready."""
+    dwell: Dwell | None = None
+    """For how long its plans have stood, this one included; None where that was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

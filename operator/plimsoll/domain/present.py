@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from plimsoll.domain.learned import NOTHING_TOLD, Told
 from plimsoll.domain.names import Finding, ObjectKey, Resources, VariantKey
 from plimsoll.domain.wanted import ExternalPrice, LatencyMetric, LatencyTarget, Mode, Policy, Routing
 
@@ -191,6 +192,10 @@ class LeadTime:
     """Start-ups of its own pods that it was learned from; 0: what the profile and the pool say."""
     boots: bool = False
     """Whether a node's boot is counted, because no present node has room."""
+    seen_on_node_s: float | None = None
+    """What start-ups on a node that was there took, whichever of them counts now; None where none was seen."""
+    seen_with_node_s: float | None = None
+    """What those took that waited for their node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,8 +330,8 @@ class Deployment:
     routing: Routing = Routing.SERVICE
     http_route: str | None = None
     """Name of the HTTPRoute whose weights are written; None with any other routing."""
-    told_rate_cv2: float = 0.0
-    """Burstiness as its status tells it, for a process that has not seen enough of its own."""
+    told: Told = NOTHING_TOLD
+    """What its status tells of the time before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from plimsoll.domain.decided import Plan
+from plimsoll.domain.learned import Dwell, StartUp
 from plimsoll.domain.names import ObjectKey, VariantKey
 from plimsoll.domain.present import Burstiness, LatencyComparison, StepTime, TokenMix
 
@@ -95,14 +96,6 @@ class PastDemand:
 NO_PAST = PastDemand()
 
 
-class StartUp(NamedTuple):
-    """One start of one pod, from creation to ready."""
-
-    seconds: float
-    waited_for_node: bool
-    """True where its node was created after it."""
-
-
 @dataclass(frozen=True, slots=True)
 class StartUps:
     """The starts of pods that were watched."""
@@ -116,16 +109,6 @@ class StartUps:
 
 
 NO_START_UPS = StartUps()
-
-
-@dataclass(frozen=True, slots=True)
-class Dwell:
-    """For how long a deployment's plans stand, by the variants they use."""
-
-    places: frozenset[str]
-    since_s: float
-    lasted_s: tuple[float, ...] = ()
-    """Of the plans before this one, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def _bursts(
     together: dict[tuple[float, bytes], list[ObjectKey]] = defaultdict(list)
     for deployment in present:
         key, window = deployment.key, deployment.demand.window_s
-        found[key] = last.get(key) or as_told(deployment.told_rate_cv2, window)
+        found[key] = last.get(key) or as_told(deployment.told.rate_cv2, window)
         if rates[key] is not None:
             together[window, hour.at_ds[hour.row[key]].tobytes()].append(key)
     for (window, _), keys in together.items():

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from plimsoll.api import ComputePool, InferenceDeployment, Kind, ScalingPolicy, ServingProfile, parse
-from plimsoll.domain import ObjectKey
+from plimsoll.domain import ObjectKey, Told
 from plimsoll.errors import InvalidObject
+from plimsoll.observe.told import told_by
 from plimsoll.observe.views import (
     BudgetView,
     NodeView,
@@ -110,8 +111,8 @@ class Contents:
     policies: Mapping[ObjectKey, ScalingPolicy | InvalidObject] = field(default_factory=dict)
     deleting: frozenset[ObjectKey] = frozenset()
     """InferenceDeployments on their way out."""
-    burstiness: Mapping[ObjectKey, float] = field(default_factory=dict)
-    """By InferenceDeployment what its status tells of it; those of steady traffic are absent."""
+    told: Mapping[ObjectKey, Told] = field(default_factory=dict)
+    """By InferenceDeployment what its status tells of the time before, where it tells anything."""
     nodes: Mapping[ObjectKey, NodeView] = field(default_factory=dict)
     pods: Mapping[ObjectKey, PodView] = field(default_factory=dict)
     workloads: Mapping[tuple[str, ObjectKey], WorkloadView] = field(default_factory=dict)
@@ -127,6 +128,7 @@ class ClusterCache:
 
     def __init__(self) -> None:
         self.deployments = OwnShelf(InferenceDeployment)
+        self.told: Shelf[Told] = Shelf(told_by)
         self.pools = OwnShelf(ComputePool)
         self.profiles = OwnShelf(ServingProfile)
         self.policies = OwnShelf(ScalingPolicy)
@@ -140,18 +142,18 @@ class ClusterCache:
         self.scaled_objects: Shelf[RivalView] = Shelf(scaled_object_view)
         self.routes: Shelf[RouteView] = Shelf(route_view)
         self.budgets: Shelf[BudgetView] = Shelf(budget_view)
-        self._shelves: Mapping[str, Shelf[Any] | OwnShelf[Any]] = {
-            "InferenceDeployment": self.deployments,
-            "ComputePool": self.pools,
-            "ServingProfile": self.profiles,
-            "ScalingPolicy": self.policies,
-            "Node": self.nodes,
-            "Pod": self.pods,
-            **self.workloads,
-            "HorizontalPodAutoscaler": self.autoscalers,
-            "ScaledObject": self.scaled_objects,
-            "HTTPRoute": self.routes,
-            "PodDisruptionBudget": self.budgets,
+        self._shelves: Mapping[str, tuple[Shelf[Any] | OwnShelf[Any], ...]] = {
+            "InferenceDeployment": (self.deployments, self.told),
+            "ComputePool": (self.pools,),
+            "ServingProfile": (self.profiles,),
+            "ScalingPolicy": (self.policies,),
+            "Node": (self.nodes,),
+            "Pod": (self.pods,),
+            **{kind: (shelf,) for kind, shelf in self.workloads.items()},
+            "HorizontalPodAutoscaler": (self.autoscalers,),
+            "ScaledObject": (self.scaled_objects,),
+            "HTTPRoute": (self.routes,),
+            "PodDisruptionBudget": (self.budgets,),
         }
 
     def apply(self, kind: str, event_type: str | None, raw: Raw) -> None:
@@ -163,11 +165,12 @@ class ClusterCache:
             raw: the whole object.
         """
         metadata = raw["metadata"]
-        key, shelf = ObjectKey(metadata.get("namespace") or "", metadata["name"]), self._shelves[kind]
-        if event_type == "DELETED":
-            shelf.drop(key)
-        else:
-            shelf.put(key, raw)
+        key = ObjectKey(metadata.get("namespace") or "", metadata["name"])
+        for shelf in self._shelves[kind]:
+            if event_type == "DELETED":
+                shelf.drop(key)
+            else:
+                shelf.put(key, raw)
 
     def contents(self) -> Contents:
         """What is here now, to be read in another thread while events go on coming in."""
@@ -179,7 +182,7 @@ class ClusterCache:
             deleting=frozenset(
                 key for key, raw in self.deployments.raw.items() if raw["metadata"].get("deletionTimestamp")
             ),
-            burstiness={key: cv2 for key, raw in self.deployments.raw.items() if (cv2 := _burstiness(raw)) > 0.0},
+            told=dict(self.told.objects),
             nodes=dict(self.nodes.objects),
             pods=dict(self.pods.objects),
             workloads={
@@ -199,12 +202,6 @@ def _trimmed(raw: Raw) -> Raw:
 def _parts_parsed(trimmed: Raw) -> tuple[Any, Any, Any]:
     metadata = trimmed["metadata"]
     return (metadata.get("uid"), metadata.get("generation")), trimmed["spec"], _stock_out(trimmed)
-
-
-def _burstiness(trimmed: Raw) -> float:
-    """Read back from the status, as the one below is: nothing else is."""
-    told = ((trimmed["status"] or {}).get("forecast") or {}).get("burstiness")
-    return float(told) if told else 0.0
 
 
 def _stock_out(trimmed: Raw) -> Any:

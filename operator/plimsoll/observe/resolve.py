@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from plimsoll.api import Engine, InferenceDeployment
 from plimsoll.api.inference_deployment import DEFAULT_POLICY
 from plimsoll.domain import (
+    NOTHING_TOLD,
     Demand,
     DemandState,
     Deployment,
@@ -23,6 +24,7 @@ from plimsoll.domain import (
     Pool,
     Reason,
     Snapshot,
+    Told,
     Variant,
     VariantKey,
 )
@@ -85,8 +87,8 @@ def resolve(contents: Contents, scales: Scales) -> Cluster:
             noticed += resolved.findings
             variants += [resolved.variant] if resolved.variant else []
         if variants:
-            told_rate_cv2 = contents.burstiness.get(key, 0.0)
-            deployments.append(_deployment(key, manifest, tuple(variants), policy, told_rate_cv2))
+            told = contents.told.get(key, NOTHING_TOLD)
+            deployments.append(_deployment(key, manifest, tuple(variants), policy, told))
             asked.append(_asked(manifest, deployments[-1], retired.get(key, ())))
         else:
             noticed.append(_no_usable_variant(key, noticed))
@@ -147,7 +149,7 @@ def _pod_claims(found: Mapping[VariantKey, Found | Unavailable]) -> list[Claim[V
 
 
 def _deployment(
-    key: ObjectKey, manifest: InferenceDeployment, variants: tuple[Variant, ...], policy: Policy, told_rate_cv2: float
+    key: ObjectKey, manifest: InferenceDeployment, variants: tuple[Variant, ...], policy: Policy, told: Told
 ) -> Deployment:
     spec = manifest.spec
     return Deployment(
@@ -165,7 +167,7 @@ def _deployment(
         external_price=spec.external_api.to_domain() if spec.external_api else None,
         routing=spec.routing.type,
         http_route=spec.routing.http_route,
-        told_rate_cv2=told_rate_cv2,
+        told=told,
     )
 
 

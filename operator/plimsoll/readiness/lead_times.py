@@ -54,18 +54,18 @@ class _Rooms:
 
 def _lead_time(variant: Variant, pools: Mapping[str, Pool], rooms: _Rooms, seen: StartUps) -> LeadTime:
     pool, done = pools.get(variant.pool), seen.done.get(variant.key, ())
-    on_present = [start.seconds for start in done if not start.waited_for_node]
-    boots = pool is not None and pool.provisioning_s > 0.0 and not rooms.has_room(variant)
-    if not boots:
-        return _of(on_present, LeadTime(variant.profile.startup_s))
-    assert pool is not None, "only a pool that is there boots nodes"
-    start = _of(on_present, LeadTime(variant.profile.startup_s))
-    otherwise = replace(start, seconds=start.seconds + pool.provisioning_s)
-    return replace(_of([start.seconds for start in done if start.waited_for_node], otherwise), boots=True)
+    on_node = [start.seconds for start in done if not start.waited_for_node]
+    with_node = [start.seconds for start in done if start.waited_for_node]
+    on_node_s, with_node_s = _quantile_s(on_node), _quantile_s(with_node)
+    start_s = variant.profile.startup_s if on_node_s is None else on_node_s
+    lead = LeadTime(start_s, len(on_node), seen_on_node_s=on_node_s, seen_with_node_s=with_node_s)
+    if pool is None or pool.provisioning_s <= 0.0 or rooms.has_room(variant):
+        return lead
+    if with_node_s is None:
+        return replace(lead, seconds=start_s + pool.provisioning_s, boots=True)
+    return replace(lead, seconds=with_node_s, observed=len(with_node), boots=True)
 
 
-def _of(seconds: Sequence[float], otherwise: LeadTime) -> LeadTime:
-    """The quantile by nearest rank, so that it is one that happened."""
-    if not seconds:
-        return otherwise
-    return LeadTime(sorted(seconds)[ceil(LEAD_QUANTILE * len(seconds)) - 1], observed=len(seconds))
+def _quantile_s(seconds: Sequence[float]) -> float | None:
+    """By nearest rank, so that it is one that happened; None of none."""
+    return sorted(seconds)[ceil(LEAD_QUANTILE * len(seconds)) - 1] if seconds else None

@@ -39,6 +39,12 @@ def end_usd(price_usd_per_hour: float) -> float:
     return price_usd_per_hour * LINGERING_S / 3600.0
 
 
+def known_dwells(snapshot: Snapshot, remembered: Mapping[ObjectKey, Dwell]) -> Mapping[ObjectKey, Dwell]:
+    """By deployment the dwell that is remembered, else the one that its status tells, as after a restart."""
+    found = {one.key: remembered.get(one.key) or one.told.dwell for one in snapshot.deployments}
+    return {key: dwell for key, dwell in found.items() if dwell is not None}
+
+
 def remember_dwells(
     snapshot: Snapshot, replicas: Mapping[VariantKey, int], before: Mapping[ObjectKey, Dwell]
 ) -> Mapping[ObjectKey, Dwell]:
@@ -47,7 +53,7 @@ def remember_dwells(
     Args:
         snapshot: of this tick.
         replicas: in the plan of this tick.
-        before: as returned at the last tick.
+        before: as returned at the last tick, or what is known of the time before the first one.
     """
     found: dict[ObjectKey, Dwell] = {}
     for deployment in snapshot.deployments:

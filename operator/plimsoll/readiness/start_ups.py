@@ -1,8 +1,8 @@
 """How long did the last pods of each variant take from creation to ready?
 
-In: a snapshot, and what was remembered. Out: the last start-ups by variant. Only a pod whose start was watched counts:
-one that is ready at first sight may have been ready, failed and become ready again. A pod that waited for a node for
-longer than its pool needs to deliver one tells of a stock-out, not of a start.
+In: a snapshot, and what was remembered; a status tells it where nothing is. Out: the last start-ups by variant. Only a
+pod whose start was watched counts: one that is ready at first sight may have been ready, failed and become ready again.
+A pod that waited for a node for longer than its pool needs to deliver one tells of a stock-out, not of a start.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,8 @@ def remember_start_ups(snapshot: Snapshot, before: StartUps) -> StartUps:
             pool = pools.get(variant.pool)
             if names := frozenset(_starting(variant, pool, before, snapshot.now_s)):
                 starting[variant.key] = names
-            known, new = before.done.get(variant.key, ()), tuple(_done(variant, before, node_created_s))
+            known = before.done.get(variant.key) or deployment.told.start_ups.get(variant.name, ())
+            new = tuple(_done(variant, before, node_created_s))
             if known or new:
                 done[variant.key] = (*known, *new)[-REMEMBERED:] if new else known
     return replace(before, at_s=snapshot.now_s, starting=starting, done=done)

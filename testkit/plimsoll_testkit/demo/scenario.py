@@ -40,15 +40,19 @@ class Play:
 
 
 def _working_day(quiet_rps: float, busy_rps: float) -> RatePoints:
-    """A morning that fills up slowly, an even day, and an evening."""
-    return ((0.0, quiet_rps), (0.08, quiet_rps), (0.33, busy_rps), (0.63, busy_rps), (0.65, quiet_rps))
+    """A morning that fills up until noon, an even afternoon, and an evening.
+
+    While an L4 starts (16 s) the morning brings chat no more than half of what one carries: it has nothing quicker to
+    bridge with, and a rise of noisy rates is only seen after a while.
+    """
+    return ((0.0, quiet_rps), (0.04, quiet_rps), (0.42, busy_rps), (0.63, busy_rps), (0.65, quiet_rps))
 
 
 PLAYS: Mapping[str, Play] = {
-    "chat": Play(_working_day(1.5, 14.0), prompt_scale=0.5),
+    "chat": Play(_working_day(2.0, 11.0), prompt_scale=0.5),
     # The assistant lives in an app that sends a message to everybody, twice: within seconds many times as many come,
-    # while a GPU node takes longer than that to boot. Quick replicas on CPU nodes can bridge that; the second time the
-    # provider has no L4 left.
+    # while a GPU takes 16 s. Quick replicas on CPU nodes can bridge that: they are there 12 s earlier, and no bridge is
+    # built that would carry for less than 10 s. The second time the provider has no L4 left.
     "assist": Play(
         (
             (0.0, 2.0), (0.08, 2.0), (0.3, 9.0),

@@ -190,7 +190,7 @@ def test_a_status_that_could_not_be_written_is_tried_again_without_an_event_each
     world = World()
     world.server.refuse("APPLY", f"{CHAT_PATH}/status", 503)
     short = a_plan(a_deployment_plan(shortfall_rps=4.0))
-    assert "503" in world.apply(short).status_failures[0]
+    assert "503" in world.apply(short).status_failures[0].message
     assert world.events() == []
     world.server.refusals.clear()
     assert world.apply(at(short, 10.0)).status_failures == ()
@@ -205,6 +205,53 @@ def test_one_object_that_fails_does_not_stop_the_others() -> None:
     assert [outcome.result for outcome in applied.steps] == [Result.FAILED, Result.WRITTEN]
     assert len(applied.status_failures) == 1
     assert world.statuses() == [f"{TALK_PATH}/status", f"{POOL_PATH}/status"]
+
+
+def unrenderable(key: ObjectKey) -> DeploymentPlan:
+    """A plan whose price is not a number, which no status can tell."""
+    return a_deployment_plan(key=key, usd_per_hour=float("nan"))
+
+
+def test_a_status_that_cannot_be_rendered_costs_no_other_object_its_own() -> None:
+    world = World()
+    applied = world.apply(a_plan(unrenderable(CHAT), moving(TALK)))
+    assert world.statuses() == [f"{TALK_PATH}/status", f"{POOL_PATH}/status"]
+    (failure,) = applied.status_failures
+    assert (failure.kind, failure.name) == ("InferenceDeployment", "team-a/chat")
+    assert isinstance(failure.bug, ValueError)
+    assert "this status stays as it was: go by the metrics meanwhile" in failure.message
+    assert "\n" not in failure.message
+
+
+def test_a_status_that_can_be_rendered_again_is_written_again() -> None:
+    world = World()
+    world.apply(a_plan(unrenderable(CHAT)))
+    assert world.apply(at(a_plan(a_deployment_plan()), 10.0)).status_failures == ()
+    assert f"{CHAT_PATH}/status" in world.statuses()
+
+
+def test_steps_are_taken_and_told_of_a_deployment_whose_status_cannot_be_rendered() -> None:
+    world = World()
+    world.apply(a_plan(moving(usd_per_hour=float("nan"))))
+    assert world.server.objects[SCALE]["spec"]["replicas"] == 3
+    assert world.events() == [("Normal", "ScaleUp")]
+
+
+def test_a_pool_whose_status_cannot_be_rendered_is_a_failure_of_its_own() -> None:
+    world = World()
+    plan = a_plan(a_deployment_plan(), a_deployment_plan(key=TALK), pools=(a_pool_plan(usd_per_hour=float("nan")),))
+    (failure,) = world.apply(plan).status_failures
+    assert (failure.kind, failure.name) == ("ComputePool", "gpu-h100")
+    assert world.statuses() == [f"{CHAT_PATH}/status", f"{TALK_PATH}/status"]
+
+
+def test_a_status_that_the_api_server_does_not_accept_says_that_the_definitions_may_be_of_another_version() -> None:
+    world = World()
+    world.server.refuse("APPLY", f"{CHAT_PATH}/status", 422)
+    (failure,) = world.apply(a_plan(a_deployment_plan())).status_failures
+    assert failure.bug is None
+    assert "422" in failure.message
+    assert "Apply those that `plimsoll crds` prints" in failure.message
 
 
 def test_a_step_that_fails_is_told_as_a_warning_with_its_cause() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plimsoll.api.values import Timestamp
+from plimsoll.api.values import Duration, Timestamp
 from plimsoll.apply.pool_status import pool_status, pool_status_differs, unplanned_pool_status
 from plimsoll.apply.status import deployment_status, differs, unplanned_status
 from plimsoll.domain import (
@@ -14,10 +14,12 @@ from plimsoll.domain import (
     Burstiness,
     DemandState,
     DeploymentPlan,
+    Dwell,
     Forecast,
     ForecastBasis,
     ForecastScore,
     ForecastWay,
+    LeadTime,
     Overflow,
     Phase,
     Reason,
@@ -226,6 +228,49 @@ def test_the_largest_lengths_are_told_where_they_are_known() -> None:
 def test_burstiness_is_told_where_there_is_any(rate_cv2: float, told: str | None) -> None:
     bursty = replace(at(10.0).forecast, burstiness=Burstiness(rate_cv2, 60.0))
     assert a_status(at(10.0, forecast=bursty))["forecast"].get("burstiness") == told
+
+
+def test_what_start_ups_took_is_told_by_sort_where_any_was_seen() -> None:
+    lead = LeadTime(95.0, observed=4, seen_on_node_s=95.0, seen_with_node_s=412.0)
+    (seen,) = a_status(at(10.0, variants=(a_variant_plan(lead=lead),)))["variants"]
+    (unseen,) = a_status(at(10.0, variants=(a_variant_plan(lead=LeadTime(60.0)),)))["variants"]
+    assert seen["startUps"] == {"onNode": "95s", "withNode": "7m"}
+    assert "startUps" not in unseen
+
+
+def test_for_how_long_plans_have_stood_is_told() -> None:
+    first = Dwell(frozenset({"h100"}), NOW_S)
+    assert a_status(at(10.0, dwell=first))["plan"]["dwell"] == {"since": FIRST, "earlierPlans": 0}
+    third = replace(first, lasted_s=(3000.0, 4210.0))
+    # The mean is 3605 s, which two digits tell as 3700.
+    assert a_status(at(10.0, dwell=third))["plan"]["dwell"] == {
+        "since": FIRST,
+        "earlierPlans": 2,
+        "earlierMean": "3700s",
+    }
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.3, 1.0, 3.4, 9.99, 10.0, 99.5, 101.0, 999.0, 1000.0, 86400.0, 1.234e7])
+def test_what_is_read_back_is_told_again_in_the_same_words(seconds: float) -> None:
+    def told(seconds: float) -> str:
+        lead = LeadTime(seconds, observed=1, seen_on_node_s=seconds)
+        (variant,) = a_status(at(10.0, variants=(a_variant_plan(lead=lead),)))["variants"]
+        text: str = variant["startUps"]["onNode"]
+        return text
+
+    again_s = Duration(told(seconds)).seconds
+    assert told(again_s) == told(seconds)
+    assert seconds <= again_s <= max(1.1 * seconds, 0.1)
+
+
+def test_start_ups_and_dwell_alone_are_never_written() -> None:
+    """Whatever teaches them changes what is ready or wanted, and that is written."""
+    old = a_status(at(10.0, dwell=Dwell(frozenset({"h100"}), NOW_S)))
+    lead = LeadTime(95.0, observed=4, seen_on_node_s=95.0)
+    later = Dwell(frozenset({"h100"}), NOW_S + 60.0, (60.0,))
+    new = a_status(at(10.0, dwell=later, variants=(a_variant_plan(lead=lead),)), old)
+    assert new != old
+    assert not differs(new, old, age_s=3600.0)
 
 
 @pytest.mark.parametrize(

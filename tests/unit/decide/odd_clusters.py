@@ -34,6 +34,7 @@ from plimsoll.domain import (
     Snapshot,
     StepTime,
     TokenMix,
+    Told,
     ValidityRange,
     Variant,
 )
@@ -127,7 +128,7 @@ def _deployment(rng: Random, name: str, pools: tuple[Pool, ...], now_s: float) -
         external_price=rng.choice((None, ExternalPrice(0.15, 0.6), ExternalPrice(0.0, 0.0, ExternalUse.OVERFLOW))),
         routing=routing,
         http_route="route" if routing is Routing.HTTP_ROUTE else None,
-        told_rate_cv2=rng.choice((0.0, 0.2, 4.0)),
+        told=Told(rate_cv2=rng.choice((0.0, 0.2, 4.0))),
     )
 
 

@@ -113,6 +113,7 @@ class World:
                 ready=self._is_ready(pod, variant),
                 terminating=False,
                 created_s=pod.since_s,
+                ready_since_s=pod.placed_s + variant.profile.startup_s if self._is_ready(pod, variant) else None,
                 unschedulable_since_s=None if pod.node else pod.since_s,
             )
             for pod in self.pods[variant.key]

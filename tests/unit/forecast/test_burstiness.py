@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from plimsoll.decide import decide
-from plimsoll.domain import POISSON, Burstiness, DemandSample
+from plimsoll.domain import POISSON, Burstiness, DemandSample, Told
 from plimsoll.engine.workload import Timeline
 from plimsoll.forecast import burstiness, remember_demand
 from plimsoll.forecast.burstiness import FEWEST_WINDOWS, LEVELS_CV2
@@ -221,18 +221,18 @@ def test_a_decision_hands_bursts_on_to_the_next() -> None:
 def test_a_fresh_start_goes_on_with_the_bursts_that_the_status_tells() -> None:
     rates = [sample.arrival_rate_rps for sample in bursty(120)]
     told = a_past(*rates).forecast.burstiness
-    again = a_past(rates[-1], deployment=a_deployment(told_rate_cv2=told.rate_cv2))
+    again = a_past(rates[-1], deployment=a_deployment(told=Told(told.rate_cv2)))
     # Without them a few minutes of watching would be enough to take away most of what bursts need.
     assert again.forecast.burstiness == told != POISSON
 
 
 def test_bursts_told_before_a_start_are_given_up_once_traffic_is_seen_to_be_steady() -> None:
-    past = a_past(*[10.0] * (FEWEST_WINDOWS * TICKS_A_WINDOW), deployment=a_deployment(told_rate_cv2=0.8))
+    past = a_past(*[10.0] * (FEWEST_WINDOWS * TICKS_A_WINDOW), deployment=a_deployment(told=Told(0.8)))
     assert past.forecast.burstiness == POISSON
 
 
 def test_a_told_burstiness_that_is_no_level_counts_as_the_next_one() -> None:
-    told = [a_past(10.0, deployment=a_deployment(told_rate_cv2=cv2)).forecast.burstiness for cv2 in (0.21, 0.3, 99.0)]
+    told = [a_past(10.0, deployment=a_deployment(told=Told(cv2))).forecast.burstiness for cv2 in (0.21, 0.3, 99.0)]
     assert [one.rate_cv2 for one in told] == [0.28, 0.4, LEVELS_CV2[-1]]
 
 

@@ -78,7 +78,7 @@ def test_the_burstiness_in_a_status_is_read_back() -> None:
     manifest = a_deployment_manifest()
     for status, told in (({"forecast": {"basis": "Known", "burstiness": "0.4"}}, 0.4), ({"forecast": {}}, 0.0)):
         (deployment,) = a_cluster(("InferenceDeployment", {**manifest, "status": status}), WORKLOAD).deployments
-        assert deployment.told_rate_cv2 == told
+        assert deployment.told.rate_cv2 == told
 
 
 # --- Objects that cannot be worked with ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Tracer
 from prometheus_client.parser import text_string_to_metric_families
 
-from plimsoll.apply import Applied, Applier, Present, Result, StepOutcome
+from plimsoll.apply import Applied, Applier, Present, Result, StatusFailure, StepOutcome
 from plimsoll.domain import Plan, SizedBy, Snapshot
 from plimsoll.errors import ClusterUnavailable
 from plimsoll.observe import ClusterCache, Observer
@@ -180,6 +180,23 @@ def test_a_step_that_no_longer_holds_warns_in_its_own_words(caplog: pytest.LogCa
         office.tick()
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (logging.WARNING, "asks for 5 by now")
+
+
+def test_each_status_that_was_not_written_is_logged_with_its_name_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    refused = StatusFailure("ComputePool", "gpu-h100", "503 try later")
+    broken = StatusFailure("InferenceDeployment", "team-a/chat", "ValueError: a bug", ValueError("a bug"))
+    office = Office(applied=Applied(status_failures=(refused, broken)))
+    with caplog.at_level(logging.WARNING, logger="plimsoll.tick"):
+        office.tick()
+    of_pool, of_chat = caplog.records
+    assert of_pool.getMessage() == "status of ComputePool gpu-h100 not written: 503 try later"
+    assert (of_pool.levelno, of_pool.exc_info) == (logging.WARNING, None)
+    assert "team-a/chat" in of_chat.getMessage()
+    assert of_chat.levelno == logging.ERROR
+    assert of_chat.exc_info is not None
+    assert office.value("plimsoll_status_failures_total", kind="InferenceDeployment") == 1.0
+    assert office.value("plimsoll_status_failures_total", kind="ComputePool") == 1.0
+    assert office.value("plimsoll_ticks_total", outcome="ok") == 1.0
 
 
 def test_the_loop_ends_at_once_when_told_to_stop_in_its_pause() -> None:

@@ -1,11 +1,12 @@
 """What a start costs, and for how long a plan is expected to stand."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from plimsoll.domain import Deployment, Dwell, ObjectKey
-from plimsoll.readiness import end_usd, remember_dwells, start_usd, with_expected_dwells
+from plimsoll.domain import Deployment, Dwell, ObjectKey, Told
+from plimsoll.readiness import end_usd, known_dwells, remember_dwells, start_usd, with_expected_dwells
 from plimsoll.readiness.pay_back import REMEMBERED
 from unit.builders import NOW_S, a_deployment, a_policy, a_snapshot, a_variant
 
@@ -51,6 +52,25 @@ def test_plans_that_were_left_soon_make_the_next_expected_to_stand_for_less() ->
 
 def test_plans_that_stood_long_make_the_next_expected_to_stand_for_longer() -> None:
     assert expected_s(seen((0.0, {"h100": 2}), (9000.0, {"h100": 1, "xeon": 1}))) == pytest.approx(3600.0)
+
+
+def test_a_process_that_has_seen_no_plan_goes_by_what_the_status_tells() -> None:
+    told = Dwell(frozenset({"h100"}), NOW_S - 900.0, (7200.0,))
+    snapshot = a_snapshot([replace(CHAT, told=Told(dwell=told))])
+    known = known_dwells(snapshot, {})
+    # (3 x 1800 + 7200) / 4
+    assert expected_s(known) == pytest.approx(3150.0)
+    # The plan that stands has stood since before the start.
+    stays = remember_dwells(snapshot, {CHAT.variants[0].key: 2}, known)
+    moves = remember_dwells(snapshot, {CHAT.variants[1].key: 2}, known)
+    assert stays == {CHAT.key: told}
+    assert moves[CHAT.key].lasted_s == (7200.0, 900.0)
+
+
+def test_a_process_that_has_seen_a_plan_does_not_read_the_status() -> None:
+    own = Dwell(frozenset({"h100"}), NOW_S)
+    snapshot = a_snapshot([replace(CHAT, told=Told(dwell=Dwell(frozenset({"xeon"}), 0.0, (60.0,))))])
+    assert known_dwells(snapshot, {CHAT.key: own}) == {CHAT.key: own}
 
 
 def test_only_the_last_plans_are_remembered_and_a_deployment_that_is_gone_is_forgotten() -> None:
