@@ -5,10 +5,16 @@ from dataclasses import replace
 import pytest
 
 from plimsoll.decide import decide
-from plimsoll.domain import Correction, Policy
+from plimsoll.domain import Correction, Policy, PriceKind
 from plimsoll.sizing import OnlineTruth, size
-from plimsoll.sizing.headroom import CONFIRMING_LOAD_RATIO, confirmed_ratio, headroom_ratio
-from unit.builders import NOW_S, a_deployment, a_forecast, a_policy, a_profile, a_variant
+from plimsoll.sizing.headroom import (
+    CONFIRMING_LOAD_RATIO,
+    confirmed_ratio,
+    confirmed_variants,
+    headroom_ratio,
+    loaded_s,
+)
+from unit.builders import NOW_S, a_deployment, a_forecast, a_pool, a_profile, a_snapshot, a_variant
 from unit.sizing.engines_on_trial import PLAYED, PROFILE, Trial
 
 POLICY = Policy(headroom_ratio=0.25, confirmed_headroom_ratio=0.1)
@@ -20,7 +26,8 @@ def learned(loaded_s: float, drifted: bool = False) -> Correction:
 
 
 def confirmed(truth: OnlineTruth) -> float:
-    return truth.confirmed[PROFILE]
+    (ratio,) = truth.confirmed.values()
+    return ratio
 
 
 # --- The rule --------------------------------------------------------------------------------------------------------
@@ -94,6 +101,27 @@ def test_a_profile_that_drifts_later_is_confirmed_no_longer_until_it_is_right_ag
     assert confirmed(trial.run(120.0)) == 1.0
 
 
+def test_on_spot_nodes_a_confirmed_profile_keeps_its_headroom() -> None:
+    spot, paid = a_variant("spot", pool="gpu-spot"), a_variant("paid", pool="gpu-l4")
+    chat = a_deployment(variants=[spot, paid])
+    pools = [a_pool("gpu-spot", price_kind=PriceKind.SPOT), a_pool("gpu-l4")]
+    corrections = {one.profile.name: learned(1e9) for one in chat.variants}
+    found = confirmed_variants(a_snapshot([chat], pools), corrections)
+    spot_key, paid_key = (one.key for one in chat.variants)
+    assert found.get(spot_key, 0.0) == 0.0
+    assert found[paid_key] == 1.0
+
+
+@pytest.mark.parametrize("told", [0.25, 0.2125, 0.175, 0.1375, 0.1])
+def test_a_headroom_that_was_told_stands_for_the_time_that_it_took(told: float) -> None:
+    again = headroom_ratio(POLICY, confirmed_ratio(learned(loaded_s(POLICY, told))))
+    assert again == pytest.approx(told)
+
+
+def test_a_headroom_that_never_shrinks_tells_of_no_time() -> None:
+    assert loaded_s(Policy(headroom_ratio=0.2, confirmed_headroom_ratio=0.2), 0.2) == 0.0
+
+
 def test_a_profile_that_is_written_anew_is_to_be_confirmed_anew() -> None:
     trial = Trial(share=0.6)
     assert confirmed(trial.run(30.0)) == 1.0
@@ -105,17 +133,17 @@ def test_a_profile_that_is_written_anew_is_to_be_confirmed_anew() -> None:
 
 
 def test_a_confirmed_profile_leaves_less_of_the_same_safe_rate_unused() -> None:
-    chat = a_deployment(variants=[a_variant("h100"), a_variant("xeon", pool="cpu-amx")], policy=a_policy())
+    chat = a_deployment(variants=[a_variant("h100"), a_variant("xeon", pool="cpu-amx")], policy=POLICY)
     h100, xeon = chat.variants
     assert h100.profile.name != xeon.profile.name
 
     def offered_rps(ratio: float) -> tuple[float, float]:
-        options = size([chat], {chat.key: a_forecast(chat)}, confirmed={h100.profile.name: ratio}).options
+        options = size([chat], {chat.key: a_forecast(chat)}, confirmed={h100.key: ratio}).options
         return options[h100.key].capacity.per_replica_rps, options[xeon.key].capacity.per_replica_rps
 
     (full, other), (half, same), (least, still) = (offered_rps(ratio) for ratio in (0.0, 0.5, 1.0))
     assert (half / full, least / full) == pytest.approx((0.825 / 0.75, 0.9 / 0.75))
-    # Each profile by itself.
+    # Each variant by itself.
     assert other == same == still
 
 
@@ -129,9 +157,9 @@ def test_decisions_follow_what_requests_confirm() -> None:
         decision = decide(trial.snapshot(), memory, simulated=PLAYED)
         memory = decision.memory
         safe_rps.append(decision.plan.deployments[0].variants[0].safe_rate_rps)
-    # A quarter is left unused, then a tenth; after the drift a quarter of what an engine 1.25 times as slow carries,
+    # A quarter is left unused, then a twentieth; after the drift a quarter of what an engine 1.25 times as slow carries,
     # the bound of corrections: of 1/1.25 of the capacity 1 - 0.5 x 1.25 instead of 1 - 0.5.
     assert safe_rps[0] == pytest.approx(0.75 * trial.safe_rps)
-    assert safe_rps[29] == pytest.approx(0.9 * trial.safe_rps)
+    assert safe_rps[29] == pytest.approx(0.95 * trial.safe_rps)
     assert decision.plan.corrections[PROFILE] == 1.25
     assert safe_rps[-1] / safe_rps[0] == pytest.approx((1.0 - 0.5 * 1.25) / 1.25 / 0.5, abs=0.02)
