@@ -128,6 +128,15 @@ def test_a_heavier_look_has_the_tail_of_the_hour_and_not_its_own() -> None:
     assert found.prompt_tokens_p95 / found.prompt_tokens_mean == pytest.approx((8192.0 + 10240.0) / 6144.0, rel=0.1)
 
 
+def test_a_mean_that_has_moved_has_the_tail_of_the_hour_and_not_of_its_ten_minutes() -> None:
+    tail = replace(scaled(1.3), prompt_tokens_p95=8000.0)
+    *_, last = followed(a_past(*[10.0] * 361), [tail] * 60)
+    found = last.forecast.tokens
+    assert found is not None
+    # 51 minutes of 1024 over 512 and 10 of 8000 over 666: 4.0; the ten minutes alone would have 12.
+    assert 3.0 < found.prompt_tokens_p95 / found.prompt_tokens_mean < 5.0
+
+
 def test_what_is_taken_over_lies_on_a_grid_each_length_by_itself() -> None:
     _, *jumped = followed(a_past(*[10.0] * 60), [HEAVIER, HEAVIER])
     *_, drifted = followed(a_past(*[10.0] * 60), [scaled(1.3)] * 61)
