@@ -5,7 +5,7 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from integration.world import LITTLE_RPS, MUCH_RPS, World
+from integration.world import LITTLE_RPS, MUCH_RPS, NEARLY_THE_HIGHEST, World
 from plimsoll_testkit.processes import Process
 
 SOON_S = 50.0
@@ -24,6 +24,7 @@ def figures(operator: Process) -> dict[str, float]:
 
 
 def test_a_process_that_starts_knows_the_peak_of_the_minute_before_it(world: World) -> None:
+    world.plan_for(NEARLY_THE_HIGHEST)
     world.add_model(mode="Recommend")
     world.set_demand(MUCH_RPS)
     first = world.start_operator("first")
