@@ -111,6 +111,12 @@ def scale_targets() -> Sequence[Mapping[str, str]]:
     return ()
 
 
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where operators keep the safe rates that they have simulated."""
+    return tmp_path_factory.mktemp("simulated") / "safe-rates.jsonl"
+
+
 @pytest.fixture
 def world(
     control_plane: ControlPlane,
@@ -119,10 +125,11 @@ def world(
     pools: FixedPools,
     exporter: Exporter,
     tmp_path: Path,
+    simulated: Path,
     scale_targets: Sequence[Mapping[str, str]],
 ) -> Iterator[World]:
     """Two pools, two profiles and a Prometheus of the test's own; operators are started by the test."""
     with PrometheusServer(exporter.service_discovery_url, SCRAPE_S) as prometheus:
-        made = World(control_plane, api, namespace, pools, prometheus, exporter, tmp_path, scale_targets)
+        made = World(control_plane, api, namespace, pools, prometheus, exporter, tmp_path, simulated, scale_targets)
         yield made
         made.close()

@@ -6,7 +6,7 @@ from urllib.request import urlopen
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from integration.world import LITTLE_RPS, MUCH_RPS, UP_WITHIN_S, World
+from integration.world import LITTLE_RPS, MUCH_RPS, NEARLY_THE_HIGHEST, UP_WITHIN_S, World
 from plimsoll.api import Duration
 from plimsoll_testkit.kwok import STARTUP_ANNOTATION
 from plimsoll_testkit.processes import Process
@@ -42,6 +42,7 @@ def lead_time_s(operator: Process, variant: str) -> float | None:
 
 
 def test_a_process_that_starts_knows_the_peak_of_the_minute_before_it(world: World) -> None:
+    world.plan_for(NEARLY_THE_HIGHEST)
     world.add_model(mode="Recommend")
     world.set_demand(MUCH_RPS)
     first = world.start_operator("first")

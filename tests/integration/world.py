@@ -41,8 +41,11 @@ UP_WITHIN_S = 40.0
 """Ticks, scheduling and start-up take some 6 s; the rest is for a busy machine."""
 LISTED = "the first listing is complete"
 """What an operator logs then."""
+MEDIAN, NEARLY_THE_HIGHEST = 0.5, 0.9
+"""Quantiles of the last minute of demand: of the preset batch, and of the built-in policy."""
 DOWN_WITHIN_S = 130.0
-"""The forecast looks back over at least a minute before demand counts as gone; the rest is for a busy machine."""
+"""By the median, demand counts as gone when it has been gone for as long as it had been there, at most half a minute;
+the rest is for a busy machine."""
 
 
 _KIND = "InferenceDeployment"
@@ -77,12 +80,14 @@ class World:
         prometheus: PrometheusServer,
         exporter: Exporter,
         directory: Path,
+        simulated: Path,
         scale_targets: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self.api = api
         self.namespace = namespace
         self.prometheus = prometheus
         self.directory = directory
+        self._simulated = simulated
         self.operators: list[Process] = []
         self._closing = threading.Event()
         self._followers: list[threading.Thread] = []
@@ -104,7 +109,7 @@ class World:
         }
         for place, profile in self._profiles.items():
             self._add_profile(place, *profile)
-        self._add_policy()
+        self.plan_for(MEDIAN)
 
     # --- What the user writes ----------------------------------------------------------------------------------------
 
@@ -274,6 +279,8 @@ class World:
             *self.release.command(self.directory / "settings.yaml", self._operator_kubeconfig),
             f"--tick-interval={TICK_S}",
             "--listen=127.0.0.1:0",
+            # What another test has simulated need not be simulated again.
+            f"--set=sizing.cache_file={self._simulated}",
             *(f"--set={one}" for one in ("observe.window_s=4", "observe.timeout_s=1", *settings)),
         ]
         process = Process(name, command, self.directory / f"{name}.log", dict(os.environ))
@@ -444,8 +451,10 @@ class World:
         }
         self._add_cluster_object("ServingProfile", "servingprofiles", f"{self.namespace}-{place}", spec)
 
-    def _add_policy(self) -> None:
+    def plan_for(self, quantile: float) -> None:
+        """From now on the policy of the models plans for that quantile of demand."""
         spec = {
+            "forecastQuantile": quantile,
             "stabilization": {"scaleUp": "0s", "scaleDown": f"{SCALE_DOWN_S:g}s"},
             "staleMetrics": {"staleAfter": "10s", "holdFor": "10m", "fallback": "Hold"},
         }

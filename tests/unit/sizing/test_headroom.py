@@ -157,8 +157,8 @@ def test_decisions_follow_what_requests_confirm() -> None:
         decision = decide(trial.snapshot(), memory, simulated=PLAYED)
         memory = decision.memory
         safe_rps.append(decision.plan.deployments[0].variants[0].safe_rate_rps)
-    # A quarter is left unused, then a twentieth; after the drift a quarter of what an engine 1.25 times as slow carries,
-    # the bound of corrections: of 1/1.25 of the capacity 1 - 0.5 x 1.25 instead of 1 - 0.5.
+    # A quarter is left unused, then a twentieth; after the drift a quarter of what an engine 1.25 times as slow
+    # carries, the bound of corrections: of 1/1.25 of the capacity 1 - 0.5 x 1.25 instead of 1 - 0.5.
     assert safe_rps[0] == pytest.approx(0.75 * trial.safe_rps)
     assert safe_rps[29] == pytest.approx(0.95 * trial.safe_rps)
     assert decision.plan.corrections[PROFILE] == 1.25
