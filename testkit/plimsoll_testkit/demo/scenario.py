@@ -51,9 +51,9 @@ def _working_day(quiet_rps: float, busy_rps: float) -> RatePoints:
 PLAYS: Mapping[str, Play] = {
     "chat": Play(_working_day(2.0, 11.0), prompt_scale=0.5),
     # The assistant lives in an app that sends a message to everybody, twice: within seconds many times as many come,
-    # while an L4 takes 24 s to serve it. Quick replicas on CPU nodes are there 20 s earlier and bridge that: even where a
-    # busy machine sees demand late (no bridge is built that would carry for less than 10 s). The second time the provider
-    # has no L4 left.
+    # while an L4 takes 24 s to serve it. Quick replicas on CPU nodes are there 20 s earlier and bridge that, even where
+    # a busy machine sees demand late (no bridge is built that would carry for less than 10 s). The second time the
+    # provider has no L4 left.
     "assist": Play(
         (
             (0.0, 2.0), (0.08, 2.0), (0.3, 9.0),
