@@ -24,12 +24,14 @@ from plimsoll.apply.steps import StepOutcome, take_step
 from plimsoll.apply.writer import Writer
 from plimsoll.domain import (
     DeploymentPlan,
+    Finding,
     LatencyMetric,
     LatencyObservation,
     Mode,
     ObjectKey,
     Phase,
     Plan,
+    Reason,
     Step,
     Target,
 )
@@ -273,6 +275,33 @@ def test_a_pool_s_status_is_stored_as_written_and_a_stock_out_ends(place: Place)
         assert "stockedOutUntil" not in status_of(place, f"{POOLS}/{name}")
     finally:
         delete(place.api, f"{POOLS}/{name}")
+
+
+def test_a_pool_that_loses_its_last_node_tells_so(place: Place) -> None:
+    name = f"pool-{place.namespace}"
+    place.add_pool(name)
+    empty = a_pool_plan(name, nodes=0, ready_nodes=0, allocatable={}, requested={}, usd_per_hour=0.0)
+    try:
+        applier = an_applier(place)
+        assert applier.apply(place.plan(pools=(a_pool_plan(name),)), place.present()).status_failures == ()
+        assert status_of(place, f"{POOLS}/{name}")["free"]
+        assert applier.apply(place.plan(pools=(empty,)), place.present()).status_failures == ()
+        told = status_of(place, f"{POOLS}/{name}")
+        assert told["nodes"] == 0
+        assert "free" not in told
+    finally:
+        delete(place.api, f"{POOLS}/{name}")
+
+
+def test_a_deployment_that_can_no_longer_be_planned_keeps_nothing_that_looks_like_a_plan(place: Place) -> None:
+    place.add_model()
+    applier = an_applier(place)
+    assert applier.apply(place.plan(a_full_plan(), pools=()), place.present()).status_failures == ()
+    key = ObjectKey(place.namespace, "chat")
+    missing = Finding(key, Reason.POOL_MISSING, "pool gpu-h100 is missing: create it")
+    unplanned = replace(place.plan(pools=()), findings=(missing,))
+    assert applier.apply(unplanned, place.present()).status_failures == ()
+    assert set(status_of(place, f"{place.models}/chat")) == {"observedGeneration", "conditions"}
 
 
 def test_an_event_is_taken_with_the_longest_note_there_is(place: Place) -> None:

@@ -75,6 +75,24 @@ class StatusModel(WireModel):
 
     model_config = ConfigDict(extra="ignore")
 
+    def to_wire(self) -> dict[str, Any]:
+        """The part as it is applied: absent and empty fields left out.
+
+        A map or list that is applied empty after it had entries is stored as null, which the API server then refuses
+        (Kubernetes 1.37); one that is left out goes.
+        """
+        return {name: _without_empty(value) for name, value in super().to_wire().items() if not _is_empty(value)}
+
+
+def _without_empty(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_empty(one) for name, one in value.items() if not _is_empty(one)}
+    return [_without_empty(one) for one in value] if isinstance(value, list) else value
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, (dict, list)) and not value
+
 
 def _cut_text(limit: int) -> BeforeValidator:
     def cut(value: object) -> object:

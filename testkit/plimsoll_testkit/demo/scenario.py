@@ -42,7 +42,7 @@ class Play:
 def _working_day(quiet_rps: float, busy_rps: float) -> RatePoints:
     """A morning that fills up until noon, an even afternoon, and an evening.
 
-    While an L4 starts (16 s) the morning brings chat no more than half of what one carries: it has nothing quicker to
+    While an L4 starts (16 s) the morning brings chat about half of what one carries: it has nothing quicker to
     bridge with, and a rise of noisy rates is only seen after a while.
     """
     return ((0.0, quiet_rps), (0.04, quiet_rps), (0.42, busy_rps), (0.63, busy_rps), (0.65, quiet_rps))
@@ -51,14 +51,15 @@ def _working_day(quiet_rps: float, busy_rps: float) -> RatePoints:
 PLAYS: Mapping[str, Play] = {
     "chat": Play(_working_day(2.0, 11.0), prompt_scale=0.5),
     # The assistant lives in an app that sends a message to everybody, twice: within seconds many times as many come,
-    # while a GPU takes 16 s. Quick replicas on CPU nodes can bridge that: they are there 12 s earlier, and no bridge is
-    # built that would carry for less than 10 s. The second time the provider has no L4 left.
+    # while an L4 takes 24 s to serve it. Quick replicas on CPU nodes are there 20 s earlier and bridge that, even where
+    # a busy machine sees demand late (no bridge is built that would carry for less than 10 s). The second time the
+    # provider has no L4 left.
     "assist": Play(
         (
             (0.0, 2.0), (0.08, 2.0), (0.3, 9.0),
-            (0.333, 9.0), (0.34, 42.0),
-            (0.467, 42.0), (0.474, 58.0),
-            (0.63, 58.0), (0.65, 2.0),
+            (0.333, 9.0), (0.343, 26.0),
+            (0.467, 26.0), (0.477, 40.0),
+            (0.63, 40.0), (0.65, 2.0),
         ),
         prompt_scale=0.25,
     ),

@@ -42,11 +42,9 @@ def test_a_status_goes_to_the_wire_in_camel_case_without_empty_fields() -> None:
         ],
         "demand": {"state": "Known", "message": "", "arrivalRate": "12.5"},
         "cost": {"perHour": "1.50", "externalAPIPerHour": "2.00"},
-        "variants": [],
         "plan": {
             "phase": "Moving",
             "steps": [{"variant": "a", "from": 1, "to": 2, "reason": "ScaleUp", "message": ""}],
-            "alternatives": [],
         },
     }
 

@@ -3,6 +3,8 @@
 import pytest
 
 from plimsoll.api import parse
+from plimsoll.rollout.bridges import SHORTEST_S
+from plimsoll_testkit.demo.__main__ import PLAY_S
 from plimsoll_testkit.demo.scenario import (
     GPU_POOL,
     GPU_VARIANT,
@@ -12,9 +14,12 @@ from plimsoll_testkit.demo.scenario import (
     autoscaled_pools,
     documents,
     engines_configuration,
+    in_ms,
     prices_usd_per_hour,
     stock_out_s,
 )
+from plimsoll_testkit.demo.stage import WINDOW_S
+from plimsoll_testkit.kwok import STARTUP_ANNOTATION
 
 
 def test_plimsoll_reads_every_object_of_the_example() -> None:
@@ -57,3 +62,39 @@ def test_the_stock_out_lies_within_the_busy_stretch() -> None:
     busy_from_s, quiet_again_s = points[1][0], points[-1][0]
     from_s, until_s = stock_out_s(250.0)
     assert busy_from_s < from_s < until_s < quiet_again_s
+
+
+def promised_lead_s(model: str, variant: str) -> float:
+    """Until one more replica is ready, by what the example's pool and profile say."""
+    (spec,) = [one["spec"] for one in documents("models") if one["metadata"]["name"] == model]
+    (told,) = [one for one in spec["variants"] if one["name"] == variant]
+    (profile,) = [one["spec"] for one in documents("profiles") if one["metadata"]["name"] == told["profile"]]
+    (boot_s,) = [pool.boot_s for pool in autoscaled_pools() if pool.name == told["pool"]]
+    return boot_s + in_ms(profile["startupTime"]) / 1000.0
+
+
+def test_a_bridge_carries_for_long_enough_even_when_demand_is_seen_late() -> None:
+    """How late: a message takes 3 s to bring its users, and rates are of the last 6 s."""
+    ahead_s = promised_lead_s("assist", "l4") - promised_lead_s("assist", "xeon-spot")
+    assert ahead_s == 20.0
+    assert ahead_s >= SHORTEST_S + 3.0 + WINDOW_S
+
+
+def test_workloads_start_as_slowly_as_their_profiles_say() -> None:
+    starts = {
+        one["metadata"]["name"]: float(one["spec"]["template"]["metadata"]["annotations"][STARTUP_ANNOTATION])
+        for one in documents("workloads")
+    }
+    profiles = {one["metadata"]["name"]: one["spec"] for one in documents("profiles")}
+    for model in documents("models"):
+        for variant in model["spec"]["variants"]:
+            promised_s = in_ms(profiles[variant["profile"]]["startupTime"]) / 1000.0
+            assert starts[variant["targetRef"]["name"]] == promised_s, variant["name"]
+
+
+def test_chat_s_morning_rises_by_less_than_a_replica_while_one_starts() -> None:
+    points = engines_configuration(PLAY_S)["models"][0]["traffic"]["rate_points"]
+    (from_s, low_rps), (until_s, high_rps) = points[1:3]
+    risen_rps = (high_rps - low_rps) / (until_s - from_s) * promised_lead_s("chat", "l4")
+    # One L4 carries 2.5 req/s of chat by the estimate, 3 as simulated.
+    assert risen_rps < 0.6 * 2.5
