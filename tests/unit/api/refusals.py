@@ -450,6 +450,14 @@ REFUSALS = (
         "spec.forecastQuantile in body should be greater than 0",
     ),
     Refusal(
+        "more headroom for a confirmed profile than for one that is not",
+        a_scaling_policy,
+        "spec/confirmedHeadroom",
+        0.9,
+        "spec: confirmedHeadroom is above headroom: a confirmed profile needs no more of it; lower it",
+        "confirmedHeadroom is above headroom: a confirmed profile needs no more of it; lower it",
+    ),
+    Refusal(
         "headroom in percent",
         a_scaling_policy,
         "spec/headroom",

@@ -117,6 +117,7 @@ def test_every_rule_of_every_model_reaches_its_place() -> None:
         "ComputePool.spec.nodes": 1,
         "ServingProfile.spec": 1,
         "ServingProfile.spec.provenance": 1,
+        "ScalingPolicy.spec": 1,
     }
 
 

@@ -265,10 +265,16 @@ def test_an_empty_policy_has_the_built_in_defaults() -> None:
     assert empty.to_domain() == Policy()
 
 
+def test_a_policy_that_says_nothing_of_confirmed_profiles_leaves_a_fifth_of_its_headroom() -> None:
+    policy = parse(ScalingPolicy, {"metadata": {"name": "odd"}, "spec": {"headroom": 0.4}}).to_domain()
+    assert policy.confirmed_headroom_ratio == pytest.approx(0.08)
+
+
 def test_every_field_of_a_policy_reaches_the_domain() -> None:
     spec = {
         "forecastQuantile": 0.5,
         "headroom": 0.1,
+        "confirmedHeadroom": 0.03,
         "stabilization": {"scaleUp": "1s", "scaleDown": "2s"},
         "stepLimits": {"scaleUpReplicas": 3, "scaleDownReplicas": 4},
         "payBack": {"expectedDwell": "5s", "violationPricePerMillionRequests": "9.00"},
@@ -279,6 +285,7 @@ def test_every_field_of_a_policy_reaches_the_domain() -> None:
         name="odd",
         forecast_quantile=0.5,
         headroom_ratio=0.1,
+        confirmed_headroom_ratio=0.03,
         scale_up_stabilization_s=1.0,
         scale_down_stabilization_s=2.0,
         max_scale_up_replicas_per_tick=3,
