@@ -112,15 +112,19 @@ def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
     """
     written = [line for line in log if line.get("result") == "Written"]
     last_growth: dict[tuple[str, bool], int] = {}
+    left: dict[tuple[str, bool], int] = {}
+    """By deployment and side, the growth of the other side that it was last left for."""
     moves = {True: 0, False: 0}
     for number, line in enumerate(written):
         on_cpu, deployment = line["variant"] in CPU_VARIANTS, line["deployment"]
         if line["to"] > line["from"]:
             last_growth[deployment, on_cpu] = number
-        elif last_growth.get((deployment, not on_cpu), -1) > last_growth.get((deployment, on_cpu), -1):
+            continue
+        grown = last_growth.get((deployment, not on_cpu), -1)
+        # One move, however many steps it takes to leave; and to leave is not to grow.
+        if grown > max(last_growth.get((deployment, on_cpu), -1), left.get((deployment, on_cpu), -1)):
             moves[not on_cpu] += 1
-            # One move, however many steps it takes to leave.
-            last_growth[deployment, on_cpu] = number
+            left[deployment, on_cpu] = grown
     return StepCounts(
         scale_ups=sum(line["to"] > line["from"] for line in written),
         scale_downs=sum(line["to"] < line["from"] for line in written),

@@ -23,7 +23,7 @@ GPU_VARIANT = "h100"
 GPU_POOL = "gpu-h100"
 MODELS = ("chat", "assist", "tags")
 
-_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.43, 0.63
+_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.43, 0.58
 """From after the nodes of the first message are there until the end of the busy time."""
 
 RatePoints = Sequence[tuple[float, float]]
@@ -45,21 +45,21 @@ def _working_day(quiet_rps: float, busy_rps: float) -> RatePoints:
     While an L4 starts (16 s) the morning brings chat about half of what one carries: it has nothing quicker to
     bridge with, and a rise of noisy rates is only seen after a while.
     """
-    return ((0.0, quiet_rps), (0.04, quiet_rps), (0.42, busy_rps), (0.63, busy_rps), (0.65, quiet_rps))
+    return ((0.0, quiet_rps), (0.04, quiet_rps), (0.42, busy_rps), (0.58, busy_rps), (0.6, quiet_rps))
 
 
 PLAYS: Mapping[str, Play] = {
     "chat": Play(_working_day(2.0, 11.0), prompt_scale=0.5),
     # The assistant lives in an app that sends a message to everybody, twice: within seconds many times as many come,
     # while an L4 takes 24 s to serve it. Quick replicas on CPU nodes are there 20 s earlier and bridge that, even where
-    # a busy machine sees demand late (no bridge is built that would carry for less than 10 s). The second time the
-    # provider has no L4 left.
+    # a busy machine sees demand late (no bridge is built that would carry for less than 10 s). Until the first message
+    # the paid nodes, which carry 9 req/s of it, are enough; the second time the provider has no L4 left.
     "assist": Play(
         (
-            (0.0, 2.0), (0.08, 2.0), (0.3, 9.0),
-            (0.333, 9.0), (0.343, 26.0),
-            (0.467, 26.0), (0.477, 40.0),
-            (0.63, 40.0), (0.65, 2.0),
+            (0.0, 2.0), (0.08, 2.0), (0.3, 5.5),
+            (0.333, 5.5), (0.343, 24.0),
+            (0.467, 24.0), (0.477, 44.0),
+            (0.58, 44.0), (0.6, 2.0),
         ),
         prompt_scale=0.25,
     ),
