@@ -181,8 +181,8 @@ def _does_not_pay_back(need: Need, counts: Counts, saved_usd_per_hour: float) ->
     return (
         f"saves {saved_usd_per_hour:.2f} USD/h, {saved_usd_per_hour * hours:.3f} USD in the {need.dwell_s / 60.0:.0f} "
         f"min that the plan is expected to stand; starting {started} replicas costs {move_usd:.3f} USD of overlap, "
-        f"start-up risk and idle nodes once they end, and {change_usd:.3f} USD ({CHANGE_RATIO:.0%} of the cost so far, "
-        "and the idle nodes left behind) must be gained besides"
+        f"start-up risk and idle nodes once they end, and {change_usd:.3f} USD ({CHANGE_RATIO:.0%} of the cost so far) "
+        "must be gained besides"
     )
 
 

@@ -29,7 +29,7 @@ from plimsoll.domain import (
 )
 from plimsoll.planning.problem import CHANGE_RATIO, PAID_MOVE_RATIO, Choice, Need, Problem
 from plimsoll.planning.room import Bin, Room, classes_of, fits
-from plimsoll.readiness import end_usd, start_usd, with_lead_times
+from plimsoll.readiness import start_usd, with_lead_times
 
 NO_ROOM = Room(
     name="",
@@ -138,7 +138,6 @@ def _need(
         ),
         forecast.required_rps,
         last_replicas,
-        3600.0 / _dwell_s(deployment),
     )
     required_rps = forecast.required_rps
     api_usd_per_hour_per_rps = _api_usd_per_hour_per_rps(deployment, forecast)
@@ -186,18 +185,16 @@ def _api_usd_per_hour_per_rps(deployment: Deployment, forecast: Forecast) -> flo
 
 
 def _with_last_plan(
-    choices: Iterable[Choice], required_rps: float, last_replicas: Mapping[VariantKey, int], dwells_per_hour: float
+    choices: Iterable[Choice], required_rps: float, last_replicas: Mapping[VariantKey, int]
 ) -> tuple[Choice, ...]:
-    """The choices with what leaving the last plan counts with, each with its share of the demand.
+    """The choices with what leaving the last plan counts with: `CHANGE_RATIO` of its cost for all of the demand.
 
-    `CHANGE_RATIO` of what the last plan costs, and the nodes that it leaves behind, which are paid for a while longer.
+    The nodes that it leaves behind are paid for a while longer, but so they would be some day if it stayed.
     """
     known = [replace(one, planned=max(one.lower, last_replicas.get(one.key, one.current))) for one in choices]
     # Nodes that are paid for count a trace here, too: they have no other price that could be weighed against.
     leaving_usd_per_hour = sum(
-        one.planned * (CHANGE_RATIO * one.slot_usd_per_hour or PAID_MOVE_RATIO * one.list_usd_per_hour)
-        + min(one.planned, one.current) * end_usd(one.slot_usd_per_hour) * dwells_per_hour
-        for one in known
+        one.planned * (CHANGE_RATIO * one.slot_usd_per_hour or PAID_MOVE_RATIO * one.list_usd_per_hour) for one in known
     )
     return tuple(
         replace(one, change_usd_per_hour=leaving_usd_per_hour * _share(one.rate_rps, required_rps)) for one in known

@@ -269,12 +269,12 @@ def test_a_move_happens_only_when_it_pays_back_within_the_dwell() -> None:
     chat = a_deployment(variants=[old, new], rps=24.0)
     rps = {"old": 6.0, "new": 6.0}
     # The move saves 1 USD/h, of which 2% of 12 USD/h must remain: 0.76. It overlaps 11 USD/h for 180 + 180 s and a
-    # tenth more, and both nodes idle for 600 s once left: 11 x 996 + 12 x 600 s are 5.04 USD, in 6 h 0.84 USD/h.
-    six_hours = replace(chat, policy=a_policy(expected_dwell_s=6.0 * 3600.0))
-    assert counts(plan([six_hours], pools, rps)) == {"chat/old": 4}
-    # In seven it is 0.72.
-    seven_hours = replace(chat, policy=a_policy(expected_dwell_s=7.0 * 3600.0))
-    assert counts(plan([seven_hours], pools, rps)) == {"chat/new": 4}
+    # tenth more, and its nodes will idle for 600 s once left: 11 x 996 s are 3.04 USD, in 3.5 h 0.87 USD/h.
+    shorter = replace(chat, policy=a_policy(expected_dwell_s=3.5 * 3600.0))
+    assert counts(plan([shorter], pools, rps)) == {"chat/old": 4}
+    # In four and a half it is 0.68.
+    longer = replace(chat, policy=a_policy(expected_dwell_s=4.5 * 3600.0))
+    assert counts(plan([longer], pools, rps)) == {"chat/new": 4}
 
 
 def test_a_variant_that_misses_the_slo_is_left_for_one_that_meets_it() -> None:
