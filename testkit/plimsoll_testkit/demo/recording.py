@@ -107,24 +107,29 @@ class StepCounts:
 def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
     """Count from the operator's own log.
 
-    A move to the GPU is a CPU variant that leaves after a GPU variant of the same deployment grew since that CPU
-    variant last grew; a move to the CPU the other way round.
+    A move to the GPU is a CPU variant that leaves after a GPU variant of the same deployment grew since CPU variants
+    last grew; a move to the CPU the other way round. A bridge is no place to move to, and its end is no move.
     """
     written = [line for line in log if line.get("result") == "Written"]
     last_growth: dict[tuple[str, bool], int] = {}
+    last_bridge: dict[tuple[str, str], int] = {}
     left: dict[tuple[str, bool], int] = {}
     """By deployment and side, the growth of the other side that it was last left for."""
     moves = {True: 0, False: 0}
     for number, line in enumerate(written):
         on_cpu, deployment = line["variant"] in CPU_VARIANTS, line["deployment"]
+        side, variant = (deployment, on_cpu), (deployment, line["variant"])
         if line["to"] > line["from"]:
-            last_growth[deployment, on_cpu] = number
+            if line["reason"] == BRIDGING:
+                last_bridge[variant] = number
+            else:
+                last_growth[side] = number
             continue
         grown = last_growth.get((deployment, not on_cpu), -1)
         # One move, however many steps it takes to leave; and to leave is not to grow.
-        if grown > max(last_growth.get((deployment, on_cpu), -1), left.get((deployment, on_cpu), -1)):
+        if grown > max(last_growth.get(side, -1), last_bridge.get(variant, -1), left.get(side, -1)):
             moves[not on_cpu] += 1
-            left[deployment, on_cpu] = grown
+            left[side] = grown
     return StepCounts(
         scale_ups=sum(line["to"] > line["from"] for line in written),
         scale_downs=sum(line["to"] < line["from"] for line in written),

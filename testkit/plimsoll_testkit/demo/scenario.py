@@ -23,7 +23,7 @@ GPU_VARIANT = "h100"
 GPU_POOL = "gpu-h100"
 MODELS = ("chat", "assist", "tags")
 
-_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.43, 0.58
+_STOCK_OUT_FROM, _STOCK_OUT_UNTIL = 0.37, 0.54
 """From after the nodes of the first message are there until the end of the busy time."""
 
 RatePoints = Sequence[tuple[float, float]]
@@ -40,12 +40,12 @@ class Play:
 
 
 def _working_day(quiet_rps: float, busy_rps: float) -> RatePoints:
-    """A morning that fills up until noon, an even afternoon, and an evening.
+    """A morning that fills up until noon, an even afternoon, and an evening in which all can go where it is cheap.
 
     While an L4 starts (16 s) the morning brings chat about half of what one carries: it has nothing quicker to
     bridge with, and a rise of noisy rates is only seen after a while.
     """
-    return ((0.0, quiet_rps), (0.04, quiet_rps), (0.42, busy_rps), (0.58, busy_rps), (0.6, quiet_rps))
+    return ((0.0, quiet_rps), (0.04, quiet_rps), (0.42, busy_rps), (0.54, busy_rps), (0.56, quiet_rps))
 
 
 PLAYS: Mapping[str, Play] = {
@@ -56,10 +56,10 @@ PLAYS: Mapping[str, Play] = {
     # the paid nodes, which carry 9 req/s of it, are enough; the second time the provider has no L4 left.
     "assist": Play(
         (
-            (0.0, 2.0), (0.08, 2.0), (0.3, 5.5),
-            (0.333, 5.5), (0.343, 24.0),
-            (0.467, 24.0), (0.477, 44.0),
-            (0.58, 44.0), (0.6, 2.0),
+            (0.0, 2.0), (0.08, 2.0), (0.25, 5.5),
+            (0.28, 5.5), (0.29, 24.0),
+            (0.407, 24.0), (0.417, 44.0),
+            (0.54, 44.0), (0.56, 2.0),
         ),
         prompt_scale=0.25,
     ),

@@ -34,6 +34,14 @@ def test_to_have_left_cpu_does_not_make_a_move_to_it_of_the_next_shrinking_gpu()
     assert count_steps(steps) == StepCounts(scale_ups=1, scale_downs=2, moves_to_gpu=1, moves_to_cpu=0)
 
 
+def test_a_bridge_is_no_place_to_move_to_and_its_end_is_no_move() -> None:
+    bridge = [a_step("l4", 1, 2), a_step("xeon-spot", 0, 2, reason="Bridging"), a_step("xeon-spot", 2, 0)]
+    assert count_steps([*bridge, a_step("l4", 2, 1)]).moves_to_cpu == 0
+    assert count_steps(bridge).moves_to_gpu == 0
+    # What was there before the bridge moves all the same.
+    assert count_steps([*bridge, a_step("xeon", 4, 0)]).moves_to_gpu == 1
+
+
 def test_growing_and_shrinking_on_one_kind_is_no_move() -> None:
     steps = [a_step("xeon", 1, 3), a_step("xeon", 3, 1), a_step("h100", 0, 1), a_step("l4", 2, 0)]
     assert count_steps(steps) == StepCounts(scale_ups=2, scale_downs=2, moves_to_gpu=0, moves_to_cpu=0)
