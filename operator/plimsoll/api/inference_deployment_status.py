@@ -199,7 +199,7 @@ class VariantStatus(StatusModel):
     correction: DecimalText | None = None
     """How many times its profile's step times it takes, as learned from requests; counted in the safe rate and in what
     is predicted. Absent while it is 1."""
-    headroom: float | None = None
+    headroom: DecimalText | None = None
     """Share of its safe rate that is left unused: the policy's headroom, less as requests confirm the profile."""
     predicted: LatencyStatus | None = None
     """Predicted at its share of the load."""

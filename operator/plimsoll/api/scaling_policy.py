@@ -80,8 +80,8 @@ class ScalingPolicySpec(SpecModel):
     headroom: Annotated[float, Field(ge=0.0, lt=1.0)] = _BUILT_IN.headroom_ratio
     """Share of a replica's predicted safe rate that is left unused, from 0 to below 1."""
     confirmed_headroom: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
-    """The same once requests under load have confirmed the profile; on spot nodes headroom stays. A fifth of headroom
-    where nothing is said; the same as headroom: it never shrinks."""
+    """The same once requests under load have confirmed the profile; on spot nodes headroom stays. Two fifths of
+    headroom where nothing is said; the same as headroom: it never shrinks."""
     stabilization: Stabilization = Stabilization()
     """How long a wish must last before it is acted on."""
     step_limits: StepLimits = StepLimits()

@@ -86,7 +86,8 @@ class StatusModel(WireModel):
 
 def _without_empty(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_empty(one) for name, one in value.items() if not _is_empty(one)}
+        kept = {name: _without_empty(one) for name, one in value.items()}
+        return {name: one for name, one in kept.items() if not _is_empty(one)}
     return [_without_empty(one) for one in value] if isinstance(value, list) else value
 
 

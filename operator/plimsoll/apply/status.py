@@ -279,7 +279,7 @@ def _variant(variant: VariantPlan) -> VariantStatus:
         safe_rate=DecimalText.of(variant.safe_rate_rps),
         sized_by=variant.sized_by,
         correction=None if variant.correction == 1.0 else DecimalText.of(variant.correction, 3),
-        headroom=round(variant.headroom_ratio, 4),
+        headroom=DecimalText.of(variant.headroom_ratio, 4),
         predicted=LatencyStatus.of(variant.predicted),
         observed=LatencyStatus.of(variant.observed),
         lead_time=None if variant.lead is None else Duration.of_seconds(round(variant.lead.seconds)),

@@ -140,7 +140,7 @@ def _corrections(
             if one is None:
                 continue
             factor = one.correction.value if one.correction and one.correction.value > 0.0 else 1.0
-            seen_s = 0.0 if one.headroom is None else loaded_s(deployment.policy, one.headroom)
+            seen_s = 0.0 if one.headroom is None else loaded_s(deployment.policy, one.headroom.value)
             if name in found:
                 # On spot nodes headroom stays, whatever another variant with the same profile has shown.
                 seen_s = max(seen_s, found[name].loaded_s)

@@ -50,9 +50,9 @@ class Policy:
     forecast_quantile: float = 0.9
     headroom_ratio: float = 0.25
     """Share of a replica's predicted safe rate that is left unused, 0 to below 1."""
-    confirmed_headroom_ratio: float = 0.05
-    """The same once requests under load have confirmed the profile, at most `headroom_ratio`. A guess, tried: what is
-    left to cover then is the correction's step of 2.5% and a mix that is up to 5% off."""
+    confirmed_headroom_ratio: float = 0.1
+    """The same once requests under load have confirmed the profile, at most `headroom_ratio`. A guess: what is left to
+    cover then is 3% that the correction lacks, which carry up to 7% less, and a mix that is up to 5% off."""
     scale_up_stabilization_s: float = 0.0
     scale_down_stabilization_s: float = 300.0
     max_scale_up_replicas_per_tick: int = 100

@@ -150,6 +150,9 @@ def _rising_slope(at_ds: Floats, rate_ds: Floats, count_d: NDArray[np.int64], av
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[first : first + _ROWS_AT_ONCE]
             columns = slice((at_ds.shape[1] - 1) % stride, None, stride)
+            # One row with a long past must not make the others' pairs more.
+            first_known = int(np.argmax(~np.isnan(at_ds[some, columns]).all(axis=0)))
+            columns = slice((at_ds.shape[1] - 1) % stride + first_known * stride, None, stride)
             slope_d[some] = _slope(at_ds[some, columns], rate_ds[some, columns], averaged_s_d[some])
     return slope_d
 

@@ -12,7 +12,6 @@ soon as it is there.
 - ``cases``: what a variant asks of the engine.
 - ``estimate``, ``simulate``: the two answers; ``capacity``: what an answer is; ``carrying_over``: what the second says
   of a question that has changed since.
-- ``headroom``: what is left unused of a safe rate, less once requests have confirmed the profile.
 - ``refinement``: what to simulate next.
 - ``comparison``, ``online_truth``: what requests see against what was predicted; profiles are corrected by it.
 - ``headroom``: how much of a safe rate is left unused; less, once requests have confirmed the profile.

@@ -16,6 +16,7 @@ Array names end in their axes: q for targets of SLOs, one deployment's after the
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
@@ -79,6 +80,8 @@ class Comparison:
     """Of the predicted safe rate."""
     log_factor: float
     """Logarithm of how many times the profile's step times the engine takes."""
+    log_factor_at_most: float
+    """The same for the slowest engine that this look may have come from: of a histogram only the bucket is known."""
     teaching: LatencyComparison
     """The latency it was read off, against the profile as written."""
     latencies: tuple[LatencyComparison, ...]
@@ -248,20 +251,29 @@ def _comparison(sample: _Sample, present: _Present, share: float) -> Comparison:
         return LatencyComparison(slo[q].metric, slo[q].quantile, predicted_ms, observed_ms, sample.rate_rps)
 
     latencies_q = {q: compared(q, 1.0) for q in observed_q}
-    log_factors = [
-        np.interp(math.log(latencies_q[q].observed_ms), np.log(predicted_ms_p(q, pace_p)), _LOG_FACTOR_P)
-        for q in teachers
-    ]
-    log_factor = float(np.mean(log_factors))
+
+    def log_factor_of(q: int, latency_ms: float) -> float:
+        return float(np.interp(math.log(latency_ms), np.log(predicted_ms_p(q, pace_p)), _LOG_FACTOR_P))
+
+    log_factor = fmean(log_factor_of(q, latencies_q[q].observed_ms) for q in teachers)
+    at_most = min(log_factor_of(q, _at_most_ms(observed_q[q])) for q in teachers)
     if sample.replicas > 1 and log_factor < 0.0:
         log_factor = min(0.0, log_factor + GROUP_MARGIN)
     return Comparison(
         requests=sample.requests,
         load_ratio=share,
         log_factor=log_factor,
+        log_factor_at_most=max(log_factor, at_most),
         teaching=compared(teachers[0], 1.0 / sample.applied),
         latencies=tuple(latencies_q.values()),
     )
+
+
+def _at_most_ms(observed: LatencyObservation) -> float:
+    if observed.at_most_ms is None:
+        # Beyond the last bucket nothing is known.
+        return observed.value_ms if observed.at_least_ms is None else math.inf
+    return observed.at_most_ms
 
 
 def _as_far_as_known(observed: LatencyObservation, predicted_ms: float) -> float:

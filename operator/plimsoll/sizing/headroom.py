@@ -6,6 +6,7 @@ both, and the correction (``online_truth``) takes in what they tell; what remain
 is what changes from one minute to the next. Quarter by quarter, so that safe rates stay the same most of the time.
 """
 
+import math
 from collections.abc import Mapping
 
 from plimsoll.domain import Correction, Policy, PriceKind, Snapshot, VariantKey
@@ -16,16 +17,45 @@ NOT_CONFIRMED: Confirmed = {}
 
 CONFIRMING_LOAD_RATIO = 0.4
 """Load, as a share of the safe rate, from which latencies tell of the safe rate. A guess."""
-CONFIRMED_AFTER_S = (120.0, 300.0, 600.0, 1200.0)
-"""Time under such load after each quarter. After one time constant of the correction (1800 s) a third of the profile's
-error is not in it yet, after two an eighth."""
+CONFIRMING_LOG_FACTOR = 0.1
+"""A look that may have come from an engine slower than this beyond its correction confirms nothing, however well its
+bucket of a histogram agrees."""
+QUARTERS = ((120.0, 0.06), (300.0, 0.05), (600.0, 0.04), (1200.0, 0.03))
+"""For each quarter of the way: time of such looks, and how much slower than corrected the engine may be by all looks so
+far, as a logarithm. An engine 10% slower than it is sized for carries up to a quarter less (see docs/sizing.md): what
+the correction does not hold yet, headroom must."""
+TIME_CONSTANT_S = 1800.0
+"""Of usable time, after which a look's weight in a correction has fallen to 1/e. A guess: minutes are noise, a day is
+too late."""
+
+
+def confirms(load_ratio: float, log_factor_at_most: float) -> bool:
+    """Whether a look tells that the engine is hardly slower than it is sized for.
+
+    Args:
+        load_ratio: of the safe rate.
+        log_factor_at_most: of the slowest engine that it may have come from, over the correction in use.
+    """
+    return load_ratio >= CONFIRMING_LOAD_RATIO and log_factor_at_most <= CONFIRMING_LOG_FACTOR
 
 
 def confirmed_ratio(found: Correction) -> float:
     """How far requests have confirmed a profile as it is corrected: 0 to 1; one that has drifted is not confirmed."""
     if found.drifted:
         return 0.0
-    return sum(found.loaded_s >= after_s for after_s in CONFIRMED_AFTER_S) / len(CONFIRMED_AFTER_S)
+    unlearned = _unlearned(found)
+    return sum(found.loaded_s >= after_s and unlearned <= most for after_s, most in QUARTERS) / len(QUARTERS)
+
+
+def _unlearned(found: Correction) -> float:
+    """Logarithm of how much slower the engine is by all looks so far than the correction in use has it, at least 0.
+
+    The mean began at no deviation; what it lacks since then is made up for.
+    """
+    if found.usable_s <= 0.0:
+        return 0.0
+    estimate = found.log_factor / -math.expm1(-found.usable_s / TIME_CONSTANT_S)
+    return max(0.0, estimate - math.log(found.factor))
 
 
 def confirmed_variants(snapshot: Snapshot, corrections: Mapping[str, Correction]) -> Confirmed:
@@ -42,10 +72,8 @@ def confirmed_variants(snapshot: Snapshot, corrections: Mapping[str, Correction]
 def loaded_s(policy: Policy, headroom: float) -> float:
     """Time under load that a headroom in use stands for: what an earlier process had seen when it told of it."""
     shrinks_by = policy.headroom_ratio - policy.confirmed_headroom_ratio
-    quarters = (
-        round(len(CONFIRMED_AFTER_S) * (policy.headroom_ratio - headroom) / shrinks_by) if shrinks_by > 0.0 else 0
-    )
-    return (0.0, *CONFIRMED_AFTER_S)[min(max(quarters, 0), len(CONFIRMED_AFTER_S))]
+    quarters = round(len(QUARTERS) * (policy.headroom_ratio - headroom) / shrinks_by) if shrinks_by > 0.0 else 0
+    return (0.0, *(after_s for after_s, _ in QUARTERS))[min(max(quarters, 0), len(QUARTERS))]
 
 
 def headroom_ratio(policy: Policy, confirmed: float) -> float:

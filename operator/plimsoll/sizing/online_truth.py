@@ -30,11 +30,9 @@ from plimsoll.domain import (
 )
 from plimsoll.sizing.cases import Corrections
 from plimsoll.sizing.comparison import Comparison, compare
-from plimsoll.sizing.headroom import CONFIRMING_LOAD_RATIO, Confirmed, confirmed_variants
+from plimsoll.sizing.headroom import TIME_CONSTANT_S, Confirmed, confirmed_variants, confirms
 from plimsoll.sizing.options import Simulated
 
-TIME_CONSTANT_S = 1800.0
-"""Of usable time, after which a look's weight has fallen to 1/e. A guess: minutes are noise, a day is too late."""
 LOWEST, HIGHEST = 0.8, 1.25
 """Bounds of what is corrected without anybody being asked; beyond, the profile is of something else."""
 STEP = 0.025
@@ -146,7 +144,7 @@ def _learned(one: Correction, looks: list[Comparison], usable_s: float, now_s: f
     requests = math.fsum(look.requests for look in looks)
     log_factor = math.fsum(look.requests * look.log_factor for look in looks) / requests
     log_ratio = math.fsum(look.requests * math.log(look.teaching.ratio) for look in looks) / requests
-    load_ratio = max(look.load_ratio for look in looks)
+    confirming = any(confirms(look.load_ratio, look.log_factor_at_most - math.log(one.factor)) for look in looks)
     worst = max(_wide(look) for look in looks)
     weight = -math.expm1(-usable_s / TIME_CONSTANT_S)
     learned = replace(
@@ -155,11 +153,13 @@ def _learned(one: Correction, looks: list[Comparison], usable_s: float, now_s: f
         log_factor=one.log_factor + weight * (log_factor - one.log_factor),
         log_ratio=one.log_ratio + weight * (log_ratio - one.log_ratio),
         usable_s=one.usable_s + usable_s,
-        loaded_s=one.loaded_s + (usable_s if load_ratio >= CONFIRMING_LOAD_RATIO else 0.0),
+        loaded_s=one.loaded_s + (usable_s if confirming else 0.0),
         wide_s=min(max(one.wide_s + math.copysign(usable_s, worst - WIDE_RATIO), 0.0), 1.5 * WIDE_FOR_S),
         latest=max(looks, key=lambda look: look.requests).teaching,
     )
-    return replace(learned, factor=_in_use(learned), drifted=_is_drifted(learned))
+    drifted = _is_drifted(learned)
+    # What has drifted is to be confirmed anew.
+    return replace(learned, factor=_in_use(learned), drifted=drifted, loaded_s=0.0 if drifted else learned.loaded_s)
 
 
 def _wide(look: Comparison) -> float:

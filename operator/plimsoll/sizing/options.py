@@ -155,7 +155,9 @@ class _Question:
         best = next((answer for answer in tried if answer.rate_rps[-1] > 0.0), tried[-1])
         if best.sized_by is SizedBy.ESTIMATE:
             best = carried_over(best, gain)
-        headroom = headroom_ratio(self.deployment.policy, confirmed)
+        # Only what was simulated was held against requests, or carries over what was.
+        told = best.sized_by is SizedBy.SIMULATION or gain is not None
+        headroom = headroom_ratio(self.deployment.policy, confirmed if told else 0.0)
         slo = self.deployment.slo
         unloaded = _observations(self.variant.profile, slo, best.unloaded_ms)
         return Option(

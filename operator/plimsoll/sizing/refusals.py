@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from plimsoll.domain import Finding, LatencyObservation, LatencyTarget, Profile, Reason, TokenMix, VariantKey
 from plimsoll.sizing.token_mix import longest_prompt_tokens
 
+GRID_TOLERANCE = 1.05
+"""The mix in use lies on a grid, up to 5% above what requests have (``forecast.token_mix``)."""
+
 
 def outside_range(profile: Profile, mix: TokenMix) -> str | None:
     """What takes the mix out of what the profile can tell about; None where nothing does.
@@ -22,7 +25,7 @@ def outside_range(profile: Profile, mix: TokenMix) -> str | None:
         ("output", mix.output_tokens_mean, profile.validity.max_output_tokens, "maxOutputTokens"),
     )
     for part, tokens, limit, field in limits:
-        if limit is not None and tokens > limit:
+        if limit is not None and tokens > limit * GRID_TOLERANCE:
             return (
                 f"the mean {part} is {tokens:.0f} tokens, but profile {profile.name} was measured up to "
                 f"spec.validity.{field} {limit:g}: measure longer {part}s and raise that, or add another variant"
