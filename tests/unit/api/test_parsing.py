@@ -265,9 +265,9 @@ def test_an_empty_policy_has_the_built_in_defaults() -> None:
     assert empty.to_domain() == Policy()
 
 
-def test_a_policy_that_says_nothing_of_confirmed_profiles_leaves_a_fifth_of_its_headroom() -> None:
+def test_a_policy_that_says_nothing_of_confirmed_profiles_leaves_two_fifths_of_its_headroom() -> None:
     policy = parse(ScalingPolicy, {"metadata": {"name": "odd"}, "spec": {"headroom": 0.4}}).to_domain()
-    assert policy.confirmed_headroom_ratio == pytest.approx(0.08)
+    assert policy.confirmed_headroom_ratio == pytest.approx(0.16)
 
 
 def test_every_field_of_a_policy_reaches_the_domain() -> None:

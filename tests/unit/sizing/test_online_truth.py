@@ -66,8 +66,8 @@ def test_a_slower_engine_lowers_the_safe_rate_and_is_predicted_as_it_is() -> Non
 
     assert after.correction == last.plan.corrections[PROFILE] == 1.125
     # A lone request takes half of its limit: 1 - 0.5 of the capacity is safe. At 1.125: 1 - 0.5625 of 1/1.125 of it.
-    # Of the first a quarter is left unused, of the second, which requests have confirmed by then, a twentieth.
-    assert after.safe_rate_rps / before.safe_rate_rps == pytest.approx(0.4375 / 1.125 / 0.5 * 0.95 / 0.75, abs=0.02)
+    # Of the first a quarter is left unused, of the second, which requests have confirmed by then, a tenth.
+    assert after.safe_rate_rps / before.safe_rate_rps == pytest.approx(0.4375 / 1.125 / 0.5 * 0.9 / 0.75, abs=0.02)
     assert after.compared[0].ratio == pytest.approx(1.0, abs=0.05)
     assert before.correction == 1.0
 

@@ -113,26 +113,33 @@ def test_a_short_latency_is_not_rounded_to_whole_milliseconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("validity", "part", "field", "limit"),
+    ("validity", "part", "mean", "field", "limit"),
     [
-        (ValidityRange(max_prompt_tokens=511), "prompt", "maxPromptTokens", 511),
-        (ValidityRange(max_output_tokens=127), "output", "maxOutputTokens", 127),
+        (ValidityRange(max_prompt_tokens=487), "prompt", 512, "maxPromptTokens", 487),
+        (ValidityRange(max_output_tokens=121), "output", 128, "maxOutputTokens", 121),
     ],
 )
-def test_a_mix_beyond_what_was_measured_is_refused(validity: ValidityRange, part: str, field: str, limit: int) -> None:
+def test_a_mix_beyond_what_was_measured_is_refused(
+    validity: ValidityRange, part: str, mean: int, field: str, limit: int
+) -> None:
     option = _option(a_profile("llama-h100", validity=validity))
 
     assert not option.usable
     assert option.unloaded == ()
     assert _finding(option).reason is Reason.OUTSIDE_PROFILE_RANGE
     assert _finding(option).message == (
-        f"h100: the mean {part} is {limit + 1} tokens, but profile llama-h100 was measured up to spec.validity.{field} "
+        f"h100: the mean {part} is {mean} tokens, but profile llama-h100 was measured up to spec.validity.{field} "
         f"{limit}: measure longer {part}s and raise that, or add another variant"
     )
 
 
 def test_a_mix_at_the_end_of_what_was_measured_is_accepted() -> None:
     assert _option(a_profile(validity=ValidityRange(512, 128))).usable
+
+
+def test_a_mix_that_only_its_grid_takes_beyond_what_was_measured_is_accepted() -> None:
+    # Requests of 488 tokens are sized for as 512 where the grid has that.
+    assert _option(a_profile(validity=ValidityRange(488, 122))).usable
 
 
 def test_a_request_that_does_not_fit_the_memory_is_refused() -> None:
