@@ -92,6 +92,8 @@ TOOLS: tuple[Tool, ...] = (
         "github.com/fluxcd/kustomize-controller",
         300,
     ),
+    # Our own few lines around the engine that compares.
+    Tool("argocd-diff", "argocd", "plimsoll.dev/tools/argocd", "github.com/argoproj/argo-cd/v3", 110),
 )
 TOOL_BY_NAME: Mapping[str, Tool] = {tool.name: tool for tool in TOOLS}
 

@@ -1,6 +1,9 @@
-"""Does Git keep all of its fields, and Plimsoll the replicas, with Flux's real controller between them?"""
+"""Does Git keep all of its fields, and Plimsoll the replicas, with Flux's real controller between them, and by the
+comparison that Argo CD makes?"""
 
-from collections.abc import Iterator, Mapping
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import yaml
 from kubernetes.client import ApiClient
 
 from integration.world import DOWN_WITHIN_S, LITTLE_RPS, UP_WITHIN_S, World
+from plimsoll_testkit.binaries import ensure
 from plimsoll_testkit.control_plane import ControlPlane
 from plimsoll_testkit.flux import Flux
 from plimsoll_testkit.json_api import SERVER_SIDE_APPLY, exists, request
@@ -85,6 +89,77 @@ def test_flux_and_plimsoll_never_fight_over_replicas(world: World, flux: Flux, t
     assert not exists(world.api, model)
 
 
+APPLICATION: dict[str, Any] = yaml.safe_load((ROOT / "examples/gitops/argocd/application.yaml").read_text())
+WITHOUT_EXCUSES = {**APPLICATION, "spec": {**APPLICATION["spec"], "ignoreDifferences": []}}
+CLIENT_SIDE = {**WITHOUT_EXCUSES, "spec": {**WITHOUT_EXCUSES["spec"], "syncPolicy": {}}}
+WAYS_TO_COMPARE: Sequence[tuple[Mapping[str, Any], bool]] = (
+    (CLIENT_SIDE, False),
+    (WITHOUT_EXCUSES, False),
+    (WITHOUT_EXCUSES, True),
+)
+"""Whether it syncs server-side, by its Application, and whether it asks the API server what a sync would make."""
+
+
+def argo_cd(
+    control_plane: ControlPlane,
+    targets: Sequence[Mapping[str, Any]],
+    lives: Sequence[Mapping[str, Any]],
+    application: Mapping[str, Any],
+    server_side_diff: bool = False,
+) -> str:
+    """Synced or OutOfSync, by the engine of Argo CD."""
+    asked = {
+        "application": application,
+        "serverSideDiff": server_side_diff,
+        "targets": list(targets),
+        "lives": list(lives),
+    }
+    command: list[str | Path] = [ensure(["argocd-diff"])["argocd-diff"], control_plane.kubeconfig]
+    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("\n")[0]
+
+
+def test_argo_cd_is_in_sync_before_and_after_plimsoll_scales(world: World, control_plane: ControlPlane) -> None:
+    workload = world.workload_manifest("chat-gpu", world.gpu, {"cpu": "8", "nvidia.com/gpu": "1"})
+    world.apply_workload("chat-cpu", world.cpu, {"cpu": "12"})
+    manifests = [workload, world.model_manifest("chat")]
+    paths = [f"/apis/apps/v1/namespaces/{world.namespace}/deployments/chat-gpu", f"{world.models_path}/chat"]
+    for path, manifest in zip(paths, manifests, strict=True):
+        query = {"fieldManager": "argocd-controller", "force": "true"}
+        request(world.api, "PATCH", path, manifest, query, SERVER_SIDE_APPLY)
+
+    def found(in_git: Sequence[Mapping[str, Any]], application: Mapping[str, Any], asks: bool = False) -> str:
+        lives = [request(world.api, "GET", path) for path in paths]
+        return argo_cd(control_plane, in_git, lives, application, asks)
+
+    as_told, insisting = manifests, [{**workload, "spec": {**workload["spec"], "replicas": 1}}, manifests[1]]
+    for application, asks in WAYS_TO_COMPARE:
+        assert found(as_told, application, asks) == "Synced"
+    world.set_demand(MORE_THAN_ONE_RPS)
+    world.start_operator()
+    world.wait_for_ready({"chat-gpu": 2}, UP_WITHIN_S)
+    for application, asks in WAYS_TO_COMPARE:
+        assert found(as_told, application, asks) == "Synced"
+        # So it would tell a fight from peace.
+        assert found(insisting, application, asks) == "OutOfSync"
+    # Who must keep a number in Git takes the example's ignoreDifferences. They go by who set the number last: one that
+    # nobody had set before stays nobody's when it is scaled, so it is Plimsoll's only once Git's was applied.
+    request(
+        world.api,
+        "PATCH",
+        paths[0],
+        insisting[0],
+        {"fieldManager": "argocd-controller", "force": "true"},
+        SERVER_SIDE_APPLY,
+    )
+    world.wait(
+        lambda: managers_of_replicas(world.workload("chat-gpu")) == {"plimsoll"}, "Plimsoll's number", UP_WITHIN_S
+    )
+    assert found(insisting, WITHOUT_EXCUSES) == "OutOfSync"
+    assert found(insisting, APPLICATION) == "Synced"
+
+
 def test_a_number_that_git_insists_on_is_plimsolls_by_name_once_it_has_scaled(world: World) -> None:
     """So that Argo CD can leave it alone: `managedFieldsManagers` of its ignoreDifferences goes by that name."""
     world.add_model()
@@ -98,9 +173,7 @@ def test_a_number_that_git_insists_on_is_plimsolls_by_name_once_it_has_scaled(wo
     world.start_operator()
     world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
     assert managers_of_replicas(world.workload("chat-gpu")) == {"plimsoll"}
-    trusted = yaml.safe_load((ROOT / "examples/gitops/argocd/application.yaml").read_text())["spec"][
-        "ignoreDifferences"
-    ]
+    trusted = APPLICATION["spec"]["ignoreDifferences"]
     assert {"group": "apps", "kind": "Deployment", "managedFieldsManagers": ["plimsoll"]} in trusted
 
 
