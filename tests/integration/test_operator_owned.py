@@ -42,6 +42,10 @@ def test_a_renamed_variant_leaves_once_its_successor_serves(world: World) -> Non
     world.wait(lambda: not world.has("chat-gpu"), "the end of the old Deployment", GONE_WITHIN_S)
     assert world.ready("chat-h100") >= 1
     assert all(event.get("chat-gpu", 0) + event.get("chat-h100", 0) >= 1 for event in record.events)
-    told = [note for reason, note in world.events_about("chat") if reason == "MoveOut"]
-    assert any("no variant uses Deployment/chat-gpu any more" in note for note in told)
-    assert any("Deployment/chat-gpu is deleted" in note for note in told)
+
+    def told(words: str) -> bool:
+        return any(reason == "MoveOut" and words in note for reason, note in world.events_about("chat"))
+
+    # Events are written after what they tell of.
+    world.wait(lambda: told("Deployment/chat-gpu is deleted"), "the Event of the deletion", UP_WITHIN_S)
+    assert told("no variant uses Deployment/chat-gpu any more")
