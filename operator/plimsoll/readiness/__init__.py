@@ -9,12 +9,11 @@ one that forecast, planning and rollout all go by. Never: a decision, clocks or 
 
 from plimsoll.readiness.free_room import FreeRoom
 from plimsoll.readiness.lead_times import with_lead_times
-from plimsoll.readiness.pay_back import end_usd, known_dwells, remember_dwells, start_usd, with_expected_dwells
+from plimsoll.readiness.pay_back import known_dwells, remember_dwells, start_usd, with_expected_dwells
 from plimsoll.readiness.start_ups import remember_start_ups
 
 __all__ = [
     "FreeRoom",
-    "end_usd",
     "known_dwells",
     "remember_dwells",
     "remember_start_ups",

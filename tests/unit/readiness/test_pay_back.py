@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from plimsoll.domain import Deployment, Dwell, ObjectKey, Told
-from plimsoll.readiness import end_usd, known_dwells, remember_dwells, start_usd, with_expected_dwells
-from plimsoll.readiness.pay_back import REMEMBERED
+from plimsoll.readiness import known_dwells, remember_dwells, start_usd, with_expected_dwells
+from plimsoll.readiness.pay_back import REMEMBERED, end_usd
 from unit.builders import NOW_S, a_deployment, a_policy, a_snapshot, a_variant
 
 CHAT = a_deployment(
