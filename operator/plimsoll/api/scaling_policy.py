@@ -13,6 +13,8 @@ from plimsoll.api.wire import AGE, Definition, Kind, PrinterColumn, Rule, SpecMo
 from plimsoll.domain import FallbackAction, Policy
 
 _BUILT_IN = Policy()
+CONFIRMED_SHARE = _BUILT_IN.confirmed_headroom_ratio / _BUILT_IN.headroom_ratio
+"""What of a headroom is left of a confirmed profile, where a policy says nothing of it."""
 
 StepLimit = Annotated[int, Field(ge=1, le=10_000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -55,10 +57,6 @@ class Spot(SpecModel):
 
     loss_tolerated: Share = _BUILT_IN.spot_loss_tolerated_ratio
     """Share of demand, 0 to 1, that may be left without capacity when any one spot pool vanishes. 0: none may."""
-
-
-CONFIRMED_SHARE = _BUILT_IN.confirmed_headroom_ratio / _BUILT_IN.headroom_ratio
-"""What of a headroom is left of a confirmed profile, where a policy says nothing of it."""
 
 
 class StaleMetrics(SpecModel):

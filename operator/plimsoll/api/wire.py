@@ -81,7 +81,8 @@ class StatusModel(WireModel):
         A map or list that is applied empty after it had entries is stored as null, which the API server then refuses
         (Kubernetes 1.37); one that is left out goes.
         """
-        return {name: _without_empty(value) for name, value in super().to_wire().items() if not _is_empty(value)}
+        kept: dict[str, Any] = _without_empty(super().to_wire())
+        return kept
 
 
 def _without_empty(value: Any) -> Any:

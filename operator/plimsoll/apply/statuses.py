@@ -45,7 +45,7 @@ class _Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _PlanToTell:
     """A plan, by what a status is made of."""
 
     plan: Plan
@@ -54,7 +54,7 @@ class _Told:
     pools: Mapping[str, PoolPlan]
 
     @classmethod
-    def of(cls, plan: Plan) -> "_Told":
+    def of(cls, plan: Plan) -> "_PlanToTell":
         return cls(
             plan,
             {one.key: one for one in plan.deployments},
@@ -80,7 +80,7 @@ class Statuses:
     def tell(self, plan: Plan, present: Present) -> tuple[StatusFailure, ...]:
         """Write what is new to every deployment and pool."""
         self._forget_absent(present)
-        told, failures = _Told.of(plan), list[StatusFailure]()
+        told, failures = _PlanToTell.of(plan), list[StatusFailure]()
         for key, raw in sorted(present.deployments.items()):
             if not raw["metadata"].get("deletionTimestamp"):
                 with _by_itself("InferenceDeployment", str(key), failures.append):
@@ -90,7 +90,7 @@ class Statuses:
                 self._tell_pool(key, raw, told, present)
         return tuple(failures)
 
-    def _tell_deployment(self, key: ObjectKey, raw: Raw, told: _Told) -> None:
+    def _tell_deployment(self, key: ObjectKey, raw: Raw, told: _PlanToTell) -> None:
         now_s = told.plan.now_s
         found, old = told.verdicts_on(key), self._present_status(raw, now_s)
         if not found:
@@ -119,7 +119,7 @@ class Statuses:
         uid = raw["metadata"]["uid"]
         self._events.record(Happening(key, uid, ready.reason, ready.message, is_warning=not is_ready), now_s)
 
-    def _tell_pool(self, key: ObjectKey, raw: Raw, told: _Told, present: Present) -> None:
+    def _tell_pool(self, key: ObjectKey, raw: Raw, told: _PlanToTell, present: Present) -> None:
         now_s = told.plan.now_s
         generation, old = raw["metadata"].get("generation", 0), self._present_status(raw, now_s)
         if key.name in told.pools:

@@ -63,7 +63,7 @@ class Correction:
     usable_s: float = 0.0
     """Time it was learned from."""
     loaded_s: float = 0.0
-    """That part of it during which replicas had enough load to confirm their safe rate."""
+    """That part of it, since it last drifted, whose looks confirm the safe rate (``sizing.headroom``)."""
     wide_s: float = 0.0
     """Usable time during which predictions were far off, less the time during which they were not."""
     drifted: bool = False

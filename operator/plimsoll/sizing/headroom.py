@@ -3,7 +3,8 @@
 In: a policy, what was learned of a profile. Out: the share to keep free. Headroom covers what nobody knows of an engine
 before it has served: how far its profile is off, and what its latencies are near its limit. Requests under load tell
 both, and the correction (``online_truth``) takes in what they tell; what remains for the policy's other figure to cover
-is what changes from one minute to the next. Quarter by quarter, so that safe rates stay the same most of the time.
+is what changes from one minute to the next. Quarter by quarter, so that safe rates stay the same most of the time. On
+spot nodes it all stays: there it carries, too, what a node leaves behind until the next one boots.
 """
 
 import math
@@ -48,14 +49,15 @@ def confirmed_ratio(found: Correction) -> float:
 
 
 def _unlearned(found: Correction) -> float:
-    """Logarithm of how much slower the engine is by all looks so far than the correction in use has it, at least 0.
-
-    The mean began at no deviation; what it lacks since then is made up for.
-    """
+    """Logarithm of how much slower the engine is by all looks so far than the correction in use has it, at least 0."""
     if found.usable_s <= 0.0:
         return 0.0
-    estimate = found.log_factor / -math.expm1(-found.usable_s / TIME_CONSTANT_S)
-    return max(0.0, estimate - math.log(found.factor))
+    return max(0.0, by_all_looks(found.log_factor, found.usable_s) - math.log(found.factor))
+
+
+def by_all_looks(mean: float, usable_s: float) -> float:
+    """A correction's mean without the weight of its start: it began at no deviation, and lacks as much since then."""
+    return mean / -math.expm1(-max(usable_s, 1.0) / TIME_CONSTANT_S)
 
 
 def confirmed_variants(snapshot: Snapshot, corrections: Mapping[str, Correction]) -> Confirmed:

@@ -30,7 +30,7 @@ from plimsoll.domain import (
 )
 from plimsoll.sizing.cases import Corrections
 from plimsoll.sizing.comparison import Comparison, compare
-from plimsoll.sizing.headroom import TIME_CONSTANT_S, Confirmed, confirmed_variants, confirms
+from plimsoll.sizing.headroom import TIME_CONSTANT_S, Confirmed, by_all_looks, confirmed_variants, confirms
 from plimsoll.sizing.options import Simulated
 
 LOWEST, HIGHEST = 0.8, 1.25
@@ -199,8 +199,7 @@ def _findings(snapshot: Snapshot, corrections: Mapping[str, Correction]) -> tupl
 def _drift(profile: str, one: Correction, variant: str) -> str:
     seen = one.latest
     assert seen is not None, "nothing drifts that was never seen"
-    # The mean began at no deviation; what it lacks since then is made up for.
-    ratio = math.exp(one.log_ratio / -math.expm1(-max(one.usable_s, 1.0) / TIME_CONSTANT_S))
+    ratio = math.exp(by_all_looks(one.log_ratio, one.usable_s))
     minutes = min(one.usable_s, TIME_CONSTANT_S) / 60.0
     return (
         f"{variant}: profile {profile} predicts {seen.metric.value.upper()} p{seen.quantile * 100:g} "

@@ -27,14 +27,8 @@ class Plimsoll:
     scrape_interval_s = 15.0
     """A common interval of Prometheus."""
 
-    def __init__(
-        self,
-        setup: Setup,
-        interval_s: float,
-        refined_every_s: float = REFINED_EVERY_S,
-    ) -> None:
+    def __init__(self, setup: Setup, interval_s: float) -> None:
         self._interval_s = interval_s
-        self._refined_every_s = refined_every_s
         self._simulated_s = -math.inf
         self._memory = Memory()
         self._known: dict[Case, Capacity] = {}
@@ -62,14 +56,16 @@ class Plimsoll:
         )
 
     def _refine(self, snapshot: Snapshot, plan: Plan) -> None:
-        used = to_simulate(snapshot, plan, self._known, used_only=True)
         unplayed = any(
             variant.target > 0 and variant.key not in self._memory.gains
             for deployment in plan.deployments
             for variant in deployment.variants
         )
-        every_s = 0.0 if unplayed else USED_REFINED_EVERY_S if used else self._refined_every_s
-        if snapshot.now_s - self._simulated_s < every_s:
+        since_s = snapshot.now_s - self._simulated_s
+        if not unplayed and since_s < USED_REFINED_EVERY_S:
+            return
+        used = to_simulate(snapshot, plan, self._known, used_only=True)
+        if not used and not unplayed and since_s < REFINED_EVERY_S:
             return
         for case in (used or to_simulate(snapshot, plan, self._known))[:1]:
             self._known[case] = ANSWERS.of(case)
