@@ -42,7 +42,15 @@ from plimsoll.domain import (
 )
 from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
-from plimsoll.readiness import known_dwells, remember_dwells, remember_start_ups, with_expected_dwells, with_lead_times
+from plimsoll.readiness import (
+    known_dwells,
+    remember_dwells,
+    remember_standbys,
+    remember_start_ups,
+    with_expected_dwells,
+    with_lead_times,
+    with_standbys,
+)
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, headroom_ratio, learn, predict, size
 
@@ -74,7 +82,7 @@ def decide(
     dwells = known_dwells(snapshot, memory.dwells)
     snapshot = with_expected_dwells(with_lead_times(snapshot, start_ups), dwells)
     remembered = remember_demand(snapshot, memory)
-    forecasts = {**forecast(snapshot, remembered), **told}
+    forecasts = with_standbys({**forecast(snapshot, remembered), **told}, memory.standbys)
     truth = learn(snapshot, forecasts, memory, simulated)
     options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains, truth.confirmed)
     stock_outs = mark_stock_outs(snapshot, memory)
@@ -121,6 +129,7 @@ def decide(
             gains=gains,
             start_ups=start_ups,
             dwells=dwells,
+            standbys=remember_standbys(snapshot, forecasts, options, allocation.usd_per_hour, memory.standbys),
         ),
     )
 

@@ -70,11 +70,12 @@ from plimsoll.domain.remembered import (
     MixInUse,
     PastDemand,
     ReadyCount,
+    Standby,
     StartUps,
     StockOut,
     TargetSample,
 )
-from plimsoll.domain.sharing import behind, carried_rps, carried_rps_each, in_percent
+from plimsoll.domain.sharing import behind, carried_rps, carried_rps_each, in_percent, kept_rps
 from plimsoll.domain.wanted import (
     ExternalPrice,
     ExternalUse,
@@ -144,6 +145,7 @@ __all__ = [
     "SizedBy",
     "Snapshot",
     "SolverReport",
+    "Standby",
     "StartUp",
     "StartUps",
     "Step",
@@ -161,4 +163,5 @@ __all__ = [
     "carried_rps",
     "carried_rps_each",
     "in_percent",
+    "kept_rps",
 ]

@@ -89,11 +89,20 @@ class Forecast:
     """What the recent quantile and its trend say at these lead times, whatever is used."""
     known_since_s: float | None = None
     """Since when demand has been known, gaps aside; None at the start."""
+    surely_rps: float = 0.0
+    """What of the latest rate is more than the chance of counting; 0 where demand is not known."""
+    standby_rps: float = 0.0
+    """What capacity is kept for besides; 0 for nothing."""
+
+    @property
+    def expected_rps(self) -> float:
+        """The highest rate that is forecast over now and every variant's lead time."""
+        return max((self.now_rps, *self.at_lead_rps.values()))
 
     @property
     def required_rps(self) -> float:
-        """The rate to plan for: the highest over now and every variant's lead time."""
-        return max((self.now_rps, *self.at_lead_rps.values()))
+        """The rate to plan for: what is expected, or what capacity is kept for where that is more."""
+        return max(self.expected_rps, self.standby_rps)
 
 
 _ROUNDING_RATIO = 1e-9

@@ -87,6 +87,22 @@ class Gain:
     """By number of replicas: what they carry together."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """A rise that found no capacity, and what may be spent on being ready for the next one."""
+
+    rate_rps: float
+    """The highest rate of it."""
+    at_s: float
+    """When it was last looked at."""
+    needed_s: float
+    """When demand was last that high."""
+    worth_usd: float = 0.0
+    """What the missing capacity cost, by the policy's price of a violation."""
+    left_usd: float = 0.0
+    """What of it has not yet been spent on idling since demand was last that high."""
+
+
 class PastDemand:
     """What the forecast remembers of days, in arrays of its own; everybody else hands it on unread."""
 
@@ -130,6 +146,7 @@ class Memory:
     gains: Mapping[VariantKey, Gain] = field(default_factory=dict)
     start_ups: StartUps = NO_START_UPS
     dwells: Mapping[ObjectKey, Dwell] = field(default_factory=dict)
+    standbys: Mapping[ObjectKey, Standby] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

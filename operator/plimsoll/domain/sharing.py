@@ -48,6 +48,20 @@ def carried_rps(routing: Routing, fleet: Iterable[tuple[CapacityTable, int]]) ->
     return sum(carried_rps_each(routing, fleet))
 
 
+def kept_rps(routing: Routing, fleet: Iterable[tuple[CapacityTable, int]], demand_rps: float) -> float:
+    """How much of a demand is within the SLO, also where it is more than all replicas together keep it for.
+
+    Behind a plain Service every pod gets the same share, and those that it is too much for keep nothing: a pod more
+    takes load off all others, so that even a slow one may help. With any other routing what is carried is kept.
+    """
+    known = tuple((behind(routing, capacity), replicas) for capacity, replicas in fleet)
+    if routing is not Routing.SERVICE:
+        return min(demand_rps, sum(capacity.total_rps(replicas) for capacity, replicas in known))
+    pods = sum(replicas for _, replicas in known)
+    share_rps = demand_rps / pods if pods else 0.0
+    return share_rps * sum(n for capacity, n in known if n and capacity.total_rps(n) >= share_rps * n)
+
+
 def in_percent(rates_rps: Sequence[float]) -> tuple[int, ...] | None:
     """Weights that sum to 100 in proportion to the rates, at least 1 where a rate is not 0; None where all are.
 

@@ -146,6 +146,7 @@ def _known(deployment: Deployment, recent: _Recent, tokens: TokenMix | None, out
         scores=scores,
         recent_quantile_rps=recent.at_leads_rps,
         known_since_s=outlook.known_since_s,
+        surely_rps=recent.surely_rps,
     )
 
 

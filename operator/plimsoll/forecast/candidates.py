@@ -42,6 +42,9 @@ SERIES_AT_ONCE = 250
 BLOCKS_AT_ONCE = 2
 """Threads. What comes out does not depend on their number."""
 
+BEYOND_RATIO = 1.25
+"""Of the highest rate among those that errors were looked at, beyond which errors add nothing. A guess."""
+
 _LEAST_RPS = 1e-3
 _DAMPED = 0.5
 """Share of a recent trend that goes on. A guess."""
@@ -68,6 +71,8 @@ class Chosen:
     """Recent pinball loss in req/s; infinite where too little is known: then nothing is forecast."""
     last_value_loss_dl: Floats
     shift_d: Floats
+    highest_d: Floats
+    """Of the rates that errors were looked at."""
     shape: DailyShape | None
 
 
@@ -99,6 +104,7 @@ def choose(
         loss_dl=np.concatenate([part.loss_dl for part in parts]),
         last_value_loss_dl=np.concatenate([part.last_value_loss_dl for part in parts]),
         shift_d=np.concatenate([part.shift_d for part in parts]),
+        highest_d=np.concatenate([part.highest_d for part in parts]),
         shape=DailyShape(
             np.concatenate([shape.mean_d for shape in shapes]),
             np.concatenate([shape.farthest_df for shape in shapes]),
@@ -122,8 +128,11 @@ def expect(chosen: Chosen, recent_dk: Floats, slot: float) -> Floats:
     waves = waves_sf(np.array([slot]))
     change_cld = _changes(level_dk, chosen.leads, chosen.shape, waves)[:, :, :, -1]
     change_dl = np.take_along_axis(change_cld, chosen.way_dl.T[None].astype(np.int64), axis=0)[0].T
+    way_dl = level_dk[:, -1:] + change_dl
+    # Errors are ratios: those of a rise from low to high would carry what is high to where nothing has ever been.
+    most_dl = np.maximum(way_dl, np.log(BEYOND_RATIO * chosen.highest_d + chosen.shift_d)[:, None])
     with np.errstate(over="ignore"):
-        rate_dl = np.exp(level_dk[:, -1:] + change_dl + chosen.add_dl) - chosen.shift_d[:, None]
+        rate_dl = np.exp(np.minimum(way_dl + chosen.add_dl, most_dl)) - chosen.shift_d[:, None]
     known = np.isfinite(chosen.loss_dl) & ~np.isnan(recent_dk[:, -1:])
     return np.where(known, np.maximum(rate_dl, 0.0), np.nan).astype(np.float32)
 
@@ -157,6 +166,7 @@ def _choose(rate_ds: Floats, first_slot: int, leads: tuple[int, ...], quantile_d
         loss_dl=np.take_along_axis(loss, way_ld[None], axis=0)[0].T,
         last_value_loss_dl=loss[Way.LAST_VALUE].T,
         shift_d=shift_d,
+        highest_d=filled[:, -tried:].max(axis=1),
         shape=shape,
     )
 

@@ -10,14 +10,17 @@ one that forecast, planning and rollout all go by. Never: a decision, clocks or 
 from plimsoll.readiness.free_room import FreeRoom
 from plimsoll.readiness.lead_times import with_lead_times
 from plimsoll.readiness.pay_back import known_dwells, remember_dwells, start_usd, with_expected_dwells
+from plimsoll.readiness.standby import remember_standbys, with_standbys
 from plimsoll.readiness.start_ups import remember_start_ups
 
 __all__ = [
     "FreeRoom",
     "known_dwells",
     "remember_dwells",
+    "remember_standbys",
     "remember_start_ups",
     "start_usd",
     "with_expected_dwells",
     "with_lead_times",
+    "with_standbys",
 ]

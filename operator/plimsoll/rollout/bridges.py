@@ -134,10 +134,7 @@ def _best(
 
 def _span(situation: Situation, variant: Variant, gap: Gap, present: int, replicas: int, opened: int) -> Span:
     ahead = gap.after(variant.lead_s)
-    # Behind a plain Service slower replicas take from what the others may get: then they bridge nothing.
-    others = {v.key: v.staying_ready_replicas for v in situation.deployment.variants}
-    with_bridge = situation.carried_rps({**others, variant.key: present + replicas})
-    rate_rps = max(0.0, with_bridge - situation.carried_rps({**others, variant.key: present}))
+    rate_rps = _rate_rps(situation, variant, present, replicas, ahead.most_rps)
     requests = ahead.requests(rate_rps)
     # Whole nodes where they are booted for it; elsewhere its seats, since the node cannot be given back meanwhile.
     node_usd_per_hour = situation.pools[variant.pool].marginal_price_usd_per_hour
@@ -154,6 +151,20 @@ def _span(situation: Situation, variant: Variant, gap: Gap, present: int, replic
         requests=requests,
         worth_usd=requests * situation.deployment.policy.violation_usd_per_million_requests / 1e6,
     )
+
+
+def _rate_rps(situation: Situation, variant: Variant, present: int, replicas: int, missing_rps: float) -> float:
+    """How many more requests are within the SLO because of so many replicas, in requests per second.
+
+    Behind a plain Service slower replicas take from what the others may get: then all together carry no more than
+    before. Where that was too little, the others keep at least the share that is left to them.
+    """
+    others = {v.key: v.staying_ready_replicas for v in situation.deployment.variants}
+    without, with_bridge = {**others, variant.key: present}, {**others, variant.key: present + replicas}
+    carried_rps = situation.carried_rps(without)
+    demand_rps = carried_rps + missing_rps
+    kept_rps = situation.kept_rps(with_bridge, demand_rps) - situation.kept_rps(without, demand_rps)
+    return max(0.0, situation.carried_rps(with_bridge) - carried_rps, min(kept_rps, missing_rps))
 
 
 def _boots(variant: Variant) -> bool:

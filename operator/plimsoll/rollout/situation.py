@@ -4,10 +4,21 @@ In: a deployment as it is, its forecast, options, wanted replicas and their hist
 ready replicas carry after a step. Nothing is decided here. Design section 6.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from plimsoll.domain import Deployment, Forecast, Option, Pool, StockOut, Variant, VariantKey, carried_rps
+from plimsoll.domain import (
+    CapacityTable,
+    Deployment,
+    Forecast,
+    Option,
+    Pool,
+    StockOut,
+    Variant,
+    VariantKey,
+    carried_rps,
+    kept_rps,
+)
 from plimsoll.rollout.deletion_order import takes_unready_first
 from plimsoll.rollout.stabilization import History, highest, known_for_s
 from plimsoll.rollout.stock_outs import stuck_pods
@@ -50,12 +61,15 @@ class Situation:
 
     def carried_rps(self, replicas: Mapping[VariantKey, int]) -> float:
         """What so many replicas carry together within the SLO, as the router shares requests out among them."""
-        return carried_rps(
-            self.deployment.routing,
-            (
-                (self.options[variant.key].capacity, replicas.get(variant.key, 0))
-                for variant in self.deployment.variants
-            ),
+        return carried_rps(self.deployment.routing, self._fleet(replicas))
+
+    def kept_rps(self, replicas: Mapping[VariantKey, int], demand_rps: float) -> float:
+        """How much of a demand so many replicas keep within the SLO, though it may be too much for some of them."""
+        return kept_rps(self.deployment.routing, self._fleet(replicas), demand_rps)
+
+    def _fleet(self, replicas: Mapping[VariantKey, int]) -> Iterable[tuple[CapacityTable, int]]:
+        return (
+            (self.options[variant.key].capacity, replicas.get(variant.key, 0)) for variant in self.deployment.variants
         )
 
     def ready_rps(self, counts: Mapping[VariantKey, int]) -> float:
