@@ -27,7 +27,7 @@ class MixInUse:
 
     tokens: TokenMix
     jumped_s: float | None
-    """When a single look last made it heavier; None where none did."""
+    """When looks last made it heavier before the mean did; None where none did."""
 
 
 class TargetSample(NamedTuple):

@@ -3,8 +3,9 @@
 In: the mix in use, the latest look and the recent past. Out: the mix to use from now on. A mix that was averaged over
 a few requests trembles by tens of percent, and safe rates with it; what moves replicas must be more than that.
 
-- Heavier at once: where the latest look is half as heavy again as the mix in use, heavier than noise of so few requests
-  explains and no lull, it counts from now on.
+- Heavier soon: where the latest look and the one a window before it are both half as heavy again as the mix in use,
+  heavier than noise of so few requests explains and no lull, the latest counts from now on. One alone may be a queue
+  that drains: of what a burst has left, the longest end last.
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
   away by more than the tolerance. After a jump it is that of what came since.
 - All lengths are of one source, and the p95 are as far above their means as in the last hour: a look's own trembles.
@@ -41,15 +42,15 @@ GRID_RATIO = 1.1
 """From one length of the grid to the next. At most 5% off is half of the tolerance, so that none is left at once."""
 
 JUMP_RATIO = 1.5
-"""A single look must be so much heavier to count at once: less is left to the mean, which has moved by a tenth of it a
-minute later. On the recorded Azure hours looks are up to 1.4 times as heavy as the ten minutes around them."""
+"""Looks must be so much heavier to count before the mean does, which has moved by a tenth of it a minute later. On the
+recorded Azure hours looks are up to 1.4 times as heavy as the ten minutes around them."""
 
-JUMP_REQUESTS_RATIO = 0.5
-"""And it must be of at least this share of the requests that a look of the recent past has: in a lull a few long ones
-are no load, whatever their lengths."""
+JUMP_REQUESTS_RATIO = 0.9
+"""And the latest must be of at least this share of the requests that a look of the recent past has: in a lull, and
+while a queue drains, long ones are what is left of earlier load. A guess."""
 
 JUMP_DEVIATIONS, DRIFT_DEVIATIONS = 4.0, 1.5
-"""Standard deviations beyond which a single look, and the mean of the recent past, is no noise. Tried on log-normal
+"""Standard deviations beyond which a look, and the mean of the recent past, is no noise. Tried on log-normal
 lengths at 0.1 to 10 req/s: lengths are skewed, so that 3 would make every hour jump once, and 1 would drift often."""
 
 REQUEST_DEVIATIONS = np.array([1.3, 2.1, 1.3, 2.1])
@@ -65,6 +66,8 @@ class Looks:
     latest_kd: Floats
     latest_requests_d: Floats
     """Over how many requests the latest look was averaged."""
+    before_kd: Floats
+    """Of the newest look that shares no request with the latest; NaN where there is none."""
     mean_kd: Floats
     """Of the last `MIX_WINDOW_S`, weighted by requests; 0 where there were none."""
     recent_requests_d: Floats
@@ -87,7 +90,7 @@ def looks_of(
         rows: of the deployments, all of them just looked at.
         latest_rps_d: the rate of the latest look.
         window_d: over which rates are averaged, in seconds.
-        jumped_d: when a single look last made each mix heavier; what came before tells nothing of the mix since.
+        jumped_d: when looks last made each mix heavier before the mean did; what came before tells nothing of the mix since.
         now_s: the snapshot's time.
     """
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
@@ -112,7 +115,8 @@ def looks_of(
     # The oldest sample, too, stands for the window before it.
     recent_s = now_s - np.where(recent, at_ds, now_s).min(axis=1) + window_d
     mean_rps_d = total_d / np.maximum(recent.sum(axis=1), 1)
-    return Looks(latest_kd, latest_rps_d * window_d, mean_kd, mean_rps_d * recent_s, mean_rps_d * window_d)
+    before_kd = _newest(tokens_kds, at_ds <= now_s - window_d[:, None])
+    return Looks(latest_kd, latest_rps_d * window_d, before_kd, mean_kd, mean_rps_d * recent_s, mean_rps_d * window_d)
 
 
 def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) -> tuple[Floats, Floats]:
@@ -120,14 +124,16 @@ def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) 
 
     Args:
         used_kd: what was in use until now; NaN at the first look.
-        jumped_d: when a single look last made it heavier; minus infinity where none did.
+        jumped_d: when looks last made it heavier before the mean did; minus infinity where none did.
         looks: of the same deployments.
         now_s: the snapshot's time.
     """
     seen_kd, mean_kd = looks.latest_kd, looks.mean_kd
     tells_d = looks.latest_requests_d >= JUMP_REQUESTS_RATIO * looks.usual_requests_d
     noise_kd = JUMP_DEVIATIONS * _deviation(looks.latest_requests_d)
-    jumps_d = (seen_kd > used_kd * np.maximum(JUMP_RATIO, 1.0 + noise_kd))[MEANS].any(axis=0) & tells_d
+    heavy_kd = used_kd * np.maximum(JUMP_RATIO, 1.0 + noise_kd)
+    # NaN is above nothing: where there is no look before, the latest may be the end of a burst.
+    jumps_d = ((seen_kd > heavy_kd) & (looks.before_kd > heavy_kd))[MEANS].any(axis=0) & tells_d
     drift_kd = np.clip(DRIFT_DEVIATIONS * _deviation(looks.recent_requests_d), TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
     moved_d = (np.abs(mean_kd - used_kd) > drift_kd * used_kd).any(axis=0) & (looks.recent_requests_d > 0.0)
     # All lengths of one source: the mean of one time beside the p95 of another is a tail that nobody has.
@@ -141,6 +147,13 @@ def _on_grid(length_kd: Floats) -> Floats:
     step = np.log(GRID_RATIO)
     nearest_kd: Floats = np.exp(np.round(np.log(np.maximum(length_kd, 1e-9)) / step) * step).round(2)
     return np.where(length_kd > 0.0, nearest_kd, 0.0)
+
+
+def _newest(tokens_kds: Floats, counted_ds: NDArray[np.bool_]) -> Floats:
+    """Of the newest sample that counts; NaN where none does."""
+    newest_d = counted_ds.shape[1] - 1 - np.argmax(counted_ds[:, ::-1], axis=1)
+    found_kd: Floats = tokens_kds[:, np.arange(len(counted_ds)), newest_d]
+    return np.where(counted_ds.any(axis=1), found_kd, np.nan)
 
 
 def _weighted(tokens_kds: Floats, weight_ds: Floats) -> Floats:

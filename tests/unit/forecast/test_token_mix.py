@@ -81,36 +81,47 @@ def test_the_mix_in_use_stays_near_the_true_one(rps: float) -> None:
     assert max(means) < 1.5
 
 
-def after_one_look(mix: TokenMix, rps: float = 10.0, window_s: float = 60.0) -> TokenMix:
-    """The mix in use when ten minutes of 10 req/s are followed by this look."""
-    found = a_past(*[10.0] * 60).then(a_demand(rps, tokens=mix, window_s=window_s)).forecast.tokens
+def jumped_to(mix: TokenMix, rps: float = 10.0, window_s: float = 60.0) -> Past:
+    """Ten minutes of 10 req/s, a look, and one a window later that shares no request with it."""
+    past = a_past(*[10.0] * 60).then(a_demand(rps, tokens=mix, window_s=window_s))
+    return past.then(a_demand(rps, tokens=mix, window_s=window_s), window_s)
+
+
+def after_two_looks(mix: TokenMix, rps: float = 10.0, window_s: float = 60.0) -> TokenMix:
+    """The mix in use then."""
+    found = jumped_to(mix, rps, window_s).forecast.tokens
     assert found is not None
     return found
 
 
-def test_a_much_heavier_mix_counts_at_once() -> None:
-    assert lengths(after_one_look(HEAVIER)) == near(HEAVIER)
+def test_a_much_heavier_mix_counts_when_two_looks_show_it() -> None:
+    assert lengths(after_two_looks(HEAVIER)) == near(HEAVIER)
 
 
 @pytest.mark.parametrize(
     "heavier",
     [replace(MIX, prompt_tokens_mean=1024.0), replace(MIX, output_tokens_mean=256.0)],
 )
-def test_much_longer_prompts_or_outputs_alone_count_at_once(heavier: TokenMix) -> None:
-    found = after_one_look(heavier)
+def test_much_longer_prompts_or_outputs_alone_count_then_too(heavier: TokenMix) -> None:
+    found = after_two_looks(heavier)
     assert found.prompt_tokens_mean == pytest.approx(heavier.prompt_tokens_mean, rel=0.05)
     assert found.output_tokens_mean == pytest.approx(heavier.output_tokens_mean, rel=0.05)
 
 
 def test_what_is_heavier_by_less_than_half_is_left_to_the_mean() -> None:
     # Of 3000 requests, so that it is no noise: 4 deviations are a tenth.
-    assert after_one_look(scaled(1.4), window_s=300.0) == MIX
-    assert lengths(after_one_look(scaled(1.6), window_s=300.0)) == near(scaled(1.6))
+    assert after_two_looks(scaled(1.4), window_s=300.0) == MIX
+    assert lengths(after_two_looks(scaled(1.6), window_s=300.0)) == near(scaled(1.6))
 
 
 def test_a_few_long_requests_in_a_lull_are_no_load() -> None:
-    assert after_one_look(HEAVIER, rps=4.0) == MIX
-    assert lengths(after_one_look(HEAVIER, rps=6.0)) == near(HEAVIER)
+    assert after_two_looks(HEAVIER, rps=8.0) == MIX
+    assert lengths(after_two_looks(HEAVIER, rps=9.5)) == near(HEAVIER)
+
+
+def test_one_heavy_minute_alone_may_be_what_a_burst_has_left() -> None:
+    used = [past.forecast.tokens for past in followed(a_past(*[10.0] * 60), [HEAVIER] * 5)]
+    assert used == [MIX] * 5
 
 
 def test_a_tail_is_as_long_as_the_last_hour_shows_it() -> None:
@@ -122,8 +133,8 @@ def test_a_tail_is_as_long_as_the_last_hour_shows_it() -> None:
 
 
 def test_a_heavier_look_has_the_tail_of_the_hour_and_not_its_own() -> None:
-    found = after_one_look(replace(HEAVIER, prompt_tokens_p95=1024.0 * 8.0))
-    # One of the eleven minutes has a tail of 8 means and the others of 2: 2.9 by requests and lengths.
+    found = after_two_looks(replace(HEAVIER, prompt_tokens_p95=1024.0 * 8.0))
+    # One of the eleven looks that tell it has a tail of 8 means and the others of 2: 2.9 by requests and lengths.
     assert found.prompt_tokens_mean == pytest.approx(1024.0, rel=0.05)
     assert found.prompt_tokens_p95 / found.prompt_tokens_mean == pytest.approx((8192.0 + 10240.0) / 6144.0, rel=0.1)
 
@@ -138,9 +149,9 @@ def test_a_mean_that_has_moved_has_the_tail_of_the_hour_and_not_of_its_ten_minut
 
 
 def test_what_is_taken_over_lies_on_a_grid_each_length_by_itself() -> None:
-    _, *jumped = followed(a_past(*[10.0] * 60), [HEAVIER, HEAVIER])
+    jumped = jumped_to(HEAVIER)
     *_, drifted = followed(a_past(*[10.0] * 60), [scaled(1.3)] * 61)
-    for past in (*jumped, drifted):
+    for past in (jumped, jumped.then(a_demand(10.0, tokens=HEAVIER)), drifted):
         assert past.forecast.tokens is not None
         assert past.forecast.tokens != MIX
         steps = np.log(lengths(past.forecast.tokens)[:AVERAGED]) / np.log(1.1)
@@ -180,14 +191,14 @@ def test_a_lighter_mix_is_followed_as_soon_as_the_mean_has_moved_by_more_than_no
 
 def test_after_a_jump_only_what_came_since_counts() -> None:
     # The mean of ten minutes would be mostly of what was before.
-    burst = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    burst = jumped_to(HEAVIER)
     for past in followed(burst, [HEAVIER] * 90):
         assert past.forecast.tokens is not None
         assert lengths(past.forecast.tokens) == near(HEAVIER)
 
 
 def test_a_burst_of_heavy_requests_is_forgotten_when_what_came_since_outweighs_it() -> None:
-    burst = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    burst = jumped_to(HEAVIER)
     means = [past.forecast.tokens.prompt_tokens_mean for past in followed(burst, [MIX] * 30) if past.forecast.tokens]
     assert means[0] == pytest.approx(768.0, rel=0.05)  # one heavy look and one other
     assert means == sorted(means, reverse=True)
@@ -195,7 +206,7 @@ def test_a_burst_of_heavy_requests_is_forgotten_when_what_came_since_outweighs_i
 
 
 def test_a_clock_that_is_set_back_after_a_jump_leaves_a_mix_that_follows() -> None:
-    jumped = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    jumped = jumped_to(HEAVIER)
     back = jumped.then(a_demand(10.0, tokens=HEAVIER), -7200.0)
     assert back.forecast.tokens == jumped.forecast.tokens
     *_, later = followed(back, [LIGHTER] * 61)
@@ -210,12 +221,12 @@ def test_what_no_request_had_is_not_taken_over() -> None:
 
 def test_the_fewer_requests_a_look_is_of_the_less_it_proves() -> None:
     # Of 50 requests four deviations are 74%, of 3000 a tenth.
-    assert after_one_look(scaled(1.6), window_s=5.0) == MIX
-    assert lengths(after_one_look(scaled(1.6), window_s=300.0)) == near(scaled(1.6))
+    assert after_two_looks(scaled(1.6), window_s=5.0) == MIX
+    assert lengths(after_two_looks(scaled(1.6), window_s=300.0)) == near(scaled(1.6))
 
 
 def test_unknown_demand_keeps_the_mix_in_use() -> None:
-    past = a_past(*[10.0] * 60).then(a_demand(10.0, tokens=HEAVIER))
+    past = jumped_to(HEAVIER)
     assert past.then(a_demand(None)).then(a_demand(None), 3600.0).forecast.tokens == past.forecast.tokens != MIX
 
 
