@@ -59,7 +59,8 @@ class Views:
         return replace(variant, replicas=target, pods=views)
 
     def _pod(self, pod: SimPod) -> Pod:
-        state = (pod.node, pod.ready_since_s, pod.terminating, pod.unschedulable_since_s)
+        leaving = pod.node is not None and pod.node.cordoned
+        state = (pod.node, pod.ready_since_s, pod.terminating, pod.unschedulable_since_s, leaving)
         kept = self._pods.get(pod.name)
         if kept is not None and kept[0] == state:
             return kept[1]
@@ -71,6 +72,7 @@ class Views:
             created_s=self._start_s + pod.created_s,
             ready_since_s=self._since_epoch(pod.ready_since_s),
             unschedulable_since_s=self._since_epoch(pod.unschedulable_since_s),
+            leaving=leaving,
         )
         self._pods[pod.name] = (state, view)
         return view
@@ -94,6 +96,7 @@ class Views:
             allocatable=node.offers,
             foreign_requests={},
             created_s=self._start_s + node.requested_s,
+            leaving=node.cordoned,
         )
         self._nodes[node.name] = (node.cordoned, view)
         return view

@@ -57,7 +57,9 @@ class Plimsoll:
 
     def _refine(self, snapshot: Snapshot, plan: Plan) -> None:
         unplayed = any(
-            variant.key not in self._memory.gains for deployment in plan.deployments for variant in deployment.variants
+            variant.target > 0 and variant.key not in self._memory.gains
+            for deployment in plan.deployments
+            for variant in deployment.variants
         )
         since_s = snapshot.now_s - self._simulated_s
         if not unplayed and since_s < USED_REFINED_EVERY_S:
