@@ -44,6 +44,7 @@ from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
 from plimsoll.readiness import (
     known_dwells,
+    known_standbys,
     remember_dwells,
     remember_standbys,
     remember_start_ups,
@@ -82,12 +83,14 @@ def decide(
     dwells = known_dwells(snapshot, memory.dwells)
     snapshot = with_expected_dwells(with_lead_times(snapshot, start_ups), dwells)
     remembered = remember_demand(snapshot, memory)
-    forecasts = with_standbys({**forecast(snapshot, remembered), **told}, memory.standbys)
+    standbys = known_standbys(snapshot, memory.standbys)
+    forecasts = with_standbys({**forecast(snapshot, remembered), **told}, standbys)
     truth = learn(snapshot, forecasts, memory, simulated)
     options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains, truth.confirmed)
     stock_outs = mark_stock_outs(snapshot, memory)
     allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
     dwells = remember_dwells(snapshot, allocation.replicas, dwells)
+    standbys = remember_standbys(snapshot, forecasts, options, allocation.usd_per_hour, standbys)
     rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
     steps = _grouped(rollout.steps, lambda step: step.key.deployment_key)
     findings = _grouped((*truth.findings, *allocation.findings, *rollout.findings), lambda finding: finding.deployment)
@@ -129,7 +132,7 @@ def decide(
             gains=gains,
             start_ups=start_ups,
             dwells=dwells,
-            standbys=remember_standbys(snapshot, forecasts, options, allocation.usd_per_hour, memory.standbys),
+            standbys=standbys,
         ),
     )
 

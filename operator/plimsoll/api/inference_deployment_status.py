@@ -66,6 +66,18 @@ class ForecastLeadStatus(StatusModel):
     their error. Absent while too little is known."""
 
 
+class StandbyStatus(StatusModel):
+    """A rise of demand that found no capacity. Some is kept for the next one, until its idling has cost as much. Read
+    back after a restart."""
+
+    rate: DecimalText
+    """Requests per second that capacity is kept for."""
+    worth: Money
+    """US dollars that the missing capacity cost, by the policy's payBack.violationPricePerMillionRequests."""
+    since: Timestamp | None = None
+    """When demand was last that high; absent while it is."""
+
+
 class ForecastStatus(StatusModel):
     """The demand that the plan is made for, at the policy's quantile."""
 
@@ -74,7 +86,10 @@ class ForecastStatus(StatusModel):
     now_rate: DecimalText
     """Requests per second that ready capacity must carry now."""
     required_rate: DecimalText
-    """Requests per second to plan for: the most over now and the time that each variant needs to start."""
+    """Requests per second to plan for: the most over now, the time that each variant needs to start, and what capacity
+    is kept for."""
+    standby: StandbyStatus | None = None
+    """What capacity is kept for; absent where no rise has found none lately."""
     burstiness: DecimalText | None = None
     """Squared coefficient of variation of the rate itself, from window to window; absent where arrivals vary no more
     than by chance. Read back after a restart, since it takes many windows to be seen."""

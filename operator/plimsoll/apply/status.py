@@ -27,6 +27,7 @@ from plimsoll.api import (
     Money,
     NextBest,
     PlanStatus,
+    StandbyStatus,
     StartUpsStatus,
     StepStatus,
     Timestamp,
@@ -42,6 +43,7 @@ from plimsoll.domain import (
     PoolPlan,
     SizedBy,
     SolverReport,
+    Standby,
     Step,
     VariantPlan,
 )
@@ -62,6 +64,8 @@ _VARIANT_SHAPE = ("name", "pool", "current", "ready", "target", "reason", "corre
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _DRIFT_RATIO = 0.25
 """A figure that moved by more than this is told anew; a guess between noise (5% at 10 req/s) and news."""
+_NEEDED_LATELY_S = 60.0
+"""Demand that was so high within this time is; a moment that moves with every tick would be written with every tick."""
 _DRIFT_INTERVAL_S = 30.0
 """Figures and sentences alone are written at most this often."""
 
@@ -89,6 +93,7 @@ def deployment_status(
             basis=plan.forecast.basis,
             now_rate=DecimalText.of(plan.forecast.now_rps),
             required_rate=DecimalText.of(plan.forecast.required_rps),
+            standby=None if plan.forecast.standby is None else _standby(plan.forecast.standby, now_s),
             burstiness=_burstiness(plan.forecast.burstiness),
             known_since=None if plan.forecast.known_since_s is None else Timestamp.of(plan.forecast.known_since_s),
             leads=tuple(_lead(score) for score in plan.forecast.scores if isfinite(score.rate_rps)),
@@ -296,6 +301,15 @@ def _start_ups(lead: LeadTime | None) -> StartUpsStatus | None:
     return StartUpsStatus(
         on_node=None if on_node_s is None else _coarse(on_node_s),
         with_node=None if with_node_s is None else _coarse(with_node_s),
+    )
+
+
+def _standby(standby: Standby, now_s: float) -> StandbyStatus:
+    lately = standby.needed_s is None or now_s - standby.needed_s < _NEEDED_LATELY_S
+    return StandbyStatus(
+        rate=DecimalText.of(standby.rate_rps),
+        worth=Money.of(standby.worth_usd),
+        since=None if lately or standby.needed_s is None else Timestamp.of(standby.needed_s),
     )
 
 

@@ -33,7 +33,7 @@ from plimsoll.domain.decided import (
     Step,
     VariantPlan,
 )
-from plimsoll.domain.learned import NOTHING_TOLD, Dwell, StartUp, Told
+from plimsoll.domain.learned import NOTHING_TOLD, Dwell, Standby, StartUp, Told
 from plimsoll.domain.names import Finding, ObjectKey, Reason, Resources, VariantKey
 from plimsoll.domain.present import (
     POISSON,
@@ -70,7 +70,6 @@ from plimsoll.domain.remembered import (
     MixInUse,
     PastDemand,
     ReadyCount,
-    Standby,
     StartUps,
     StockOut,
     TargetSample,

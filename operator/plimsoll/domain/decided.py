@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import pairwise
 from math import ceil
 
-from plimsoll.domain.learned import Dwell
+from plimsoll.domain.learned import Dwell, Standby
 from plimsoll.domain.names import Finding, ObjectKey, Reason, Resources, VariantKey
 from plimsoll.domain.present import (
     POISSON,
@@ -91,8 +91,8 @@ class Forecast:
     """Since when demand has been known, gaps aside; None at the start."""
     surely_rps: float = 0.0
     """What of the latest rate is more than the chance of counting; 0 where demand is not known."""
-    standby_rps: float = 0.0
-    """What capacity is kept for besides; 0 for nothing."""
+    standby: Standby | None = None
+    """The rise that capacity is kept for, whether that is more than what is expected or not."""
 
     @property
     def expected_rps(self) -> float:
@@ -102,7 +102,7 @@ class Forecast:
     @property
     def required_rps(self) -> float:
         """The rate to plan for: what is expected, or what capacity is kept for where that is more."""
-        return max(self.expected_rps, self.standby_rps)
+        return self.expected_rps if self.standby is None else max(self.expected_rps, self.standby.rate_rps)
 
 
 _ROUNDING_RATIO = 1e-9

@@ -1,4 +1,4 @@
-"""What does only time teach? Start-ups that were watched, and for how long plans have stood.
+"""What does only time teach? Start-ups that were watched, for how long plans have stood, rises that found no capacity.
 
 In: nothing. Out: frozen types, and `Told`: what of it a status tells to a process that has learned nothing yet.
 """
@@ -27,6 +27,20 @@ class Dwell:
 
 
 @dataclass(frozen=True, slots=True)
+class Standby:
+    """A rise of demand that found no capacity, and for which some is kept since."""
+
+    rate_rps: float
+    """The highest rate of it."""
+    worth_usd: float
+    """What the missing capacity cost, by the policy's price of a violation."""
+    needed_s: float | None
+    """When demand was last that high; None where a status tells that it is."""
+    at_s: float | None = None
+    """When it was last looked at; None before the first look after a start."""
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What a deployment's status tells of the time before; whoever has seen enough of its own goes by that."""
 
@@ -37,6 +51,7 @@ class Told:
     that were seen of its sort, by the time that most of them took at most."""
     dwell: Dwell | None = None
     """Plans before this one by the mean of their times."""
+    standby: Standby | None = None
 
 
 NOTHING_TOLD = Told()

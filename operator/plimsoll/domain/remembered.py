@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from plimsoll.domain.decided import Plan
-from plimsoll.domain.learned import Dwell, StartUp
+from plimsoll.domain.learned import Dwell, Standby, StartUp
 from plimsoll.domain.names import ObjectKey, VariantKey
 from plimsoll.domain.present import Burstiness, LatencyComparison, StepTime, TokenMix
 
@@ -85,22 +85,6 @@ class Gain:
     replicas: tuple[int, ...]
     ratios: tuple[float, ...]
     """By number of replicas: what they carry together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standby:
-    """A rise that found no capacity, and what may be spent on being ready for the next one."""
-
-    rate_rps: float
-    """The highest rate of it."""
-    at_s: float
-    """When it was last looked at."""
-    needed_s: float
-    """When demand was last that high."""
-    worth_usd: float = 0.0
-    """What the missing capacity cost, by the policy's price of a violation."""
-    left_usd: float = 0.0
-    """What of it has not yet been spent on idling since demand was last that high."""
 
 
 class PastDemand:

@@ -90,7 +90,7 @@ def looks_of(
         rows: of the deployments, all of them just looked at.
         latest_rps_d: the rate of the latest look.
         window_d: over which rates are averaged, in seconds.
-        jumped_d: when looks last made each mix heavier before the mean did; what came before tells nothing of the mix since.
+        jumped_d: when looks last made each mix heavier before the mean did; what came before tells nothing since.
         now_s: the snapshot's time.
     """
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
