@@ -83,15 +83,16 @@ def decide(
     dwells = known_dwells(snapshot, memory.dwells)
     snapshot = with_expected_dwells(with_lead_times(snapshot, start_ups), dwells)
     remembered = remember_demand(snapshot, memory)
-    standbys = known_standbys(snapshot, memory.standbys)
-    forecasts = with_standbys({**forecast(snapshot, remembered), **told}, standbys)
+    forecasts = {**forecast(snapshot, remembered), **told}
     truth = learn(snapshot, forecasts, memory, simulated)
     options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains, truth.confirmed)
+    standbys = known_standbys(snapshot, memory.standbys)
+    needed = with_standbys(snapshot, forecasts, options, standbys)
     stock_outs = mark_stock_outs(snapshot, memory)
-    allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
+    allocation = allocate(snapshot, needed, options, stock_outs, memory.replicas, limits)
     dwells = remember_dwells(snapshot, allocation.replicas, dwells)
-    standbys = remember_standbys(snapshot, forecasts, options, allocation.usd_per_hour, standbys)
-    rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
+    standbys = remember_standbys(snapshot, needed, options, allocation.usd_per_hour, standbys)
+    rollout = roll_out(snapshot, needed, options, allocation, stock_outs, memory)
     steps = _grouped(rollout.steps, lambda step: step.key.deployment_key)
     findings = _grouped((*truth.findings, *allocation.findings, *rollout.findings), lambda finding: finding.deployment)
     plan = Plan(
@@ -99,7 +100,7 @@ def decide(
         deployments=tuple(
             _deployment_plan(
                 deployment,
-                forecasts[deployment.key],
+                needed[deployment.key],
                 options,
                 allocation,
                 rollout,

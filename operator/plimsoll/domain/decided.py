@@ -93,6 +93,8 @@ class Forecast:
     """What of the latest rate is more than the chance of counting; 0 where demand is not known."""
     standby: Standby | None = None
     """The rise that capacity is kept for, whether that is more than what is expected or not."""
+    standby_rps: float = 0.0
+    """What of its rate ready replicas carry: what is there is kept, and nothing is started for it."""
 
     @property
     def expected_rps(self) -> float:
@@ -102,7 +104,7 @@ class Forecast:
     @property
     def required_rps(self) -> float:
         """The rate to plan for: what is expected, or what capacity is kept for where that is more."""
-        return self.expected_rps if self.standby is None else max(self.expected_rps, self.standby.rate_rps)
+        return max(self.expected_rps, self.standby_rps)
 
 
 _ROUNDING_RATIO = 1e-9

@@ -43,25 +43,38 @@ def known_standbys(snapshot: Snapshot, remembered: Standbys) -> Standbys:
     return {key: standby for key, standby in found.items() if standby is not None}
 
 
-def with_standbys(forecasts: Mapping[ObjectKey, Forecast], standbys: Standbys) -> Mapping[ObjectKey, Forecast]:
-    """The forecasts with the rises that capacity is kept for."""
-    return {
-        key: _with(forecast, standbys[key])
-        if key in standbys and standbys[key].worth_usd >= LEAST_USD and forecast.basis is ForecastBasis.KNOWN
-        else forecast
-        for key, forecast in forecasts.items()
+def with_standbys(
+    snapshot: Snapshot,
+    forecasts: Mapping[ObjectKey, Forecast],
+    options: Mapping[VariantKey, Option],
+    standbys: Standbys,
+) -> Mapping[ObjectKey, Forecast]:
+    """The forecasts with what is kept of the capacity that is ready; nothing is started for a rise that may not come.
+
+    Args:
+        snapshot: of this tick.
+        forecasts: what is expected.
+        options: what replicas carry, headroom taken off.
+        standbys: what capacity is kept for.
+    """
+    deployments = {one.key: one for one in snapshot.deployments}
+    kept = {
+        key: _with(forecasts[key], standby, _ready_rps(deployments[key], options))
+        for key, standby in standbys.items()
+        if standby.worth_usd >= LEAST_USD and forecasts[key].basis is ForecastBasis.KNOWN
     }
+    return {**forecasts, **kept}
 
 
-def _with(forecast: Forecast, standby: Standby) -> Forecast:
-    kept = replace(forecast, standby=standby)
-    if forecast.expected_rps >= standby.rate_rps or standby.needed_s is None:
+def _with(forecast: Forecast, standby: Standby, ready_rps: float) -> Forecast:
+    kept = replace(forecast, standby=standby, standby_rps=min(standby.rate_rps, ready_rps))
+    if kept.required_rps <= forecast.expected_rps or standby.needed_s is None:
         return kept
     at = datetime.fromtimestamp(standby.needed_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     message = (
-        f"{forecast.message}; capacity is kept for {standby.rate_rps:.2f} req/s, last seen at {at}: the rise to it "
-        f"found none, {standby.worth_usd:.2f} USD by the policy's price of violations, and until idling has cost as "
-        "much it is kept for the next"
+        f"{forecast.message}; what is ready for {kept.standby_rps:.2f} req/s is kept, as the rise to "
+        f"{standby.rate_rps:.2f} req/s that ended at {at} found no capacity: that cost {standby.worth_usd:.2f} USD by "
+        "the policy's price of violations, and idling may cost as much"
     )
     return replace(kept, message=message)
 
@@ -88,7 +101,8 @@ def remember_standbys(
         following = last
         if forecast.basis is ForecastBasis.KNOWN:
             # Of a time that nobody saw nothing is learned, and nothing is forgotten.
-            missing_rps = _missing_rps(deployment, forecast.surely_rps, options)
+            seen_rps, ready_rps = forecast.surely_rps, _ready_rps(deployment, options)
+            missing_rps = seen_rps - ready_rps if seen_rps > SHORT_RATIO * ready_rps else 0.0
             usd = usd_per_hour.get(deployment.key, 0.0)
             following = _following(deployment, forecast, missing_rps, usd, last, snapshot.now_s)
         if following is not None:
@@ -96,10 +110,9 @@ def remember_standbys(
     return found
 
 
-def _missing_rps(deployment: Deployment, seen_rps: float, options: Mapping[VariantKey, Option]) -> float:
+def _ready_rps(deployment: Deployment, options: Mapping[VariantKey, Option]) -> float:
     fleet = ((options[one.key].capacity, one.ready_replicas) for one in deployment.variants)
-    ready_rps = carried_rps(deployment.routing, fleet)
-    return seen_rps - ready_rps if seen_rps > SHORT_RATIO * ready_rps else 0.0
+    return carried_rps(deployment.routing, fleet)
 
 
 def _following(

@@ -13,7 +13,7 @@ exceeds what its nodes cost until the gap ends.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from plimsoll.domain import ForecastBasis, Mode, Pool, Resources, Variant, VariantKey
+from plimsoll.domain import ForecastBasis, Mode, Pool, Resources, Routing, Variant, VariantKey
 from plimsoll.readiness import FreeRoom
 from plimsoll.rollout.situation import Situation, movable
 from plimsoll.rollout.timeline import Gap, gap_until_ready
@@ -156,15 +156,16 @@ def _span(situation: Situation, variant: Variant, gap: Gap, present: int, replic
 def _rate_rps(situation: Situation, variant: Variant, present: int, replicas: int, missing_rps: float) -> float:
     """How many more requests are within the SLO because of so many replicas, in requests per second.
 
-    Behind a plain Service slower replicas take from what the others may get: then all together carry no more than
-    before. Where that was too little, the others keep at least the share that is left to them.
+    Behind a plain Service a slow replica that cannot keep its share takes load off all others all the same. It helps
+    where these were overloaded, and does harm where they were not.
     """
     others = {v.key: v.staying_ready_replicas for v in situation.deployment.variants}
     without, with_bridge = {**others, variant.key: present}, {**others, variant.key: present + replicas}
-    carried_rps = situation.carried_rps(without)
-    demand_rps = carried_rps + missing_rps
-    kept_rps = situation.kept_rps(with_bridge, demand_rps) - situation.kept_rps(without, demand_rps)
-    return max(0.0, situation.carried_rps(with_bridge) - carried_rps, min(kept_rps, missing_rps))
+    more_rps = situation.carried_rps(with_bridge) - situation.carried_rps(without)
+    if situation.deployment.routing is not Routing.SERVICE or more_rps >= missing_rps:
+        return max(0.0, more_rps)
+    demand_rps = situation.carried_rps(without) + missing_rps
+    return max(0.0, situation.kept_rps(with_bridge, demand_rps) - situation.kept_rps(without, demand_rps))
 
 
 def _boots(variant: Variant) -> bool:

@@ -15,7 +15,7 @@ from unit.decide.world import World
 STARTS_S = 90.0
 
 
-def a_world() -> World:
+def a_world(violation_usd: float = 0.0) -> World:
     """A cheap small pool for little traffic, and a large one whose nodes have to be booted."""
     h100 = a_variant("h100", startup_s=STARTS_S, max_replicas=8)
     xeon = a_variant("xeon", pool="cpu-amx", startup_s=STARTS_S, max_replicas=2)
@@ -23,7 +23,9 @@ def a_world() -> World:
         a_pool("gpu-h100", nodes=0, price_usd_per_hour=12.0, max_nodes=2),
         a_pool("cpu-amx", nodes=1, price_usd_per_hour=0.1, min_nodes=1, max_nodes=1),
     ]
-    policy = a_policy(scale_down_stabilization_s=60.0, expected_dwell_s=1800.0)
+    policy = a_policy(
+        scale_down_stabilization_s=60.0, expected_dwell_s=1800.0, violation_usd_per_million_requests=violation_usd
+    )
     return World([a_deployment(variants=[h100, xeon], policy=policy)], pools)
 
 
@@ -81,3 +83,16 @@ def test_a_second_process_that_has_watched_by_itself_goes_by_what_it_saw(lived: 
     assert told is not None
     world.deployments = [replace(one, told=told) for one in world.deployments]
     assert world.tick(2.0).memory.start_ups.done == before.memory.start_ups.done
+
+
+def test_a_restart_goes_on_keeping_capacity_for_a_rise_that_found_none() -> None:
+    world = a_world(violation_usd=10_000.0)
+    for rps in (*[2.0] * 30, *[60.0] * 60, *[2.0] * 60):
+        before = world.tick(rps)
+    kept, old = world.replicas(), status_of(before)
+    assert sum(kept.values()) == 3
+    restarted(world, old)
+    for _ in range(60):
+        after = world.tick(2.0)
+    assert world.replicas() == kept
+    assert status_of(after)["forecast"]["standby"] == old["forecast"]["standby"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from plimsoll.domain import CapacityTable, Routing, behind, carried_rps, carried_rps_each, in_percent
+from plimsoll.domain import CapacityTable, Routing, behind, carried_rps, carried_rps_each, in_percent, kept_rps
 
 FAST, SLOW = CapacityTable((1, 2), (5.0, 12.0)), CapacityTable((1,), (2.0,))
 NOTHING = CapacityTable((1,), (0.0,))
@@ -33,6 +33,19 @@ def test_a_variant_without_a_safe_rate_counts_for_nothing_and_spoils_nothing(rou
     assert carried_rps_each(routing, [(NOTHING, 3), (SLOW, 2)]) == (0.0, 4.0)
     assert carried_rps(routing, [(NOTHING, 3)]) == 0.0
     assert carried_rps(routing, []) == 0.0
+
+
+def test_within_what_all_keep_everything_is_kept() -> None:
+    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 10.0) == 10.0
+    assert kept_rps(Routing.LOAD_AWARE, [(FAST, 2), (SLOW, 3)], 18.0) == 18.0
+    assert kept_rps(Routing.SERVICE, [], 5.0) == 0.0
+
+
+def test_beyond_it_a_plain_service_leaves_the_fast_their_share_and_another_router_all_that_is_carried() -> None:
+    # Of 15 req/s each of 5 pods gets 3: too much for the slow ones. Of 30 it is 6, too much for all.
+    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 15.0) == 6.0
+    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 30.0) == 0.0
+    assert kept_rps(Routing.HTTP_ROUTE, [(FAST, 2), (SLOW, 3)], 30.0) == 18.0
 
 
 def test_percentages_follow_rates_and_sum_to_a_hundred() -> None:

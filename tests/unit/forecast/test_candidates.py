@@ -185,3 +185,12 @@ def test_minutes_have_no_daily_shape() -> None:
     ways, _ = chosen_and_expected(daily(3.0), shape=False)
 
     assert Way.DAILY_SHAPE not in ways
+
+
+def test_errors_of_rises_from_low_to_high_carry_what_is_high_to_nothing_new() -> None:
+    # Four hours at 2 req/s and two at 10, in turn: the last value is wrong by a factor of 5 one time in six.
+    rate_s = np.tile(np.repeat(np.array([2.0, 10.0], np.float32), [24, 12]), 16)
+    noise = np.random.default_rng(RNG_SEED).lognormal(0.0, 0.02, len(rate_s))
+    _, expected = chosen_and_expected((rate_s * noise).astype(np.float32)[:-8], shape=False)
+
+    assert all(rate < 1.3 * 10.6 for rate in expected)

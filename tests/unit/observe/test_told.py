@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from plimsoll.domain import Dwell, StartUp, Told
+from plimsoll.domain import Dwell, Standby, StartUp, Told
 from plimsoll.observe.told import told_by
 from unit.builders import NOW_S
 from unit.observe.manifests import a_cache, a_deployment_manifest
@@ -32,6 +32,12 @@ def test_the_plan_that_stands_is_of_the_variants_that_have_a_target_and_those_be
 def test_a_first_plan_has_none_before_it() -> None:
     found = told(variants=[{"name": "h100", "target": 1}], plan={"dwell": {"since": SINCE, "earlierPlans": 0}})
     assert found == Told(dwell=Dwell(frozenset({"h100"}), NOW_S))
+
+
+def test_a_rise_that_capacity_is_kept_for_may_be_over_or_not() -> None:
+    over = told(forecast={"standby": {"rate": "10.3", "worth": "1.36", "since": SINCE}})
+    assert over == Told(standby=Standby(10.3, 1.36, NOW_S))
+    assert told(forecast={"standby": {"rate": "10.3", "worth": "1.36"}}) == Told(standby=Standby(10.3, 1.36, None))
 
 
 def test_a_status_of_an_older_version_tells_nothing() -> None:

@@ -184,10 +184,15 @@ def test_the_cheaper_of_two_quick_variants_goes_first_and_the_other_carries_the_
     assert changes(bridged(both, {"h100": 2}, rps=11.0, pools=three)) == {"h100": (1, 2), "xeon": (0, 2), "l4": (0, 1)}
 
 
-def test_behind_a_plain_service_slower_replicas_bridge_nothing_and_are_not_started() -> None:
-    # With each pod at the share of the slowest, one h100 and three xeons carry 4 x 2 req/s; two would still miss 5.
-    rollout = bridged(chat(routing=Routing.SERVICE), {"h100": 2}, rps=11.0)
-    built = changes(rollout).get("xeon", (0, 0))[1]
-    assert (1 + built) * 2.0 > 6.0 or built == 0
+def test_behind_a_plain_service_a_slow_replica_takes_load_off_one_that_is_overloaded() -> None:
+    # 11 req/s are more than an h100's 6: nobody is within the SLO. Beside one xeon it gets 5.5, and keeps that.
     alone = a_variant("xeon", pool="cpu-amx", startup_s=CPU_STARTS_S, max_replicas=1)
-    assert changes(bridged(chat(xeon=alone, routing=Routing.SERVICE), {"h100": 2}, rps=11.0)) == {"h100": (1, 2)}
+    assert changes(bridged(chat(xeon=alone, routing=Routing.SERVICE), {"h100": 2}, rps=11.0))["xeon"] == (0, 1)
+
+
+def test_behind_a_plain_service_slower_replicas_that_only_take_from_the_others_are_not_started() -> None:
+    # Until four more h100s are there, one (6 req/s) and one xeon (2) get 5.5 of 11 req/s each, and the h100 keeps its
+    # share. With a second xeon it would be 3.7.
+    two = a_variant("xeon", pool="cpu-amx", startup_s=CPU_STARTS_S, max_replicas=2, replicas=1)
+    rollout = bridged(chat(xeon=two, routing=Routing.SERVICE), {"h100": 5, "xeon": 1}, rps=11.0)
+    assert changes(rollout) == {"h100": (1, 5)}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from plimsoll.domain import Memory, Pod, Pool, Snapshot, StockOut
+from plimsoll.domain import Memory, Pod, Pool, PriceKind, Snapshot, StockOut
 from plimsoll.rollout import mark_stock_outs
 from unit.builders import GPU_NODE, NOW_S, a_deployment, a_node, a_pod, a_pool, a_snapshot, a_variant
 
@@ -95,3 +95,24 @@ def test_each_pool_is_marked_by_its_own_pods() -> None:
     other = a_pool("cpu-amx")
     fleet = [a_deployment(variants=[a_variant("h100", pods=(waiting(400.0),)), a_variant("xeon", pool="cpu-amx")])]
     assert set(mark_stock_outs(a_snapshot(fleet, [POOL, other]), Memory())) == {"gpu-h100"}
+
+
+def interrupted(going: int, staying: int = 5, **overrides: Any) -> Snapshot:
+    """A pool of which so many nodes are about to go, each with a pod on it."""
+    nodes = [a_node(f"node-{n}", GPU_NODE, leaving=n < going) for n in range(going + staying)]
+    pods = [a_pod(f"pod-{n}", node=f"node-{n}", leaving=n < going) for n in range(going + staying)]
+    pool = a_pool("gpu-h100", nodes=tuple(nodes), **{"price_kind": PriceKind.SPOT, **overrides})
+    return a_snapshot([a_deployment(variants=[a_variant("h100", replicas=len(pods), pods=tuple(pods))])], [pool])
+
+
+def test_spot_that_takes_several_nodes_back_at_once_has_none_to_give() -> None:
+    assert mark_stock_outs(interrupted(2), Memory()) == {"gpu-h100": StockOut(NOW_S, NOW_S + 300.0, 1)}
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [interrupted(1, staying=1), interrupted(2, staying=7), interrupted(4, price_kind=PriceKind.ON_DEMAND)],
+    ids=["a single one", "few of many", "maintenance on demand"],
+)
+def test_what_goes_singly_or_is_not_spot_is_replaced_in_its_pool(snapshot: Snapshot) -> None:
+    assert mark_stock_outs(snapshot, Memory()) == {}
