@@ -456,6 +456,7 @@ class World:
         spec = {
             "forecastQuantile": quantile,
             "stabilization": {"scaleUp": "0s", "scaleDown": f"{SCALE_DOWN_S:g}s"},
+            "payBack": {"longestStandby": "0s"},
             "staleMetrics": {"staleAfter": "10s", "holdFor": "10m", "fallback": "Hold"},
         }
         self._add_cluster_object("ScalingPolicy", "scalingpolicies", f"{self.namespace}-quick", spec)

@@ -49,7 +49,10 @@ class PayBack(SpecModel):
     """For how long a new plan is expected to stand; a move must save more within it than running both sides costs."""
     violation_price_per_million_requests: Money = Money.of(_BUILT_IN.violation_usd_per_million_requests)
     """What a million requests without capacity are worth, in US dollars: quick replicas carry demand until slow ones
-    are ready where that costs less. "0": never."""
+    are ready where that costs less, and what is ready is kept after a rise that found too little, until its idling has
+    cost as much. "0": never."""
+    longest_standby: Duration = _duration(_BUILT_IN.longest_standby_s)
+    """For how long it is kept at most. 0s: not at all."""
 
 
 class Spot(SpecModel):
@@ -137,6 +140,7 @@ class ScalingPolicy(Kind):
             max_scale_down_replicas_per_tick=spec.step_limits.scale_down_replicas,
             expected_dwell_s=spec.pay_back.expected_dwell.seconds,
             violation_usd_per_million_requests=spec.pay_back.violation_price_per_million_requests.usd,
+            longest_standby_s=spec.pay_back.longest_standby.seconds,
             spot_loss_tolerated_ratio=spec.spot.loss_tolerated,
             demand_stale_after_s=spec.stale_metrics.stale_after.seconds,
             hold_when_unknown_s=spec.stale_metrics.hold_for.seconds,

@@ -67,6 +67,9 @@ class Policy:
     violation_usd_per_million_requests: float = 1000.0
     """How dear it is when requests find no capacity within the SLO. Guess: 0.1 cent each, some seven times what an 8B
     model's 512 + 128 tokens cost at public list prices."""
+    longest_standby_s: float = 7200.0
+    """For how long at most capacity is kept for a rise of demand that found none. Guess: what comes once a day is for
+    the forecast to know, and nodes that are paid for may be wanted by others."""
 
 
 class Routing(StrEnum):

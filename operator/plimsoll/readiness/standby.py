@@ -28,9 +28,6 @@ SHORT_RATIO = 1.25
 """Demand so much above what ready replicas carry is short of capacity; less is within the headroom. Guess."""
 AGAIN_RATIO = 0.8
 """Of the rate that capacity is kept for, what must come for it to have been worth it. Guess."""
-LONGEST_S = 7200.0
-"""Without that it is given up in any case: on nodes that are paid for idling costs nothing, but others may want them.
-Guess: what comes once a day is for the forecast to know."""
 LEAST_USD = 0.01
 """What cost less is not told and not kept for. Guess: a cent."""
 
@@ -124,6 +121,8 @@ def _following(
     now_s: float,
 ) -> Standby | None:
     seen_rps = forecast.surely_rps
+    if deployment.policy.longest_standby_s <= 0.0:
+        return None
     if last is None:
         return Standby(seen_rps, 0.0, now_s) if missing_rps > 0.0 else None
     if missing_rps > 0.0:
@@ -134,5 +133,5 @@ def _following(
         return replace(last, needed_s=now_s)
     idle_ratio = 1.0 - forecast.expected_rps / forecast.required_rps if forecast.required_rps > 0.0 else 0.0
     idle_s = now_s - last.needed_s
-    pays = usd_per_hour * idle_ratio * idle_s / 3600.0 < last.worth_usd and idle_s < LONGEST_S
+    pays = usd_per_hour * idle_ratio * idle_s / 3600.0 < last.worth_usd and idle_s < deployment.policy.longest_standby_s
     return last if pays else None

@@ -277,7 +277,7 @@ def test_every_field_of_a_policy_reaches_the_domain() -> None:
         "confirmedHeadroom": 0.03,
         "stabilization": {"scaleUp": "1s", "scaleDown": "2s"},
         "stepLimits": {"scaleUpReplicas": 3, "scaleDownReplicas": 4},
-        "payBack": {"expectedDwell": "5s", "violationPricePerMillionRequests": "9.00"},
+        "payBack": {"expectedDwell": "5s", "violationPricePerMillionRequests": "9.00", "longestStandby": "10s"},
         "spot": {"lossTolerated": 0.6},
         "staleMetrics": {"staleAfter": "7s", "holdFor": "8s", "fallback": "Peak"},
     }
@@ -296,6 +296,7 @@ def test_every_field_of_a_policy_reaches_the_domain() -> None:
         hold_when_unknown_s=8.0,
         fallback=FallbackAction.PEAK,
         violation_usd_per_million_requests=9.0,
+        longest_standby_s=10.0,
     )
 
 

@@ -51,9 +51,10 @@ def test_demand_well_above_what_is_ready_is_counted_by_what_finds_no_capacity() 
     # Two replicas carry 10 of 20 req/s; 100 requests in 10 s, a tenth of a cent each.
     began = remembered(chat(ready=2), seen(chat(2), 20.0), None)
     assert began == Standby(20.0, 0.0, NOW_S, NOW_S)
-    assert remembered(chat(ready=2), seen(chat(2), 20.0), replace(began, at_s=NOW_S - 10.0)) == Standby(
-        20.0, pytest.approx(0.1), NOW_S, NOW_S
-    )
+    after = remembered(chat(ready=2), seen(chat(2), 20.0), replace(began, at_s=NOW_S - 10.0))
+    assert after is not None
+    assert after.worth_usd == pytest.approx(0.1)
+    assert replace(after, worth_usd=0.0) == began
 
 
 def test_demand_within_the_headroom_is_no_shortage() -> None:
@@ -74,6 +75,12 @@ def test_it_is_kept_until_idling_has_cost_what_the_rise_did(idle_s: float, kept:
     deployment, standby = chat(ready=4), a_standby(needed_s=NOW_S - idle_s)
     forecast = needed(deployment, seen(deployment, 4.0), standby)
     assert (remembered(deployment, forecast, standby) is not None) is kept
+
+
+def test_a_policy_may_keep_nothing() -> None:
+    deployment, standby = chat(ready=4, longest_standby_s=0.0), a_standby()
+    assert remembered(deployment, needed(deployment, seen(deployment, 4.0), standby), standby) is None
+    assert remembered(deployment, seen(deployment, 25.0), standby) is None
 
 
 def test_what_idles_on_nodes_that_are_paid_for_is_given_up_after_two_hours_all_the_same() -> None:
