@@ -31,9 +31,9 @@ SLO left out where it saves most. Why nothing can be cheaper stands in `simulato
 policy against it.
 
 Baselines are reimplemented from what is published of them, a file each in `simulator/policies`. Those that scale one
-workload run on the variant that is cheapest for the peak. Each is swept: the table shows it as it comes, and at its
-cheapest setting that keeps the SLO (the setting behind the equals sign is its target), or where none does at the one
-that comes nearest.
+workload run on the variant that is cheapest for the peak; a model that nobody asks in the whole run has its one replica
+all the same, since nobody knew. Each is swept: the table shows it as it comes, and at its cheapest setting that keeps
+the SLO (the setting behind the equals sign is its target), or where none does at the one that comes nearest.
 """
 
 

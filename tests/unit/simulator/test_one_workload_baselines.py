@@ -169,6 +169,13 @@ def test_static_buys_for_the_busiest_minutes() -> None:
     assert bought(peak_rps=0.0, safe_rate_rps=10.0, target=1.0) == 1
 
 
+def test_a_model_that_nobody_will_ask_has_its_one_replica_all_the_same() -> None:
+    deployment = a_deployment(variants=[a_variant(replicas=0)])
+    setup = a_setup([deployment], rps_m={CHAT: [0.0] * 60}, prompt=0.0, output=0.0)
+    for policy in ("hpa", "keda", "kpa", "static", "dynamo"):
+        assert make(policy, setup).decide(an_observation([deployment])).replicas == {H100: 1}
+
+
 def test_a_careful_user_takes_the_variant_that_is_cheapest_for_the_peak() -> None:
     variants = [a_variant("h100"), a_variant("xeon", pool="cpu-amx")]
     slow = replace(variants[1].profile, step_time=StepTime(20.0, 1.0, 0.3, 0.0005))
@@ -208,10 +215,8 @@ def test_what_ran_elsewhere_stays_until_the_chosen_variant_is_ready() -> None:
     assert policy.decide(an_observation([up])).replicas[H100] == 0
 
 
-def test_nothing_is_done_for_a_deployment_that_nobody_asks() -> None:
-    setup = a_setup(prompt=0.0)
-    for label in ("hpa", "keda", "kpa", "static", "dynamo", "skyserve", "melange"):
-        assert make(label, setup).decide(an_observation()).replicas == {}
+def test_whoever_solves_for_seen_mixes_does_nothing_for_a_deployment_that_nobody_asks() -> None:
+    assert make("melange", a_setup(prompt=0.0)).decide(an_observation()).replicas == {}
 
 
 def test_rates_of_a_deployment_without_traffic_are_no_number() -> None:

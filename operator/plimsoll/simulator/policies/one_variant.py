@@ -16,6 +16,7 @@ import numpy as np
 from plimsoll.domain import Deployment, ObjectKey, Pool, Resources, Variant, VariantKey
 from plimsoll.simulator.policies.autoscaler import Observation, Setup, Wanted
 from plimsoll.simulator.safe_rates import concurrency_at, safe_rate_rps, setup_mix
+from plimsoll.sizing.token_mix import DEFAULT_MIX
 
 PEAK_QUANTILE = 0.999
 """The minute that a static fleet is bought for."""
@@ -107,7 +108,7 @@ class OneVariant:
 
 
 def choose(setup: Setup) -> Mapping[ObjectKey, Chosen]:
-    """By deployment; those that nothing is asked of, or that no variant can serve within the SLO, are absent."""
+    """By deployment; those that no variant can serve within the SLO are absent."""
     pools = {pool.name: pool for pool in setup.pools}
     found = {deployment.key: _choose(setup, deployment, pools) for deployment in setup.deployments}
     return {key: chosen for key, chosen in found.items() if chosen is not None}
@@ -130,9 +131,8 @@ def most_replicas(variant: Variant, pool: Pool) -> int:
 
 
 def _choose(setup: Setup, deployment: Deployment, pools: Mapping[str, Pool]) -> Chosen | None:
-    mix = setup_mix(setup, deployment.key)
-    if mix is None:
-        return None
+    # That nobody will ask in the whole run is known afterwards only: until then one replica waits.
+    mix = setup_mix(setup, deployment.key) or DEFAULT_MIX
     demand_rps_m = setup.demand_rps_m[deployment.key]
     peak_rps = float(np.quantile(demand_rps_m, PEAK_QUANTILE))
     ranked = []
