@@ -44,13 +44,10 @@ from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
 from plimsoll.readiness import (
     known_dwells,
-    known_standbys,
     remember_dwells,
-    remember_standbys,
     remember_start_ups,
     with_expected_dwells,
     with_lead_times,
-    with_standbys,
 )
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, headroom_ratio, learn, predict, size
@@ -86,13 +83,10 @@ def decide(
     forecasts = {**forecast(snapshot, remembered), **told}
     truth = learn(snapshot, forecasts, memory, simulated)
     options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains, truth.confirmed)
-    standbys = known_standbys(snapshot, memory.standbys)
-    needed = with_standbys(snapshot, forecasts, options, standbys)
     stock_outs = mark_stock_outs(snapshot, memory)
-    allocation = allocate(snapshot, needed, options, stock_outs, memory.replicas, limits)
+    allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
     dwells = remember_dwells(snapshot, allocation.replicas, dwells)
-    standbys = remember_standbys(snapshot, needed, options, allocation.usd_per_hour, standbys)
-    rollout = roll_out(snapshot, needed, options, allocation, stock_outs, memory)
+    rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
     steps = _grouped(rollout.steps, lambda step: step.key.deployment_key)
     findings = _grouped((*truth.findings, *allocation.findings, *rollout.findings), lambda finding: finding.deployment)
     plan = Plan(
@@ -100,7 +94,7 @@ def decide(
         deployments=tuple(
             _deployment_plan(
                 deployment,
-                needed[deployment.key],
+                forecasts[deployment.key],
                 options,
                 allocation,
                 rollout,
@@ -133,7 +127,7 @@ def decide(
             gains=gains,
             start_ups=start_ups,
             dwells=dwells,
-            standbys=standbys,
+            standbys=rollout.standbys,
         ),
     )
 
@@ -174,6 +168,7 @@ def _deployment_plan(
         overflow=_overflow(deployment, allocation),
         weights=_route_weights(deployment, options, steps),
         dwell=dwell,
+        standby=rollout.standbys[key],
         shortfall_rps=shortfall_rps,
         alternatives=allocation.alternatives.get(key, ()),
         steps=tuple(steps),

@@ -66,18 +66,6 @@ class ForecastLeadStatus(StatusModel):
     their error. Absent while too little is known."""
 
 
-class StandbyStatus(StatusModel):
-    """A rise of demand that found no capacity. Some is kept for the next one, until its idling has cost as much. Read
-    back after a restart."""
-
-    rate: DecimalText
-    """Requests per second that capacity is kept for."""
-    worth: Money
-    """US dollars that the missing capacity cost, by the policy's payBack.violationPricePerMillionRequests."""
-    since: Timestamp | None = None
-    """When demand was last that high; absent while it is."""
-
-
 class ForecastStatus(StatusModel):
     """The demand that the plan is made for, at the policy's quantile."""
 
@@ -86,10 +74,7 @@ class ForecastStatus(StatusModel):
     now_rate: DecimalText
     """Requests per second that ready capacity must carry now."""
     required_rate: DecimalText
-    """Requests per second to plan for: the most over now, the time that each variant needs to start, and what capacity
-    is kept for."""
-    standby: StandbyStatus | None = None
-    """What capacity is kept for; absent where no rise has found none lately."""
+    """Requests per second to plan for: the most over now and the time that each variant needs to start."""
     burstiness: DecimalText | None = None
     """Squared coefficient of variation of the rate itself, from window to window; absent where arrivals vary no more
     than by chance. Read back after a restart, since it takes many windows to be seen."""
@@ -273,6 +258,20 @@ class DwellStatus(StatusModel):
     """For how long these stood, on average; rounded up to two digits. Absent where none is remembered."""
 
 
+class StandbyStatus(StatusModel):
+    """A rise of demand that found too little ready. What is ready is kept for the next one until its idling has cost
+    as much. Read back after a restart."""
+
+    rate: DecimalText
+    """Requests per second that the rise went up to, at most."""
+    worth: Money
+    """US dollars that the missing capacity cost, by the policy's payBack.violationPricePerMillionRequests."""
+    idled: Money | None = None
+    """US dollars that idling had cost when this was written; absent while demand is that high."""
+    since: Timestamp | None = None
+    """When demand was last that high; absent while it is."""
+
+
 class PlanStatus(StatusModel):
     """Where the deployment stands on its way to the plan."""
 
@@ -288,6 +287,8 @@ class PlanStatus(StatusModel):
     0.4%. Proven when this status was written; absent where no bound is known."""
     dwell: DwellStatus | None = None
     """For how long plans have stood."""
+    standby: StandbyStatus | None = None
+    """The rise that what is ready is kept for; absent where none has found too little lately."""
     steps: Annotated[tuple[StepStatus, ...], Field(max_length=MAX_STEPS), cut_items(MAX_STEPS)] = ()
     """What is done now; in mode Recommend: what would be done."""
     alternatives: Annotated[

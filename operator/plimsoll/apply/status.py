@@ -7,7 +7,7 @@ write: a steady cluster sees no writes. Pure.
 
 import re
 from collections.abc import Mapping, Sequence
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, frexp, isfinite, log10
 from statistics import fmean
 from typing import Any
 
@@ -93,7 +93,6 @@ def deployment_status(
             basis=plan.forecast.basis,
             now_rate=DecimalText.of(plan.forecast.now_rps),
             required_rate=DecimalText.of(plan.forecast.required_rps),
-            standby=None if plan.forecast.standby is None else _standby(plan.forecast.standby, now_s),
             burstiness=_burstiness(plan.forecast.burstiness),
             known_since=None if plan.forecast.known_since_s is None else Timestamp.of(plan.forecast.known_since_s),
             leads=tuple(_lead(score) for score in plan.forecast.scores if isfinite(score.rate_rps)),
@@ -109,6 +108,7 @@ def deployment_status(
             ),
             cost_gap=None if gap_ratio is None else DecimalText.of(gap_ratio),
             dwell=None if plan.dwell is None else _dwell(plan.dwell),
+            standby=None if plan.standby is None else _standby(plan.standby, now_s),
             steps=tuple(_step(step) for step in plan.steps),
             alternatives=tuple(_alternative(one) for one in plan.alternatives),
         ),
@@ -169,7 +169,13 @@ def _shape(status: Raw) -> object:
         (status.get("demand") or {}).get("state"),
         # What a restart reads back must not be out of date; it has few levels.
         [(status.get("forecast") or {}).get(name) for name in ("basis", "burstiness")],
+        _standby_shape(plan.get("standby")),
     )
+
+
+def _standby_shape(standby: Raw | None) -> object:
+    """Whether there is one and demand is over, and its worth to within a factor of two."""
+    return None if standby is None else ("since" in standby, frexp(float(standby["worth"]))[1])
 
 
 def _sized_better(new: Raw, old: Raw) -> bool:
@@ -305,11 +311,12 @@ def _start_ups(lead: LeadTime | None) -> StartUpsStatus | None:
 
 
 def _standby(standby: Standby, now_s: float) -> StandbyStatus:
-    lately = standby.needed_s is None or now_s - standby.needed_s < _NEEDED_LATELY_S
+    needed = standby.needed_s is None or now_s - standby.needed_s < _NEEDED_LATELY_S
     return StandbyStatus(
         rate=DecimalText.of(standby.rate_rps),
         worth=Money.of(standby.worth_usd),
-        since=None if lately or standby.needed_s is None else Timestamp.of(standby.needed_s),
+        idled=None if needed else Money.of(standby.idled_usd),
+        since=None if needed or standby.needed_s is None else Timestamp.of(standby.needed_s),
     )
 
 

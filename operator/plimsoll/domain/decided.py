@@ -91,20 +91,11 @@ class Forecast:
     """Since when demand has been known, gaps aside; None at the start."""
     surely_rps: float = 0.0
     """What of the latest rate is more than the chance of counting; 0 where demand is not known."""
-    standby: Standby | None = None
-    """The rise that capacity is kept for, whether that is more than what is expected or not."""
-    standby_rps: float = 0.0
-    """What of its rate ready replicas carry: what is there is kept, and nothing is started for it."""
-
-    @property
-    def expected_rps(self) -> float:
-        """The highest rate that is forecast over now and every variant's lead time."""
-        return max((self.now_rps, *self.at_lead_rps.values()))
 
     @property
     def required_rps(self) -> float:
-        """The rate to plan for: what is expected, or what capacity is kept for where that is more."""
-        return max(self.expected_rps, self.standby_rps)
+        """The rate to plan for: the highest over now and every variant's lead time."""
+        return max((self.now_rps, *self.at_lead_rps.values()))
 
 
 _ROUNDING_RATIO = 1e-9
@@ -313,6 +304,8 @@ class DeploymentPlan:
     """None where no HTTPRoute is to be written, or no replica is ready."""
     dwell: Dwell | None = None
     """For how long its plans have stood, this one included; None where that was not looked at."""
+    standby: Standby | None = None
+    """The rise that what is ready is kept for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Standby:
     """What the missing capacity cost, by the policy's price of a violation."""
     needed_s: float | None
     """When demand was last that high; None where a status tells that it is."""
+    idled_usd: float = 0.0
+    """What has idled since then for it."""
     at_s: float | None = None
     """When it was last looked at; None before the first look after a start."""
 

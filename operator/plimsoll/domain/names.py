@@ -87,6 +87,7 @@ class Reason(StrEnum):
     BRIDGING = "Bridging"
     BRIDGE_DOES_NOT_PAY = "BridgeDoesNotPay"
     HELD = "Held"
+    KEPT_FOR_NEXT_RISE = "KeptForNextRise"
     PAUSED = "Paused"
     RECOMMEND_ONLY = "RecommendOnly"
     PINNED = "Pinned"

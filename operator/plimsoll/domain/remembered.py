@@ -130,7 +130,8 @@ class Memory:
     gains: Mapping[VariantKey, Gain] = field(default_factory=dict)
     start_ups: StartUps = NO_START_UPS
     dwells: Mapping[ObjectKey, Dwell] = field(default_factory=dict)
-    standbys: Mapping[ObjectKey, Standby] = field(default_factory=dict)
+    standbys: Mapping[ObjectKey, Standby | None] = field(default_factory=dict)
+    """None of a deployment that was looked at, and for which nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,17 +49,17 @@ def carried_rps(routing: Routing, fleet: Iterable[tuple[CapacityTable, int]]) ->
 
 
 def kept_rps(routing: Routing, fleet: Iterable[tuple[CapacityTable, int]], demand_rps: float) -> float:
-    """How much of a demand is within the SLO, also where it is more than all replicas together keep it for.
+    """How much of a demand finds capacity within the SLO, also where it is more than all keep it for together.
 
-    Behind a plain Service every pod gets the same share, and those that it is too much for keep nothing: a pod more
-    takes load off all others, so that even a slow one may help. With any other routing what is carried is kept.
+    Behind a plain Service every pod gets the same share, and what is too much for it finds none: a pod more takes load
+    off all others, so that even a slow one may help. With any other routing what is carried is kept.
     """
     known = tuple((behind(routing, capacity), replicas) for capacity, replicas in fleet)
     if routing is not Routing.SERVICE:
         return min(demand_rps, sum(capacity.total_rps(replicas) for capacity, replicas in known))
     pods = sum(replicas for _, replicas in known)
     share_rps = demand_rps / pods if pods else 0.0
-    return share_rps * sum(n for capacity, n in known if n and capacity.total_rps(n) >= share_rps * n)
+    return sum(min(share_rps * n, capacity.total_rps(n)) for capacity, n in known)
 
 
 def in_percent(rates_rps: Sequence[float]) -> tuple[int, ...] | None:

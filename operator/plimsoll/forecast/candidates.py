@@ -43,7 +43,7 @@ BLOCKS_AT_ONCE = 2
 """Threads. What comes out does not depend on their number."""
 
 BEYOND_RATIO = 1.25
-"""Of the highest rate among those that errors were looked at, beyond which errors add nothing. A guess."""
+"""Of the highest rate among the latest and those that errors were looked at: beyond it errors add nothing. A guess."""
 
 _LEAST_RPS = 1e-3
 _DAMPED = 0.5
@@ -130,7 +130,8 @@ def expect(chosen: Chosen, recent_dk: Floats, slot: float) -> Floats:
     change_dl = np.take_along_axis(change_cld, chosen.way_dl.T[None].astype(np.int64), axis=0)[0].T
     way_dl = level_dk[:, -1:] + change_dl
     # Errors are ratios: those of a rise from low to high would carry what is high to where nothing has ever been.
-    most_dl = np.maximum(way_dl, np.log(BEYOND_RATIO * chosen.highest_d + chosen.shift_d)[:, None])
+    highest_d = np.fmax(chosen.highest_d, np.fmax.reduce(recent_dk, axis=1))
+    most_dl = np.maximum(way_dl, np.log(BEYOND_RATIO * highest_d + chosen.shift_d)[:, None])
     with np.errstate(over="ignore"):
         rate_dl = np.exp(np.minimum(way_dl + chosen.add_dl, most_dl)) - chosen.shift_d[:, None]
     known = np.isfinite(chosen.loss_dl) & ~np.isnan(recent_dk[:, -1:])

@@ -115,7 +115,10 @@ def looks_of(
     # The oldest sample, too, stands for the window before it.
     recent_s = now_s - np.where(recent, at_ds, now_s).min(axis=1) + window_d
     mean_rps_d = total_d / np.maximum(recent.sum(axis=1), 1)
-    before_kd = _newest(tokens_kds, at_ds <= now_s - window_d[:, None])
+    # Not much older either: after a gap it would be of another time.
+    ago_ds = now_s - at_ds
+    before_ds = (ago_ds >= window_d[:, None]) & (ago_ds <= 2.0 * window_d[:, None] + SAMPLE_S)
+    before_kd = _newest(tokens_kds, before_ds)
     return Looks(latest_kd, latest_rps_d * window_d, before_kd, mean_kd, mean_rps_d * recent_s, mean_rps_d * window_d)
 
 

@@ -14,13 +14,12 @@ from plimsoll.observe.views import Raw
 def told_by(raw: Raw) -> Told | None:
     """What its status tells of burstiness, start-ups, dwell and standby."""
     status = raw.get("status") or {}
-    forecast = status.get("forecast") or {}
     variants, plan = status.get("variants") or (), status.get("plan") or {}
     told = Told(
-        rate_cv2=float(forecast.get("burstiness") or 0.0),
+        rate_cv2=float((status.get("forecast") or {}).get("burstiness") or 0.0),
         start_ups={one["name"]: tuple(_start_ups(one["startUps"])) for one in variants if one.get("startUps")},
         dwell=_dwell(plan["dwell"], variants) if plan.get("dwell") else None,
-        standby=_standby(forecast["standby"]) if forecast.get("standby") else None,
+        standby=_standby(plan["standby"]) if plan.get("standby") else None,
     )
     return None if told == NOTHING_TOLD else told
 
@@ -33,7 +32,7 @@ def _start_ups(told: Mapping[str, str]) -> Iterable[StartUp]:
 
 def _standby(told: Mapping[str, str]) -> Standby:
     since_s = Timestamp(told["since"]).seconds if "since" in told else None
-    return Standby(float(told["rate"]), float(told["worth"]), since_s)
+    return Standby(float(told["rate"]), float(told["worth"]), since_s, float(told.get("idled", 0.0)))
 
 
 def _dwell(told: Raw, variants: Iterable[Raw]) -> Dwell:

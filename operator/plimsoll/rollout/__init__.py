@@ -7,12 +7,12 @@ steps to write now, targets to remember, what to tell about each variant. Never:
 The promise: no step of ours takes ready capacity below demand, unless a higher priority or the budget wants it
 (``yielding``); no step goes below `min_replicas` or above `max_replicas`; nothing goes down while demand is unknown, or
 before the stabilisation window has been watched in full. ``steps`` keeps it, with ``situation``, ``stabilization``,
-``voluntary``, ``equal_shares``, ``bridges``, ``timeline``, ``stock_outs``, ``disruption`` and ``deletion_order``;
-``reasons`` says it.
+``voluntary``, ``equal_shares``, ``bridges``, ``standby``, ``timeline``, ``stock_outs``, ``disruption`` and
+``deletion_order``; ``reasons`` says it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plimsoll.domain import (
     Allocation,
@@ -25,6 +25,7 @@ from plimsoll.domain import (
     PriceKind,
     Reason,
     Snapshot,
+    Standby,
     Step,
     StockOut,
     TargetSample,
@@ -38,6 +39,7 @@ from plimsoll.rollout.grace import short_graces
 from plimsoll.rollout.reasons import NOT_APPLIED, Told, tell
 from plimsoll.rollout.situation import PASSING_S, Situation
 from plimsoll.rollout.stabilization import remember
+from plimsoll.rollout.standby import contested_pools, gives_room, known_standby, next_standby
 from plimsoll.rollout.steps import next_counts
 from plimsoll.rollout.stock_outs import mark_stock_outs, stuck_pods
 from plimsoll.rollout.yielding import gives_way
@@ -55,6 +57,8 @@ class Rollout:
     findings: tuple[Finding, ...]
     reasons: Mapping[VariantKey, Told]
     """For every variant why it is where it is, and what it waits for."""
+    standbys: Mapping[ObjectKey, Standby | None]
+    """By deployment what of that which is ready is kept for the next rise."""
 
 
 def roll_out(
@@ -83,6 +87,8 @@ def roll_out(
     findings: list[Finding] = []
     targets: dict[VariantKey, tuple[TargetSample, ...]] = {}
     reasons: dict[VariantKey, Told] = {}
+    standbys: dict[ObjectKey, Standby | None] = {}
+    contested = contested_pools(snapshot, allocation)
     for deployment in sorted(snapshot.deployments, key=lambda deployment: deployment.key):
         histories = {v.key: _history(deployment, v, allocation, memory, snapshot.now_s) for v in deployment.variants}
         situation = Situation(
@@ -98,14 +104,18 @@ def roll_out(
             pools=pools,
             overflow_rps=_overflow_rps(allocation, deployment.key),
             planned_usd_per_hour=allocation.usd_per_hour.get(deployment.key, 0.0),
+            standby=known_standby(deployment, memory.standbys),
+            gives_room=gives_room(deployment, contested),
         )
+        standbys[deployment.key] = next_standby(situation)
+        situation = replace(situation, standby=standbys[deployment.key])
         counts, bridge = next_counts(situation, room.left, disruption)
         told = tell(situation, counts, bridge, disruption, allocation.alternatives.get(deployment.key, ()))
         steps += _steps(situation, counts, told, on_node)
         findings += [*_waiting(situation), *short_graces(situation)]
         targets |= histories
         reasons |= told
-    return Rollout(steps=tuple(steps), targets=targets, findings=tuple(findings), reasons=reasons)
+    return Rollout(steps=tuple(steps), targets=targets, findings=tuple(findings), reasons=reasons, standbys=standbys)
 
 
 def _overflow_rps(allocation: Allocation, key: ObjectKey) -> float:

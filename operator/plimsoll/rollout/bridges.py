@@ -13,8 +13,8 @@ exceeds what its nodes cost until the gap ends.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from plimsoll.domain import ForecastBasis, Mode, Pool, Resources, Routing, Variant, VariantKey
-from plimsoll.readiness import FreeRoom
+from plimsoll.domain import ForecastBasis, Mode, Routing, Variant, VariantKey
+from plimsoll.readiness import FreeRoom, slot_usd_per_hour
 from plimsoll.rollout.situation import Situation, movable
 from plimsoll.rollout.timeline import Gap, gap_until_ready
 
@@ -102,7 +102,11 @@ def _quick(situation: Situation, gap: Gap) -> Iterable[Variant]:
 
 def _usd_per_request(situation: Situation, variant: Variant) -> tuple[float, float, VariantKey]:
     rate_rps = situation.options[variant.key].capacity.per_replica_rps
-    return _slot_usd_per_hour(situation, variant) / rate_rps, variant.lead_s, variant.key
+    return (
+        slot_usd_per_hour(variant.per_replica, situation.pools.get(variant.pool)) / rate_rps,
+        variant.lead_s,
+        variant.key,
+    )
 
 
 def _best(
@@ -138,7 +142,7 @@ def _span(situation: Situation, variant: Variant, gap: Gap, present: int, replic
     requests = ahead.requests(rate_rps)
     # Whole nodes where they are booted for it; elsewhere its seats, since the node cannot be given back meanwhile.
     node_usd_per_hour = situation.pools[variant.pool].marginal_price_usd_per_hour
-    slots_usd_per_hour = replicas * _slot_usd_per_hour(situation, variant)
+    slots_usd_per_hour = replicas * slot_usd_per_hour(variant.per_replica, situation.pools.get(variant.pool))
     usd_per_hour = opened * node_usd_per_hour if opened else slots_usd_per_hour
     return Span(
         replicas=replicas,
@@ -171,17 +175,6 @@ def _rate_rps(situation: Situation, variant: Variant, present: int, replicas: in
 def _boots(variant: Variant) -> bool:
     """Whether its lead time counts a node's boot: else only seats on present nodes are as quick as that."""
     return variant.lead is not None and variant.lead.boots
-
-
-def _slot_usd_per_hour(situation: Situation, variant: Variant) -> float:
-    pool = situation.pools.get(variant.pool)
-    return pool.marginal_price_usd_per_hour * _share(variant.per_replica, pool) if pool else 0.0
-
-
-def _share(replica: Resources, pool: Pool) -> float:
-    """Of a node's scarcest resource, what one replica takes."""
-    shares = [amount / pool.node_resources[name] for name, amount in replica.items() if pool.node_resources.get(name)]
-    return min(1.0, max(shares, default=1.0))
 
 
 def _left_of_budget(situation: Situation) -> float:

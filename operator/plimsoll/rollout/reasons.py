@@ -5,13 +5,14 @@ The words are for the owner of the deployment: figures first, then what has to h
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Variant, VariantKey
+from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Standby, Variant, VariantKey
 from plimsoll.rollout.bridges import Bridge, Span
 from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.equal_shares import least_rps, slows_others_down
 from plimsoll.rollout.situation import Situation, current_counts
-from plimsoll.rollout.steps import allowed_up, is_safe, limits_down, ready_gone, up_window_s
+from plimsoll.rollout.steps import allowed_up, is_safe, leaves_rps, limits_down, ready_gone, up_window_s
 from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper
 
@@ -156,7 +157,10 @@ def _waits_down(
         return Reason.HELD, f"stays at {variant.replicas} replicas: demand is not known ({situation.forecast.message})"
     if situation.shortfall_rps > 0 and not situation.gives_way:
         return _stays_while_short(situation, variant)
-    if not is_safe(situation, {**counts, variant.key: variant.replicas - 1}):
+    fewer = {**counts, variant.key: variant.replicas - 1}
+    if not is_safe(situation, fewer):
+        if situation.standby is not None and leaves_rps(situation, fewer, situation.need_rps):
+            return _kept(situation, variant, situation.standby)
         reason = Reason.BRIDGING if _is_bridge(situation, variant) else Reason.WAITS_FOR_READY
         return reason, _waits_for_others(situation, variant)
     limits, window_s = limits_down(situation, variant), policy.scale_down_stabilization_s
@@ -176,6 +180,18 @@ def _waits_down(
         )
     limit = policy.max_scale_down_replicas_per_tick
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} fewer at once"
+
+
+def _kept(situation: Situation, variant: Variant, standby: Standby) -> Told:
+    policy = situation.deployment.policy
+    since_s = situation.now_s if standby.needed_s is None else standby.needed_s
+    until = datetime.fromtimestamp(since_s + policy.longest_standby_s, UTC).strftime("%H:%M:%SZ")
+    return Reason.KEPT_FOR_NEXT_RISE, (
+        f"stays at {variant.replicas} replicas, {situation.wanted[variant.key]} are wanted: the last rise, to "
+        f"{standby.rate_rps:.1f} req/s, found too little, at {standby.worth_usd:.2f} USD of violations. What is ready "
+        f"is kept for the next one until idling has cost as much ({standby.idled_usd:.2f} USD so far), until {until} "
+        "at most (payBack.longestStandby)"
+    )
 
 
 def _is_bridge(situation: Situation, variant: Variant) -> bool:

@@ -13,6 +13,7 @@ from plimsoll.domain import (
     Forecast,
     Option,
     Pool,
+    Standby,
     StockOut,
     Variant,
     VariantKey,
@@ -26,6 +27,9 @@ from plimsoll.rollout.stock_outs import stuck_pods
 ROUNDING = 1e-6
 """Share of the demand that may be missing by rounding: what the planner tolerates, too."""
 
+
+LEAST_KEPT_USD = 0.01
+"""A rise that cost less is not kept for. Guess: a cent."""
 
 PASSING_S = 20.0
 """A plan that stood for less may be one between two samples of the forecast's recent past, which are 10 s apart."""
@@ -52,12 +56,29 @@ class Situation:
     """What the plan leaves to an external API."""
     planned_usd_per_hour: float = 0.0
     """The deployment's share of the plan's price."""
+    standby: Standby | None = None
+    """The rise that what is ready is kept for."""
+    gives_room: bool = False
+    """True where another deployment is short of room that this one has: nothing is kept then."""
 
     @property
     def need_rps(self) -> float:
         """What ready replicas must carry after every step."""
         given_up_rps = self.shortfall_rps if self.gives_way else 0.0
         return max(0.0, self.forecast.required_rps - given_up_rps - self.overflow_rps) * (1 - ROUNDING)
+
+    @property
+    def kept_rps_after_down(self) -> float:
+        """What ready replicas must carry after a step down: what is needed, and what is kept of that which is ready."""
+        if self.standby is None or self.standby.worth_usd < LEAST_KEPT_USD or self.gives_room or self.gives_way:
+            return self.need_rps
+        ready_rps = self.ready_rps(current_counts(self.deployment))
+        return max(self.need_rps, min(self.standby.rate_rps, ready_rps) * (1 - ROUNDING))
+
+    @property
+    def keeps_for_next_rise(self) -> bool:
+        """True where more is kept than is needed."""
+        return self.kept_rps_after_down > self.need_rps
 
     def carried_rps(self, replicas: Mapping[VariantKey, int]) -> float:
         """What so many replicas carry together within the SLO, as the router shares requests out among them."""

@@ -73,6 +73,9 @@ def allowed_up(situation: Situation, variant: Variant) -> int:
     stable = lowest(history, situation.now_s, window_s)
     if only_cheaper(situation) and known_for_s(history, situation.now_s) < window_s:
         stable = variant.replicas
+    if situation.keeps_for_next_rise:
+        # More than enough is ready and stays: what is planned in its place would be paid for beside it.
+        stable = min(stable, variant.replicas)
     return max(variant.min_replicas, min(situation.wanted[variant.key], stable))
 
 
@@ -152,12 +155,17 @@ def ready_gone(variant: Variant, to: int) -> int:
 
 
 def is_safe(situation: Situation, counts: Mapping[VariantKey, int]) -> bool:
-    """True when ready replicas go on carrying the demand at `counts`, and one is left where any is wanted."""
+    """True when ready replicas go on carrying the demand at `counts`, and what is kept for the next rise."""
+    return leaves_rps(situation, counts, situation.kept_rps_after_down)
+
+
+def leaves_rps(situation: Situation, counts: Mapping[VariantKey, int], rate_rps: float) -> bool:
+    """True when ready replicas carry that rate at `counts`, and one is left where any is wanted."""
     served = situation.ready_replicas(current_counts(situation.deployment)) > 0
     wants_any = any(situation.wanted[variant.key] > 0 for variant in situation.deployment.variants)
     if served and wants_any and situation.ready_replicas(counts) == 0:
         return False
-    return least_rps(situation, counts) >= situation.need_rps
+    return least_rps(situation, counts) >= rate_rps
 
 
 def _leaving_order(situation: Situation, variant: Variant) -> tuple[bool, float, VariantKey]:

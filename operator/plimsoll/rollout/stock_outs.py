@@ -73,7 +73,8 @@ def _mark(pool: Pool, variants: Sequence[Variant], previous: StockOut | None, no
         if pod.unschedulable_since_s is not None
     ]
     in_vain = waiting_since_s and now_s - min(waiting_since_s) > pool.patience_s
-    if in_vain or _taken_back(pool, variants):
+    # One event marks once: what goes may take its time, and nothing was asked for in vain meanwhile.
+    if in_vain or (previous is None and _taken_back(pool, variants)):
         failures = previous.failures + 1 if previous else 1
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (failures - 1))
         return StockOut(now_s, now_s + wait_s, failures)

@@ -21,6 +21,8 @@ BUSY_RPS, QUIET_RPS = 18.0, 1.5
 
 
 def a_world(**overrides: object) -> World:
+    """Nothing is kept for the next rise unless a policy is given: what is shown here are the other rules."""
+    overrides = {"policy": a_policy(longest_standby_s=0.0), **overrides}
     pools = [
         a_pool("gpu-h100", provisioning_s=60.0, max_nodes=2),
         a_pool("cpu-amx", nodes=2, price_kind=PriceKind.PAID, min_nodes=2, max_nodes=2, provisioning_s=0.0),

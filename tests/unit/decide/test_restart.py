@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from plimsoll.apply.status import deployment_status
+from plimsoll.apply.status import deployment_status, differs
 from plimsoll.domain import NOTHING_TOLD, Decision, Memory
 from plimsoll.explain import verdicts
 from plimsoll.observe.told import told_by
@@ -85,14 +85,48 @@ def test_a_second_process_that_has_watched_by_itself_goes_by_what_it_saw(lived: 
     assert world.tick(2.0).memory.start_ups.done == before.memory.start_ups.done
 
 
-def test_a_restart_goes_on_keeping_capacity_for_a_rise_that_found_none() -> None:
+def fed_back(world: World, decision: Decision) -> Decision:
+    """One more tick of 2 req/s after the watch has delivered the status that was just written."""
+    told = told_by({"status": status_of(decision)}) or NOTHING_TOLD
+    world.deployments = [replace(one, told=told) for one in world.deployments]
+    return world.tick(2.0)
+
+
+def risen() -> tuple[World, Decision]:
+    """A rise that found too little, ten minutes ago."""
     world = a_world(violation_usd=10_000.0)
     for rps in (*[2.0] * 30, *[60.0] * 60, *[2.0] * 60):
-        before = world.tick(rps)
+        decision = world.tick(rps)
+    return world, decision
+
+
+def test_a_restart_goes_on_keeping_what_is_ready_for_the_next_rise() -> None:
+    world, before = risen()
     kept, old = world.replicas(), status_of(before)
     assert sum(kept.values()) == 3
     restarted(world, old)
     for _ in range(60):
         after = world.tick(2.0)
     assert world.replicas() == kept
-    assert status_of(after)["forecast"]["standby"] == old["forecast"]["standby"]
+    assert status_of(after)["plan"]["standby"]["since"] == old["plan"]["standby"]["since"]
+
+
+def test_what_was_given_up_does_not_come_back_with_the_status_that_told_of_it() -> None:
+    world, decision = risen()
+    kept = world.replicas()
+    for _ in range(720):
+        decision = fed_back(world, decision)
+    assert world.replicas() != kept
+    assert decision.plan.deployments[0].standby is None
+    assert "standby" not in status_of(decision)["plan"]
+
+
+def test_that_demand_is_over_and_what_it_cost_is_written_when_it_changes() -> None:
+    world, _ = risen()
+    old = status_of(world.tick(2.0))
+    told = old["plan"]["standby"]
+    dearer = {**told, "worth": "900.00"}
+    needed = {name: value for name, value in told.items() if name != "since"}
+    for standby in (dearer, needed):
+        assert differs({**old, "plan": {**old["plan"], "standby": standby}}, old, 0.0)
+    assert not differs({**old, "plan": {**old["plan"], "standby": {**told, "idled": "0.99"}}}, old, 0.0)

@@ -36,15 +36,15 @@ def test_a_variant_without_a_safe_rate_counts_for_nothing_and_spoils_nothing(rou
 
 
 def test_within_what_all_keep_everything_is_kept() -> None:
-    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 10.0) == 10.0
+    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 10.0) == pytest.approx(10.0)
     assert kept_rps(Routing.LOAD_AWARE, [(FAST, 2), (SLOW, 3)], 18.0) == 18.0
     assert kept_rps(Routing.SERVICE, [], 5.0) == 0.0
 
 
-def test_beyond_it_a_plain_service_leaves_the_fast_their_share_and_another_router_all_that_is_carried() -> None:
-    # Of 15 req/s each of 5 pods gets 3: too much for the slow ones. Of 30 it is 6, too much for all.
-    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 15.0) == 6.0
-    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 30.0) == 0.0
+def test_beyond_it_a_plain_service_leaves_each_its_share_and_another_router_all_that_is_carried() -> None:
+    # Of 15 req/s each of 5 pods gets 3, and a slow one keeps 2 of them. Of 30 it is 6, too much for all.
+    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 15.0) == 12.0
+    assert kept_rps(Routing.SERVICE, [(FAST, 2), (SLOW, 3)], 30.0) == 16.0
     assert kept_rps(Routing.HTTP_ROUTE, [(FAST, 2), (SLOW, 3)], 30.0) == 18.0
 
 

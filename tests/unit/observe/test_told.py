@@ -35,9 +35,9 @@ def test_a_first_plan_has_none_before_it() -> None:
 
 
 def test_a_rise_that_capacity_is_kept_for_may_be_over_or_not() -> None:
-    over = told(forecast={"standby": {"rate": "10.3", "worth": "1.36", "since": SINCE}})
-    assert over == Told(standby=Standby(10.3, 1.36, NOW_S))
-    assert told(forecast={"standby": {"rate": "10.3", "worth": "1.36"}}) == Told(standby=Standby(10.3, 1.36, None))
+    over = told(plan={"standby": {"rate": "10.3", "worth": "1.36", "idled": "0.40", "since": SINCE}})
+    assert over == Told(standby=Standby(10.3, 1.36, NOW_S, 0.4))
+    assert told(plan={"standby": {"rate": "10.3", "worth": "1.36"}}) == Told(standby=Standby(10.3, 1.36, None))
 
 
 def test_a_status_of_an_older_version_tells_nothing() -> None:

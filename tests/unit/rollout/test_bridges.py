@@ -185,14 +185,15 @@ def test_the_cheaper_of_two_quick_variants_goes_first_and_the_other_carries_the_
 
 
 def test_behind_a_plain_service_a_slow_replica_takes_load_off_one_that_is_overloaded() -> None:
-    # 11 req/s are more than an h100's 6: nobody is within the SLO. Beside one xeon it gets 5.5, and keeps that.
+    # Of 11 req/s an h100 keeps 6. Beside one xeon each gets 5.5: the h100 keeps them, and the xeon 2.
     alone = a_variant("xeon", pool="cpu-amx", startup_s=CPU_STARTS_S, max_replicas=1)
     assert changes(bridged(chat(xeon=alone, routing=Routing.SERVICE), {"h100": 2}, rps=11.0))["xeon"] == (0, 1)
 
 
 def test_behind_a_plain_service_slower_replicas_that_only_take_from_the_others_are_not_started() -> None:
-    # Until four more h100s are there, one (6 req/s) and one xeon (2) get 5.5 of 11 req/s each, and the h100 keeps its
-    # share. With a second xeon it would be 3.7.
+    # Until five more h100s are there, four (6 req/s) and one xeon (2) get 4 of 20 req/s each, and keep 16 + 2. With a
+    # second xeon it would be 13.3 + 4.
+    four = a_variant("h100", replicas=4, startup_s=GPU_STARTS_S, max_replicas=9)
     two = a_variant("xeon", pool="cpu-amx", startup_s=CPU_STARTS_S, max_replicas=2, replicas=1)
-    rollout = bridged(chat(xeon=two, routing=Routing.SERVICE), {"h100": 5, "xeon": 1}, rps=11.0)
-    assert changes(rollout) == {"h100": (1, 5)}
+    rollout = bridged(chat(h100=four, xeon=two, routing=Routing.SERVICE), {"h100": 9, "xeon": 1}, rps=20.0)
+    assert changes(rollout) == {"h100": (4, 9)}

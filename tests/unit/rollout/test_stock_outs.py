@@ -109,6 +109,11 @@ def test_spot_that_takes_several_nodes_back_at_once_has_none_to_give() -> None:
     assert mark_stock_outs(interrupted(2), Memory()) == {"gpu-h100": StockOut(NOW_S, NOW_S + 300.0, 1)}
 
 
+def test_nodes_that_take_long_to_go_are_no_further_failure() -> None:
+    ended = remembered(since_s=400.0, until_s=-100.0)
+    assert mark_stock_outs(interrupted(2), ended) == ended.stock_outs
+
+
 @pytest.mark.parametrize(
     "snapshot",
     [interrupted(1, staying=1), interrupted(2, staying=7), interrupted(4, price_kind=PriceKind.ON_DEMAND)],
