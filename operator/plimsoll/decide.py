@@ -42,13 +42,7 @@ from plimsoll.domain import (
 )
 from plimsoll.forecast import forecast, remember_demand, remember_forecasts
 from plimsoll.planning import SolveLimits, allocate
-from plimsoll.readiness import (
-    known_dwells,
-    remember_dwells,
-    remember_start_ups,
-    with_expected_dwells,
-    with_lead_times,
-)
+from plimsoll.readiness import known_dwells, remember_dwells, remember_start_ups, with_expected_dwells, with_lead_times
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, headroom_ratio, learn, predict, size
 

@@ -28,7 +28,7 @@ class Dwell:
 
 @dataclass(frozen=True, slots=True)
 class Standby:
-    """A rise of demand that found no capacity, and for which some is kept since."""
+    """A rise of demand that found too little ready; what is ready since then is kept for the next one."""
 
     rate_rps: float
     """The highest rate of it."""

@@ -140,6 +140,11 @@ def _waits_up(situation: Situation, variant: Variant) -> Told:
             f"ready until the others follow: less than {situation.need_rps:.1f} req/s would be carried meanwhile; set "
             "spec.routing.type to HTTPRoute or LoadAware"
         )
+    if situation.keeps_for_next_rise:
+        return Reason.KEPT_FOR_NEXT_RISE, (
+            f"waits: {_counted(wanted)} wanted, but more than enough is ready and kept for the next rise; both would "
+            "be paid for (payBack.longestStandby says for how long at most)"
+        )
     if allowed_up(situation, variant) <= variant.replicas:
         window_s = up_window_s(situation, variant)
         waits = f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"

@@ -27,7 +27,6 @@ from plimsoll.rollout.stock_outs import stuck_pods
 ROUNDING = 1e-6
 """Share of the demand that may be missing by rounding: what the planner tolerates, too."""
 
-
 LEAST_KEPT_USD = 0.01
 """A rise that cost less is not kept for. Guess: a cent."""
 

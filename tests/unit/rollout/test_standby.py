@@ -126,7 +126,11 @@ def test_what_is_ready_beyond_the_rise_goes() -> None:
 def test_nothing_is_started_for_it_and_nothing_that_is_only_cheaper_beside_it() -> None:
     assert steps(seen(chat(ready=2), 2.0, a_standby())) == {}
     assert steps(seen(chat(ready=4), 2.0, wanted={"h100": 0, "xeon": 1})) != {}
-    assert steps(seen(chat(ready=4), 2.0, a_standby(), wanted={"h100": 0, "xeon": 1})) == {}
+    kept = seen(chat(ready=4), 2.0, a_standby(), wanted={"h100": 0, "xeon": 1})
+    assert steps(kept) == {}
+    told = {key.variant: one for key, one in kept.reasons.items()}
+    assert told["xeon"][0] is Reason.KEPT_FOR_NEXT_RISE
+    assert "1 replica is wanted, but more than enough is ready" in told["xeon"][1]
 
 
 def test_it_is_given_up_once_idling_has_cost_what_the_rise_did() -> None:
