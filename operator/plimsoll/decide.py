@@ -15,7 +15,6 @@ from plimsoll.domain import (
     Deployment,
     DeploymentPlan,
     Dwell,
-    ExternalUse,
     Finding,
     Forecast,
     ForecastBasis,
@@ -244,8 +243,7 @@ def _carried_rps(
 
 def _overflow(deployment: Deployment, allocation: Allocation) -> Overflow | None:
     """What goes to the external API, which may be nothing; None where requests do not overflow to one."""
-    price = deployment.external_price
-    if price is None or price.use is not ExternalUse.OVERFLOW:
+    if deployment.overflow_price is None:
         return None
     return allocation.overflow.get(deployment.key, Overflow(0.0, 0.0))
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from plimsoll.domain.learned import NOTHING_TOLD, Told
 from plimsoll.domain.names import Finding, ObjectKey, Resources, VariantKey
-from plimsoll.domain.wanted import ExternalPrice, LatencyMetric, LatencyTarget, Mode, Policy, Routing
+from plimsoll.domain.wanted import ExternalPrice, ExternalUse, LatencyMetric, LatencyTarget, Mode, Policy, Routing
 
 
 class PriceKind(StrEnum):
@@ -332,6 +332,12 @@ class Deployment:
     """Name of the HTTPRoute whose weights are written; None with any other routing."""
     told: Told = NOTHING_TOLD
     """What its status tells of the time before."""
+
+    @property
+    def overflow_price(self) -> ExternalPrice | None:
+        """The external API's price where requests really overflow to it; None elsewhere."""
+        price = self.external_price
+        return price if price is not None and price.use is ExternalUse.OVERFLOW else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

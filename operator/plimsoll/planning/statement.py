@@ -11,7 +11,6 @@ from math import isfinite
 from plimsoll.domain import (
     CapacityTable,
     Deployment,
-    ExternalUse,
     Forecast,
     ForecastBasis,
     Mode,
@@ -178,8 +177,8 @@ def _reachable_rps(deployment: Deployment, choices: Iterable[Choice]) -> float:
 
 def _api_usd_per_hour_per_rps(deployment: Deployment, forecast: Forecast) -> float | None:
     """The price of one request per second at the external API; None without one, or before any request was seen."""
-    price = deployment.external_price
-    if price is None or price.use is not ExternalUse.OVERFLOW or forecast.tokens is None:
+    price = deployment.overflow_price
+    if price is None or forecast.tokens is None:
         return None
     return 3600.0 * price.usd_per_request(forecast.tokens.prompt_tokens_mean, forecast.tokens.output_tokens_mean)
 

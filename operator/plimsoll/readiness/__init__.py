@@ -4,18 +4,12 @@ In: a snapshot, and the start-ups that were seen. Out: the same snapshot in whic
 one that forecast, planning and rollout all go by. Never: a decision, clocks or I/O. Design section 6.
 
 ``free_room`` says what present nodes have room for, ``start_ups`` what was observed, ``lead_times`` puts them together.
-``pay_back`` says what a slot and a start cost, and for how long a plan is expected to stand.
+``pay_back`` says what a start costs, and for how long a plan is expected to stand.
 """
 
 from plimsoll.readiness.free_room import FreeRoom
 from plimsoll.readiness.lead_times import with_lead_times
-from plimsoll.readiness.pay_back import (
-    known_dwells,
-    remember_dwells,
-    slot_usd_per_hour,
-    start_usd,
-    with_expected_dwells,
-)
+from plimsoll.readiness.pay_back import known_dwells, remember_dwells, start_usd, with_expected_dwells
 from plimsoll.readiness.start_ups import remember_start_ups
 
 __all__ = [
@@ -23,7 +17,6 @@ __all__ = [
     "known_dwells",
     "remember_dwells",
     "remember_start_ups",
-    "slot_usd_per_hour",
     "start_usd",
     "with_expected_dwells",
     "with_lead_times",

@@ -11,7 +11,7 @@ and planning charges the right side, spread over the dwell, to every replica tha
 from collections.abc import Mapping
 from dataclasses import replace
 
-from plimsoll.domain import Dwell, ObjectKey, Pool, Resources, Snapshot, VariantKey
+from plimsoll.domain import Dwell, ObjectKey, Snapshot, VariantKey
 
 START_UP_RISK = 0.1
 """Share of starts that fail and are paid for once more. Guess: images that do not pull, nodes that come up broken."""
@@ -22,14 +22,6 @@ LINGERING_S = 600.0
 --scale-down-unneeded-time, whose default this is; Karpenter's consolidation is faster where it is told to be."""
 REMEMBERED = 10
 """Plans by deployment. Guess: a few days' worth of moves, so that a change of habits is followed."""
-
-
-def slot_usd_per_hour(replica: Resources, pool: Pool | None) -> float:
-    """Price of the share of a node that one replica takes, by its scarcest resource; 0 where nothing is paid for it."""
-    if pool is None:
-        return 0.0
-    shares = [amount / pool.node_resources[name] for name, amount in replica.items() if pool.node_resources.get(name)]
-    return pool.marginal_price_usd_per_hour * min(1.0, max(shares, default=1.0))
 
 
 def start_usd(price_usd_per_hour: float, lead_s: float) -> float:

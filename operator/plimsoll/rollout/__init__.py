@@ -88,7 +88,9 @@ def roll_out(
     targets: dict[VariantKey, tuple[TargetSample, ...]] = {}
     reasons: dict[VariantKey, Told] = {}
     standbys: dict[ObjectKey, Standby | None] = {}
-    contested = contested_pools(snapshot, allocation)
+    known = {one.key: known_standby(one, memory.standbys) for one in snapshot.deployments}
+    # A look at every pod, which matters only where something is kept.
+    contested = contested_pools(snapshot, allocation) if any(known.values()) else {}
     for deployment in sorted(snapshot.deployments, key=lambda deployment: deployment.key):
         histories = {v.key: _history(deployment, v, allocation, memory, snapshot.now_s) for v in deployment.variants}
         situation = Situation(
@@ -104,7 +106,7 @@ def roll_out(
             pools=pools,
             overflow_rps=_overflow_rps(allocation, deployment.key),
             planned_usd_per_hour=allocation.usd_per_hour.get(deployment.key, 0.0),
-            standby=known_standby(deployment, memory.standbys),
+            standby=known[deployment.key],
             gives_room=gives_room(deployment, contested),
         )
         standbys[deployment.key] = next_standby(situation)

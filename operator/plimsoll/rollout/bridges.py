@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from plimsoll.domain import ForecastBasis, Mode, Routing, Variant, VariantKey
-from plimsoll.readiness import FreeRoom, slot_usd_per_hour
+from plimsoll.readiness import FreeRoom
 from plimsoll.rollout.situation import Situation, movable
 from plimsoll.rollout.timeline import Gap, gap_until_ready
 
@@ -102,11 +102,7 @@ def _quick(situation: Situation, gap: Gap) -> Iterable[Variant]:
 
 def _usd_per_request(situation: Situation, variant: Variant) -> tuple[float, float, VariantKey]:
     rate_rps = situation.options[variant.key].capacity.per_replica_rps
-    return (
-        slot_usd_per_hour(variant.per_replica, situation.pools.get(variant.pool)) / rate_rps,
-        variant.lead_s,
-        variant.key,
-    )
+    return situation.slot_usd_per_hour(variant) / rate_rps, variant.lead_s, variant.key
 
 
 def _best(
@@ -142,7 +138,7 @@ def _span(situation: Situation, variant: Variant, gap: Gap, present: int, replic
     requests = ahead.requests(rate_rps)
     # Whole nodes where they are booted for it; elsewhere its seats, since the node cannot be given back meanwhile.
     node_usd_per_hour = situation.pools[variant.pool].marginal_price_usd_per_hour
-    slots_usd_per_hour = replicas * slot_usd_per_hour(variant.per_replica, situation.pools.get(variant.pool))
+    slots_usd_per_hour = replicas * situation.slot_usd_per_hour(variant)
     usd_per_hour = opened * node_usd_per_hour if opened else slots_usd_per_hour
     return Span(
         replicas=replicas,
@@ -165,10 +161,11 @@ def _rate_rps(situation: Situation, variant: Variant, present: int, replicas: in
     """
     others = {v.key: v.staying_ready_replicas for v in situation.deployment.variants}
     without, with_bridge = {**others, variant.key: present}, {**others, variant.key: present + replicas}
-    more_rps = situation.carried_rps(with_bridge) - situation.carried_rps(without)
+    carried_rps = situation.carried_rps(without)
+    more_rps = situation.carried_rps(with_bridge) - carried_rps
     if situation.deployment.routing is not Routing.SERVICE or more_rps >= missing_rps:
         return max(0.0, more_rps)
-    demand_rps = situation.carried_rps(without) + missing_rps
+    demand_rps = carried_rps + missing_rps
     return max(0.0, situation.kept_rps(with_bridge, demand_rps) - situation.kept_rps(without, demand_rps))
 
 

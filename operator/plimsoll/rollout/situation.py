@@ -67,17 +67,16 @@ class Situation:
         return max(0.0, self.forecast.required_rps - given_up_rps - self.overflow_rps) * (1 - ROUNDING)
 
     @property
-    def kept_rps_after_down(self) -> float:
+    def floor_rps(self) -> float:
         """What ready replicas must carry after a step down: what is needed, and what is kept of that which is ready."""
         if self.standby is None or self.standby.worth_usd < LEAST_KEPT_USD or self.gives_room or self.gives_way:
             return self.need_rps
-        ready_rps = self.ready_rps(current_counts(self.deployment))
-        return max(self.need_rps, min(self.standby.rate_rps, ready_rps) * (1 - ROUNDING))
+        return max(self.need_rps, min(self.standby.rate_rps, self.ready_now_rps) * (1 - ROUNDING))
 
     @property
     def keeps_for_next_rise(self) -> bool:
         """True where more is kept than is needed."""
-        return self.kept_rps_after_down > self.need_rps
+        return self.floor_rps > self.need_rps
 
     def carried_rps(self, replicas: Mapping[VariantKey, int]) -> float:
         """What so many replicas carry together within the SLO, as the router shares requests out among them."""
@@ -95,6 +94,20 @@ class Situation:
     def ready_rps(self, counts: Mapping[VariantKey, int]) -> float:
         """What the ready replicas carry once the targets stand at `counts`."""
         return self.carried_rps({v.key: ready_after(v, counts[v.key]) for v in self.deployment.variants})
+
+    @property
+    def ready_now_rps(self) -> float:
+        """What the ready replicas carry as long as nothing is written."""
+        return self.ready_rps(current_counts(self.deployment))
+
+    def slot_usd_per_hour(self, variant: Variant) -> float:
+        """Price of the share of a node that one replica takes, by its scarcest resource; 0 where nothing is paid."""
+        pool = self.pools.get(variant.pool)
+        if pool is None:
+            return 0.0
+        node = pool.node_resources
+        shares = [amount / node[name] for name, amount in variant.per_replica.items() if node.get(name)]
+        return pool.marginal_price_usd_per_hour * min(1.0, max(shares, default=1.0))
 
     def ready_replicas(self, counts: Mapping[VariantKey, int]) -> int:
         return sum(ready_after(variant, counts[variant.key]) for variant in self.deployment.variants)

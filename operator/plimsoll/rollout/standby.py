@@ -1,6 +1,6 @@
 """How much of what is ready is kept for a rise that has come before, and for how long?
 
-In: a ``Situation``. Out: the `Standby` to remember; what follows from it stands in ``Situation.kept_rps_after_down``. A
+In: a ``Situation``. Out: the `Standby` to remember; what follows from it stands in ``Situation.floor_rps``. A
 rise that no forecast saw coming and that no replica is quick enough for is violated requests until new ones are ready;
 whether it comes again nobody knows. So what is ready is kept for as long as its idling has cost no more than the rise
 did, by the policy's price of a violation: whatever comes, that is at most twice what somebody would have paid who knew
@@ -15,16 +15,13 @@ from dataclasses import replace
 from plimsoll.domain import (
     Allocation,
     Deployment,
-    ExternalUse,
-    Forecast,
     ForecastBasis,
     Mode,
     ObjectKey,
     Snapshot,
     Standby,
 )
-from plimsoll.readiness import slot_usd_per_hour
-from plimsoll.rollout.situation import Situation, current_counts
+from plimsoll.rollout.situation import Situation
 from plimsoll.rollout.stock_outs import stuck_pods
 
 SHORT_RATIO = 1.25
@@ -66,12 +63,14 @@ def next_standby(situation: Situation) -> Standby | None:
     if situation.forecast.basis is not ForecastBasis.KNOWN:
         # Of a time that nobody saw nothing is learned, and nothing is forgotten.
         return None if last is None else replace(last, at_s=situation.now_s)
-    following = _following(situation, situation.forecast, last)
+    following = _following(situation)
     return None if following is None else replace(following, at_s=situation.now_s)
 
 
-def _following(situation: Situation, forecast: Forecast, last: Standby | None) -> Standby | None:
-    now_s, policy, seen_rps = situation.now_s, situation.deployment.policy, forecast.surely_rps
+def _following(situation: Situation) -> Standby | None:
+    """The same of a time that was seen."""
+    last, now_s, seen_rps = situation.standby, situation.now_s, situation.forecast.surely_rps
+    policy = situation.deployment.policy
     missing_rps = _missing_rps(situation, seen_rps)
     if last is None:
         return Standby(seen_rps, 0.0, now_s) if missing_rps > 0.0 else None
@@ -91,10 +90,8 @@ def _following(situation: Situation, forecast: Forecast, last: Standby | None) -
 
 def _missing_rps(situation: Situation, seen_rps: float) -> float:
     """Demand above what is ready. Where nothing is ready it is no rise, and what overflows is served elsewhere."""
-    external = situation.deployment.external_price
-    overflows = external is not None and external.use is ExternalUse.OVERFLOW
-    ready_rps = situation.ready_rps(current_counts(situation.deployment))
-    if situation.deployment.mode is not Mode.AUTO or overflows or ready_rps <= 0.0:
+    deployment, ready_rps = situation.deployment, situation.ready_now_rps
+    if deployment.mode is not Mode.AUTO or deployment.overflow_price is not None or ready_rps <= 0.0:
         return 0.0
     return seen_rps - ready_rps if seen_rps > SHORT_RATIO * ready_rps else 0.0
 
@@ -102,7 +99,6 @@ def _missing_rps(situation: Situation, seen_rps: float) -> float:
 def _idle_usd_per_hour(situation: Situation) -> float:
     """Price of what is ready beyond the plan."""
     return sum(
-        max(0, variant.staying_ready_replicas - situation.wanted[variant.key])
-        * slot_usd_per_hour(variant.per_replica, situation.pools.get(variant.pool))
+        max(0, variant.staying_ready_replicas - situation.wanted[variant.key]) * situation.slot_usd_per_hour(variant)
         for variant in situation.deployment.variants
     )

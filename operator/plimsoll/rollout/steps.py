@@ -156,7 +156,7 @@ def ready_gone(variant: Variant, to: int) -> int:
 
 def is_safe(situation: Situation, counts: Mapping[VariantKey, int]) -> bool:
     """True when ready replicas go on carrying the demand at `counts`, and what is kept for the next rise."""
-    return leaves_rps(situation, counts, situation.kept_rps_after_down)
+    return leaves_rps(situation, counts, situation.floor_rps)
 
 
 def leaves_rps(situation: Situation, counts: Mapping[VariantKey, int], rate_rps: float) -> bool:

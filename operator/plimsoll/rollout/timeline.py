@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import ceil
 
 from plimsoll.domain import Variant, VariantKey
-from plimsoll.rollout.situation import ROUNDING, Situation, current_counts
+from plimsoll.rollout.situation import ROUNDING, Situation
 from plimsoll.rollout.stock_outs import stuck_pods
 
 LATE_RATIO = 0.25
@@ -70,7 +70,7 @@ def gap_until_ready(situation: Situation, counts: Mapping[VariantKey, int]) -> G
         situation: demand now and at each variant's lead time, and the pods there are.
         counts: what the targets are set to now.
     """
-    if situation.ready_rps(current_counts(situation.deployment)) >= situation.forecast.required_rps:
+    if situation.ready_now_rps >= situation.forecast.required_rps:
         return Gap()  # What most deployments are in at most ticks.
     arrivals = {v.key: sorted(_arrivals(situation, v, counts[v.key])) for v in situation.deployment.variants}
     knots = {v.lead_s for v in situation.deployment.variants}
