@@ -152,18 +152,25 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
         guess_per_ms: where the search starts; a good one saves time and changes little else.
         requests: to play; as many as the SLO's quantiles need where absent.
     """
+    count = requests or requests_for(case, replicas, guess_per_ms)
+    found = _searched(Trial(case, replicas, count, guess_per_ms), guess_per_ms)
+    if case.burstiness.is_steady:
+        return found
     # A few windows decide what bursts do, and other draws have other ones: what holds in several of them counts.
-    draws = 1 if case.burstiness.is_steady else _DRAWS_OF_BURSTS
-    found: list[float] = []
-    for seed in range(_SEED, _SEED + draws * _SEEDS_APART, _SEEDS_APART):
-        about = min(found, default=0.0) or guess_per_ms
-        trial = Trial(case, replicas, requests or requests_for(case, replicas, about), about, seed)
-        found.append(_searched(trial, about))
-    return min(found)
+    for draw in range(1, _DRAWS_OF_BURSTS):
+        if found <= 0.0:
+            break
+        seed = _SEED + draw * _SEEDS_APART
+        trial = Trial(case, replicas, requests or requests_for(case, replicas, found), found, seed)
+        excess = trial.excess(found)
+        if excess > 0.0:
+            found = min(found, _searched(trial, found, excess))
+    return found
 
 
-def _searched(trial: Trial, guess_per_ms: float) -> float:
-    bracket = _bracket(trial, guess_per_ms)
+def _searched(trial: Trial, guess_per_ms: float, excess: float | None = None) -> float:
+    """The highest rate within the SLO; `excess` is that of the guess, where it has been played."""
+    bracket = _bracket(trial, guess_per_ms, excess)
     if bracket is None:
         return 0.0
     (low, below), (high, above) = bracket
@@ -183,12 +190,15 @@ def _searched(trial: Trial, guess_per_ms: float) -> float:
     return low
 
 
-def _bracket(trial: Trial, guess_per_ms: float) -> tuple[tuple[float, float], tuple[float, float]] | None:
+def _bracket(
+    trial: Trial, guess_per_ms: float, excess: float | None
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Two rates with their excess, the first within the SLO and the second not, or at the end of the capacity."""
     limit = MAX_LOAD_RATIO * trial.completes_per_ms
     lowest = trial.lowest_per_ms
     rate = min(max(guess_per_ms, lowest), limit)
-    excess = trial.excess(rate)
+    if excess is None or rate != guess_per_ms:
+        excess = trial.excess(rate)
     wider = _WIDER
     if excess <= 0.0:
         while rate < limit:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plimsoll.planning.columns import Columns
-from plimsoll.planning.counted_mixes import least_of_mixes
+from plimsoll.planning.counted_mixes import COUNTED, least_of_mixes
+from plimsoll.planning.even_mixes import least_of_even_mixes
 from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.prices import Dual, Prices
 from plimsoll.planning.room import SLACK_RATIO
@@ -135,7 +136,11 @@ def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
     bound_d = np.bincount(ledger.need_n, columns.alone_n > ledger.upper_n, size) > 0
     free_d = ~bound_d & (spot_d < _TWO) & ~columns.coarse_d & np.isinf(ledger.budget_d)
     lowest_d = np.bincount(ledger.need_n, ledger.lower_n, size) == 0
-    least_d = np.where(free_d, listed_d, np.where(lowest_d, _even_at_risk(ledger, columns, each), alone_d))
+    few_d = np.bincount(ledger.need_n[each.usable_n], minlength=size) <= max(COUNTED)
+    counted_d = ledger.even_d & ~free_d & lowest_d & few_d
+    mixed_d = least_of_even_mixes(ledger, np.where(each.usable_n, columns.alone_n, 0), each.usd_n, counted_d)
+    at_risk_d = np.where(lowest_d, _even_at_risk(ledger, columns, each), alone_d)
+    least_d = np.where(free_d, listed_d, np.where(counted_d, np.minimum(listed_d, mixed_d), at_risk_d))
     return np.where(np.isfinite(least_d), least_d, 0.0)
 
 

@@ -23,8 +23,6 @@ from plimsoll.planning.tables import NEVER, Floats, Ints
 MOST_SPLITS = 24
 """Ways to split one deployment between two variants; of more, so many are taken at even distances. Guess: beyond it the
 best split is hit within 4% of the deployment, and few are that large."""
-MOST_EVEN_SPLITS = 400
-"""The same where all replicas get equal shares; there are few, and no relaxation is as close."""
 MOST_MIXED = 150
 """Mixes of one group of variants that are listed; groups with more are left out. Guess: small needs have fewer."""
 FEW_NEEDS = 100
@@ -76,8 +74,10 @@ def list_columns(ledger: Ledger, *, parts: bool = False) -> Columns:
     alone = _singles(ledger, base, ~met, np.zeros_like(base.guard_n)) if base.guard_n.any() else singles
     alone_n = np.zeros(len(ledger.choices), dtype=np.int64)
     alone_n[alone.choice_kc[:, 0]] = alone.count_kc[:, 0]
-    pairs, coarse_d = _pairs(ledger, base, singles)
-    full = [_within(ledger, base, part, protect=True) for part in (singles, pairs)]
+    pairs, coarse_d = _pairs(ledger, base, _of(singles, ~ledger.even_d))
+    even_pairs = _even_pairs(ledger, base, _of(singles, ledger.even_d))
+    ways = (singles, pairs, even_pairs)
+    full = [_within(ledger, base, part, protect=True) for part in ways]
     sizes = (3, 4) if len(met) <= FEW_NEEDS else (3,)
     full += [_bounded(ledger, _mixes(ledger, alone_n, ~met, size)) for size in sizes]
     listed += full
@@ -85,7 +85,7 @@ def list_columns(ledger: Ledger, *, parts: bool = False) -> Columns:
     for part in full:
         without[part.need_k] = False
     if without.any():
-        listed += [_within(ledger, base, _of(part, without), protect=False) for part in (singles, pairs)]
+        listed += [_within(ledger, base, _of(part, without), protect=False) for part in ways]
         listed += [_partial(ledger, base, without), _greedy(ledger, without)]
     if parts:
         listed.append(_fewer(ledger, base, singles))
@@ -174,8 +174,7 @@ def _pairs(ledger: Ledger, base: AtLower, singles: Columns) -> tuple[Columns, Bo
     start = ledger.lower_n[one]
     # What may be lost is mixed up to all that it needs alone: the other is there for the loss.
     steps = np.maximum(0, np.minimum(fewest - (ledger.left_n[one] <= 0), ledger.upper_n[one]) - start)
-    # Where shares are even the cost is linear and all that counts is where a spot loss ends the line.
-    taken = np.minimum(steps, np.where(ledger.even_d[need], MOST_EVEN_SPLITS, MOST_SPLITS))
+    taken = np.minimum(steps, MOST_SPLITS)
     coarse_d = np.zeros(len(ledger.target_d), dtype=bool)
     coarse_d[need[steps > taken]] = True
     row = np.repeat(np.arange(len(one)), taken)
@@ -191,12 +190,41 @@ def _pairs(ledger: Ledger, base: AtLower, singles: Columns) -> tuple[Columns, Bo
     beyond: Floats = ledger.left_n[one] - base.left_base_n[one]
     left_rps: Floats = np.where(ledger.left_n[one] > 0, beyond + base.total_n[other], 0.0)
     needed = np.maximum(needed, ledger.tables.replicas_for(other, left_rps))
-    each = np.minimum(np.minimum(ledger.tables.each_n[one], ledger.tables.each_n[other]), base.even_each_d[need])
-    beside_even = base.count_d[need] - ledger.lower_n[one] - ledger.lower_n[other]
-    needed = np.where(ledger.even_d[need], _even_count(ledger, need, each) - beside_even - count, needed)
     keep = needed > ledger.lower_n[other]
     choice_kc = np.column_stack([one, other])[keep]
     return _columns(ledger, choice_kc, np.column_stack([count, needed])[keep], need[keep]), coarse_d
+
+
+def _even_pairs(ledger: Ledger, base: AtLower, singles: Columns) -> Columns:
+    """Two choices whose replicas all get the same share: as many as the slower needs, and what must survive a loss.
+
+    Split where costs bend: at both ends, where one of them stays as it runs or is planned, and some in between.
+    """
+    left, right = couples(singles.need_k)
+    one, other, need = singles.choice_kc[left, 0], singles.choice_kc[right, 0], singles.need_k[left]
+    each = np.minimum(np.minimum(ledger.tables.each_n[one], ledger.tables.each_n[other]), base.even_each_d[need])
+    beside = base.count_d[need] - ledger.lower_n[one] - ledger.lower_n[other]
+    least_one, least_other = _left_beside(ledger, base, other, one), _left_beside(ledger, base, one, other)
+    total = np.maximum(_even_count(ledger, need, each) - beside, least_one + least_other)
+    low = np.maximum(least_one, total - ledger.upper_n[other])
+    high = np.minimum(ledger.upper_n[one], total - least_other)
+    able = low <= high
+    one, other, need, total, low, high = (part[able] for part in (one, other, need, total, low, high))
+    shares = np.linspace(0.0, 1.0, MOST_SPLITS)
+    spread_ks = np.rint(low[:, None] + (high - low)[:, None] * shares).astype(np.int64)
+    bends_ks = np.column_stack([ledger.count_n2[one], total[:, None] - ledger.count_n2[other]])
+    counts_ks = np.sort(np.column_stack([spread_ks, np.clip(bends_ks, low[:, None], high[:, None])]), axis=1)
+    row, split = np.nonzero(np.diff(counts_ks, axis=1, prepend=-1))
+    count_kc = np.column_stack([counts_ks[row, split], total[row] - counts_ks[row, split]])
+    return _columns(ledger, np.column_stack([one, other])[row], count_kc, need[row])
+
+
+def _left_beside(ledger: Ledger, base: AtLower, lost_k: Ints, choice_k: Ints) -> Ints:
+    """How many replicas of a choice there must be for it to carry what is to be left when the other one's pool is lost;
+    one more than its lower bound at least."""
+    left_rps = ledger.left_n[lost_k] - base.left_base_n[lost_k] + base.total_n[choice_k]
+    needed = ledger.tables.replicas_for(choice_k, np.where(ledger.left_n[lost_k] > 0, left_rps, 0.0))
+    return np.maximum(needed, ledger.lower_n[choice_k] + 1)
 
 
 def _mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns:

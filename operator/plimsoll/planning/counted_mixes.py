@@ -1,7 +1,7 @@
 """What do mixes of two to four variants cost at least, each of them looked at?
 
 In: a ``Ledger``, what one more replica costs, and needs to look at. Out: by need the cheapest mix that covers it and
-leaves enough when a spot pool is lost; upper bounds and budgets left out. Used where a relaxation says too little.
+leaves enough when a spot pool is lost; budgets left out. Used where a relaxation says too little.
 Letters: D needs, N choices, M mixes.
 """
 
@@ -60,8 +60,8 @@ def groups_of(ledger: Ledger, alone_n: Ints, usable_n: Bools, size: int) -> Ints
 
 def _most(ledger: Ledger, alone_n: Ints) -> Ints:
     """Replicas beyond the lower bound up to which a choice is part of a mix; all it needs where others protect it."""
-    most_n: Ints = np.maximum(0, alone_n - ledger.lower_n - (ledger.left_n <= 0)).astype(np.int64)
-    return most_n
+    most_n: Ints = np.minimum(alone_n - (ledger.left_n <= 0), ledger.upper_n) - ledger.lower_n
+    return np.maximum(0, most_n).astype(np.int64)
 
 
 def _splits(ledger: Ledger, alone_n: Ints, group_gc: Ints) -> Ints:
@@ -97,4 +97,5 @@ def smallest_mixes(ledger: Ledger, alone_n: Ints, group_gc: Ints) -> tuple[Ints,
         rest = np.maximum(rest, ledger.left_n[choice[row]] - (together - own))
     counts.append(ledger.tables.replicas_for(last, rest + base_n[last]))
     fine = (together >= ledger.left_n[last] * (1.0 - SLACK_RATIO)) & (counts[-1] > ledger.lower_n[last])
+    fine &= counts[-1] <= ledger.upper_n[last]
     return group_gc[row][fine], np.column_stack(counts)[fine]

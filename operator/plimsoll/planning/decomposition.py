@@ -40,7 +40,7 @@ TIER_RATIO = 4.0
 MOST_TIERS = 8
 TREMBLES = (0.0, 0.03, -0.03, 0.08, -0.08, 0.15, -0.15)
 """By how much the worth of nodes is changed, in turn for every pool, where an attempt is repeated."""
-NEEDS_TRIED = 2000
+NEEDS_TRIED = 1000
 """Attempts times needs. Guess: small fleets gain from more attempts than one, thousands do not."""
 MOST_ATTEMPTS = 60
 ATTEMPTS_SHARE = 0.5

@@ -2,7 +2,8 @@
 
 In: a plan in whole nodes, the bound, and what every column costs at the dual's prices. Out: a cheaper choice of
 columns, or none. A column that costs more than its need's cheapest by more than the plan is above the bound is in no
-better plan and is left out (reduced cost fixing); where more are left than can be looked at, the dearest go, too.
+better plan and is left out (reduced cost fixing). Where more are left than can be looked at, those stay that are next
+to as cheap as what they would replace; all other needs keep what they have.
 
     minimise   sum_k cost_k z_k + sum_p usd_p y_p
     needs      sum_{k of d} z_k = 1                                   for every d
@@ -16,10 +17,8 @@ from plimsoll.planning.rounding import Fleet
 from plimsoll.planning.solver import SolveLimits, solve_rows
 from plimsoll.planning.tables import Floats, Ints
 
-MOST_COLUMNS = 1500
-"""Columns looked at. Guess: small fleets have fewer left."""
-MOST_NEEDS = 150
-"""Needs with more than one column left, beyond which nothing is tried: above it rounding is close enough."""
+MOST_COLUMNS = 200
+"""Columns looked at beside the plan's. Guess: small fleets have fewer left; in large ones these fill the last nodes."""
 WHOLE_GAP = 1e-3
 """Share of the plan's cost that the search may leave: less than a node of most pools."""
 
@@ -35,28 +34,36 @@ def improve(fleet: Fleet, reduced_k: Floats, column_d: Ints, above_usd: float, l
         limits: when to stop.
     """
     kept_k = _kept(fleet, reduced_k, column_d, above_usd)
-    need_k = fleet.columns.need_k[kept_k]
-    if not 0 < np.count_nonzero(np.bincount(need_k) > 1) <= MOST_NEEDS:
+    if len(kept_k) == len(column_d):
         return None
-    columns, pools = len(kept_k), len(fleet.usd_p)
+    open_d = np.bincount(fleet.columns.need_k[kept_k]) > 1
+    fixed_j = fleet.base_j + fleet.dual.used_kj(column_d[~open_d]).sum(axis=0)
+    kept_k = kept_k[open_d[fleet.columns.need_k[kept_k]]]
+    columns = len(kept_k)
     cost = np.concatenate([fleet.dual.cost_k[kept_k], fleet.usd_p])
     upper = np.concatenate([np.ones(columns), fleet.max_p]).astype(np.float64)
     start = np.concatenate([np.isin(kept_k, column_d), _nodes_p(fleet, column_d)]).astype(np.float64)
     unit = max(1.0, float(fleet.usd_p.max(initial=0.0)))
-    answer = solve_rows(cost / unit, upper, (*_needs(need_k), *_rooms(fleet, kept_k, pools)), start, WHOLE_GAP, limits)
-    if answer.values is None or float(cost @ answer.values) >= float(cost @ start) - WHOLE_GAP:
+    rows = (*_needs(fleet.columns.need_k[kept_k]), *_rooms(fleet, kept_k, fixed_j))
+    looked_at_usd, fixed_usd = float(cost @ start), float(fleet.dual.cost_k[column_d[~open_d]].sum())
+    gap_ratio = WHOLE_GAP * (looked_at_usd + fixed_usd) / max(looked_at_usd, WHOLE_GAP)
+    answer = solve_rows(cost / unit, upper, rows, start, gap_ratio, limits)
+    if answer.values is None or float(cost @ answer.values) >= looked_at_usd - WHOLE_GAP:
         return None
-    return kept_k[np.flatnonzero(answer.values[:columns] > 0.5)]
+    chosen_k = kept_k[np.flatnonzero(answer.values[:columns] > 0.5)]
+    better_d = column_d.copy()
+    better_d[fleet.columns.need_k[chosen_k]] = chosen_k
+    return better_d
 
 
 def _kept(fleet: Fleet, reduced_k: Floats, column_d: Ints, above_usd: float) -> Ints:
-    need_k = fleet.columns.need_k
+    """The plan's columns and those that may take their place."""
     least_d = np.minimum.reduceat(reduced_k, fleet.dual.first_d)
-    more_k = reduced_k - least_d[need_k]
-    more_k[column_d] = -1.0
+    more_k = reduced_k - least_d[fleet.columns.need_k]
+    more_k[column_d] = np.inf
     kept_k = np.flatnonzero(more_k <= above_usd)
     if len(kept_k) > MOST_COLUMNS:
-        kept_k = np.sort(kept_k[np.argsort(more_k[kept_k], kind="stable")[:MOST_COLUMNS]])
+        kept_k = kept_k[np.argsort(more_k[kept_k], kind="stable")[:MOST_COLUMNS]]
     return np.union1d(kept_k, column_d)
 
 
@@ -76,12 +83,12 @@ def _needs(need_k: Ints) -> list[Row]:
     ]
 
 
-def _rooms(fleet: Fleet, kept_k: Ints, pools: int) -> list[Row]:
-    used_kj, rows, columns = fleet.dual.used_kj(kept_k), [], len(kept_k)
+def _rooms(fleet: Fleet, kept_k: Ints, fixed_j: Floats) -> list[Row]:
+    used_kj, rows, columns, pools = fleet.dual.used_kj(kept_k), [], len(kept_k), len(fleet.usd_p)
     for j, pool in enumerate(fleet.weights.pool_j.tolist()):
         users = np.flatnonzero(used_kj[:, j])
         paid = fleet.usd_p[pool] <= 0
-        room = float(fleet.weights.offered_j[j] if paid else 0.0) - float(fleet.base_j[j])
+        room = float(fleet.weights.offered_j[j] if paid else 0.0) - float(fixed_j[j])
         nodes = () if paid else (columns + pool,)
         rows.append(Row((*users.tolist(), *nodes), (*used_kj[users, j].tolist(), *(-1.0,) * len(nodes)), -np.inf, room))
     rows += [

@@ -8,6 +8,8 @@ import pytest
 
 from plimsoll.domain import CapacityTable, PriceKind, Reason, Routing, carried_rps
 from plimsoll.planning import SolveLimits
+from plimsoll.planning.assessment import assess
+from plimsoll.planning.decomposition import decompose
 from plimsoll.planning.fallback import fill_up
 from plimsoll.planning.statement import state_problem
 from unit.builders import a_deployment, a_forecast, a_policy, a_pool, a_snapshot, a_variant, an_option, options_for
@@ -18,6 +20,7 @@ SLOW = a_variant("slow", pool="cpu-amx")
 RPS = {"fast": 6.0, "slow": 1.5}
 PAID_XEONS = a_pool("cpu-amx", nodes=1, price_kind=PriceKind.PAID, min_nodes=1, max_nodes=1, provisioning_s=0.0)
 """4 replicas that cost nothing more."""
+DECOMPOSED = SolveLimits(programme_up_to_needs=0)
 GPU_POOL = a_pool("gpu-h100")
 """12 USD/h a node of 4 replicas."""
 
@@ -94,6 +97,50 @@ def test_what_survives_a_lost_spot_pool_shares_equally_too() -> None:
     # 3 req/s must survive: 2 slow do that. With them 2 fast share 4 x 1.5 = 6 for 4 + 3 USD/h; 4 slow alone: 3 USD/h.
     assert counts(allocation) == {"chat/slow": 4}
     assert not allocation.findings
+
+
+@pytest.mark.parametrize("limits", [SolveLimits(), DECOMPOSED], ids=["programme", "decomposition"])
+def test_two_spot_pools_that_stand_in_for_each_other_are_cheaper_than_on_demand(limits: SolveLimits) -> None:
+    pools = [
+        a_pool("gpu-h100"),
+        a_pool("gpu-mi300x", price_kind=PriceKind.SPOT, price_usd_per_hour=4.0),
+        a_pool("gpu-l4", price_kind=PriceKind.SPOT, price_usd_per_hour=2.0),
+    ]
+    whole_node = {"nvidia.com/gpu": 4.0}
+    variants = [a_variant(pool.name[4:], pool=pool.name, per_replica=whole_node) for pool in pools]
+    chat = a_deployment(
+        variants=variants, rps=5.0, routing=Routing.SERVICE, policy=a_policy(spot_loss_tolerated_ratio=0.5)
+    )
+    allocation = plan([chat], pools, {"h100": 6.0, "mi300x": 6.0, "l4": 3.0}, limits=limits)
+    # One of each: 2 x 3 req/s, of which 3 are left whichever pool is lost. That is one replica more than h100 needs.
+    assert counts(allocation) == {"chat/mi300x": 1, "chat/l4": 1}
+    assert not allocation.findings
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_decomposition_finds_the_best_combination_of_which_enough_survives_and_bounds_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = ("a", "b", "c")
+    whole_node = {"nvidia.com/gpu": 4.0}
+    variants = [a_variant(name, pool=f"gpu-{name}", max_replicas=6, per_replica=whole_node) for name in names]
+    kinds = [PriceKind.SPOT if rng.uniform() < 0.7 else PriceKind.ON_DEMAND for _ in names]
+    pools = [
+        a_pool(f"gpu-{name}", price_kind=kind, price_usd_per_hour=float(rng.uniform(1.0, 9.0)))
+        for name, kind in zip(names, kinds, strict=True)
+    ]
+    rps = {name: float(rng.uniform(1.0, 6.0)) for name in names}
+    policy = a_policy(spot_loss_tolerated_ratio=float(rng.uniform(0.2, 0.8)))
+    chat = a_deployment(variants=variants, rps=float(rng.uniform(2.0, 8.0)), routing=Routing.SERVICE, policy=policy)
+    forecasts = {chat.key: a_forecast(chat)}
+    problem = state_problem(a_snapshot([chat], pools), forecasts, options_for([chat], rps), {}, {})
+    keys = [choice.key for choice in problem.choices]
+    every = [dict(zip(keys, tried, strict=True)) for tried in product(range(7), repeat=len(names))]
+    best = min((assess(problem, tried) for tried in every), key=lambda plan: plan.rank)
+    found = decompose(problem, DECOMPOSED)
+    assert found.plan.missed == pytest.approx(best.missed)
+    assert found.plan.priced_usd_per_hour == pytest.approx(best.priced_usd_per_hour, rel=1e-6)
+    if not any(best.missed):
+        assert found.bound_usd_per_hour <= best.priced_usd_per_hour * (1.0 + 1e-6)
 
 
 @pytest.mark.parametrize("seed", range(40))

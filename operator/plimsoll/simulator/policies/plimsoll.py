@@ -65,7 +65,7 @@ class Plimsoll:
         if not unplayed and since_s < USED_REFINED_EVERY_S:
             return
         used = to_simulate(snapshot, plan, self._known, used_only=True)
-        if not used and not unplayed and since_s < REFINED_EVERY_S:
+        if not used and since_s < REFINED_EVERY_S:
             return
         for case in (used or to_simulate(snapshot, plan, self._known))[:1]:
             self._known[case] = ANSWERS.of(case)
