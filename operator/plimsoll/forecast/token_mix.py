@@ -7,7 +7,9 @@ a few requests trembles by tens of percent, and safe rates with it; what moves r
   heavier than noise of so few requests explains and no lull, the latest counts from now on. One alone may be a queue
   that drains: of what a burst has left, the longest end last.
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
-  away by more than the tolerance. After a jump it is that of what came since.
+  away by more than the tolerance. The recent past is ten minutes, and as much more of the hour as it takes for a mean
+  that stands still: a dozen requests a minute, some of them fifty times as long as most, need all of it. After a jump
+  it is what came since.
 - All lengths are of one source, and the p95 are as far above their means as in the last hour: a look's own trembles.
 - What is taken over lies on a grid, so that a mix that comes back asks the question that was simulated already.
 - The largest length is that of the last hour. It is the bound of a bucket, which does not tremble, and a single longer
@@ -26,11 +28,18 @@ from plimsoll.forecast.last_hour import AVERAGED, SAMPLE_S, LastHour
 Floats = NDArray[np.float64]
 
 MIX_WINDOW_S = 600.0
-"""The recent past that the mix is averaged over. A guess: some hundred requests even at one in three seconds."""
+"""The recent past that the mix is averaged over at least. A guess; over 30 minutes the mixes of the Azure conversation
+hour would be late, and cost 10% more."""
+
+STEADY_RATIO = 0.1
+"""Standard deviation of the mean at which the recent past is long enough: the least drift that is followed."""
 
 TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO = 0.1, 0.25
 """Bounds of the drift of the mean that is not worth new safe rates: 10% is far within the default headroom, and more
 than 25% is not left out of account however few the requests."""
+
+P95_DEVIATION = 1.6
+"""Times that of a mean: log-normal lengths with sigma 0.8 to 1.0 have sqrt(.95 x .05) / .103 x sigma = 1.7 to 2.1."""
 
 MEANS, TAILS = [0, 2], [1, 3]
 """Places of the means and of the p95 along K."""
@@ -53,10 +62,9 @@ JUMP_DEVIATIONS, DRIFT_DEVIATIONS = 4.0, 1.5
 """Standard deviations beyond which a look, and the mean of the recent past, is no noise. Tried on log-normal
 lengths at 0.1 to 10 req/s: lengths are skewed, so that 3 would make every hour jump once, and 1 would drift often."""
 
-REQUEST_DEVIATIONS = np.array([1.3, 2.1, 1.3, 2.1])
-"""Relative standard deviation of one request's length, so that n of them leave 1 / sqrt(n) of it in the mean. A guess
-by log-normal lengths with sigma = 0.8 to 1.0: 0.95 to 1.3 for a mean, sqrt(.95 x .05) / .103 x sigma = 1.7 to 2.1 for
-a p95 (a geometric length has less: 1.0 and 1.5)."""
+LEAST_DEVIATION, MOST_DEVIATION = 1.3, 4.0
+"""Bounds of the relative standard deviation that one request's length is taken to have: that of log-normal lengths with
+sigma = 1.0 and 1.7. A few looks can show less by chance; more, where a mix does drift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,8 @@ class Looks:
     recent_requests_d: Floats
     usual_requests_d: Floats
     """What a look of the recent past is averaged over."""
+    deviation_kd: Floats
+    """Relative standard deviation of one request's length, so that n of them leave 1 / sqrt(n) of it in the mean."""
 
 
 def looks_of(
@@ -93,33 +103,83 @@ def looks_of(
         jumped_d: when looks last made each mix heavier before the mean did; what came before tells nothing since.
         now_s: the snapshot's time.
     """
+    minutes = slice(None, None, -MINUTE_SAMPLES)
+    at_dm, rate_dm = hour.at_ds[rows, minutes], hour.rate_ds[rows, minutes]
+    tokens_kdm = hour.tokens_kds[:AVERAGED, rows, minutes].astype(np.float64)
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
     at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
     tokens_kds = hour.tokens_kds[:AVERAGED, rows, columns].astype(np.float64)
-    # After a clock was set back a jump is still to come, and separates nothing.
-    since_d = np.maximum(now_s - MIX_WINDOW_S, np.where(jumped_d <= now_s, jumped_d, -np.inf))
-    recent = at_ds >= since_d[:, None]
-    weight_ds = np.where(recent, rate_ds, 0.0)
-    total_d = weight_ds.sum(axis=1)
     latest_kd = tokens_kds[:, :, -1].round(2)
-    weighted_kd = _weighted(tokens_kds, weight_ds)
-    minutes = slice(None, None, -MINUTE_SAMPLES)
-    shape_kd = _weighted(hour.tokens_kds[:AVERAGED, rows, minutes].astype(np.float64), hour.rate_ds[rows, minutes])
+    shape_kd = _weighted(tokens_kdm, rate_dm)
     # Where none of those minutes had a request, the latest mix tells it.
     shape_kd = np.where(shape_kd[:1] > 0.0, shape_kd, latest_kd)
     longer_kd = shape_kd[TAILS] / np.maximum(shape_kd[MEANS], 1e-9)
-    weighted_kd[TAILS] = weighted_kd[MEANS] * longer_kd
-    latest_kd[TAILS] = (latest_kd[MEANS] * longer_kd).round(2)
-    # Rounding hides the errors of a mean of equals, which would carry a mix past a limit it only touches.
-    mean_kd = weighted_kd.round(2)
+    deviation_kd = _request_deviation(tokens_kdm[MEANS], rate_dm * window_d[:, None], shape_kd[MEANS])
+    # After a clock was set back a jump is still to come, and separates nothing.
+    since_d = np.where(jumped_d <= now_s, jumped_d, -np.inf)
+    least_d, steady_d = now_s - MIX_WINDOW_S, _steady_since(at_dm, rate_dm, deviation_kd.max(axis=0))
+    ten_minutes = _recent(at_ds, rate_ds, tokens_kds, np.maximum(since_d, least_d), now_s)
+    longer = _recent(at_dm, rate_dm, tokens_kdm, np.maximum(since_d, steady_d), now_s)
+    # Where nothing is older, every look counts, not only one a minute.
+    enough_d = (steady_d >= least_d) | ~(at_dm < least_d).any(axis=1)
+    mean_kd = np.where(enough_d, ten_minutes.mean_kd, longer.mean_kd)
+    mean_rps_d = np.where(enough_d, ten_minutes.mean_rps_d, longer.mean_rps_d)
     # The oldest sample, too, stands for the window before it.
-    recent_s = now_s - np.where(recent, at_ds, now_s).min(axis=1) + window_d
-    mean_rps_d = total_d / np.maximum(recent.sum(axis=1), 1)
+    recent_s_d = np.where(enough_d, ten_minutes.span_s_d, longer.span_s_d) + window_d
+    mean_kd[TAILS] = mean_kd[MEANS] * longer_kd
+    latest_kd[TAILS] = (latest_kd[MEANS] * longer_kd).round(2)
     # Not much older either: after a gap it would be of another time.
     ago_ds = now_s - at_ds
     before_ds = (ago_ds >= window_d[:, None]) & (ago_ds <= 2.0 * window_d[:, None] + SAMPLE_S)
-    before_kd = _newest(tokens_kds, before_ds)
-    return Looks(latest_kd, latest_rps_d * window_d, before_kd, mean_kd, mean_rps_d * recent_s, mean_rps_d * window_d)
+    return Looks(
+        latest_kd=latest_kd,
+        latest_requests_d=latest_rps_d * window_d,
+        before_kd=_newest(tokens_kds, before_ds),
+        # Rounding hides the errors of a mean of equals, which would carry a mix past a limit it only touches.
+        mean_kd=mean_kd.round(2),
+        recent_requests_d=mean_rps_d * recent_s_d,
+        usual_requests_d=ten_minutes.mean_rps_d * window_d,
+        deviation_kd=np.repeat(deviation_kd, 2, axis=0) * np.array([[1.0], [P95_DEVIATION], [1.0], [P95_DEVIATION]]),
+    )
+
+
+def _steady_since(at_dm: Floats, rate_dm: Floats, deviation_d: Floats) -> Floats:
+    """Since when so many requests came that their mean stands still; minus infinity where the hour has too few."""
+    needed_d = (deviation_d / STEADY_RATIO) ** 2
+    gap_dm = np.diff(at_dm, axis=1, prepend=at_dm[:, :1]) * -1.0
+    came_dm = np.cumsum(np.nan_to_num(rate_dm * gap_dm), axis=1)
+    enough_dm = came_dm >= needed_d[:, None]
+    since_d = at_dm[np.arange(len(at_dm)), np.argmax(enough_dm, axis=1)]
+    return np.where(enough_dm.any(axis=1), since_d, -np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """Means of the samples since some moment."""
+
+    mean_kd: Floats
+    mean_rps_d: Floats
+    span_s_d: Floats
+
+
+def _recent(at_ds: Floats, rate_ds: Floats, tokens_kds: Floats, since_d: Floats, now_s: float) -> _Recent:
+    counted_ds = at_ds >= since_d[:, None]
+    weight_ds = np.where(counted_ds, rate_ds, 0.0)
+    return _Recent(
+        mean_kd=_weighted(tokens_kds, weight_ds),
+        mean_rps_d=np.nan_to_num(weight_ds).sum(axis=1) / np.maximum(counted_ds.sum(axis=1), 1),
+        span_s_d=now_s - np.where(counted_ds, at_ds, now_s).min(axis=1),
+    )
+
+
+def _request_deviation(mean_kdm: Floats, requests_dm: Floats, all_kd: Floats) -> Floats:
+    """What looks over n requests each differ by from the look before, times sqrt(n / 2): a drift hardly counts."""
+    count_dm = np.nan_to_num(requests_dm)
+    pairs_dm = 2.0 * count_dm[:, 1:] * count_dm[:, :-1] / np.maximum(count_dm[:, 1:] + count_dm[:, :-1], 1e-9)
+    apart_kdm = np.diff(np.nan_to_num(mean_kdm), axis=2) / np.maximum(all_kd, 1e-9)[:, :, None]
+    squares_kd = (pairs_dm * apart_kdm**2).sum(axis=2) / 2.0 / np.maximum((pairs_dm > 0.0).sum(axis=1), 1)
+    deviation_kd: Floats = np.clip(np.sqrt(squares_kd), LEAST_DEVIATION, MOST_DEVIATION)
+    return deviation_kd
 
 
 def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) -> tuple[Floats, Floats]:
@@ -133,11 +193,12 @@ def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) 
     """
     seen_kd, mean_kd = looks.latest_kd, looks.mean_kd
     tells_d = looks.latest_requests_d >= JUMP_REQUESTS_RATIO * looks.usual_requests_d
-    noise_kd = JUMP_DEVIATIONS * _deviation(looks.latest_requests_d)
+    noise_kd = JUMP_DEVIATIONS * looks.deviation_kd / np.sqrt(np.maximum(looks.latest_requests_d, 1.0))
     heavy_kd = used_kd * np.maximum(JUMP_RATIO, 1.0 + noise_kd)
     # NaN is above nothing: where there is no look before, the latest may be the end of a burst.
     jumps_d = ((seen_kd > heavy_kd) & (looks.before_kd > heavy_kd))[MEANS].any(axis=0) & tells_d
-    drift_kd = np.clip(DRIFT_DEVIATIONS * _deviation(looks.recent_requests_d), TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
+    drift_kd = DRIFT_DEVIATIONS * looks.deviation_kd / np.sqrt(np.maximum(looks.recent_requests_d, 1.0))
+    drift_kd = np.clip(drift_kd, TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
     moved_d = (np.abs(mean_kd - used_kd) > drift_kd * used_kd).any(axis=0) & (looks.recent_requests_d > 0.0)
     # All lengths of one source: the mean of one time beside the p95 of another is a tail that nobody has.
     found_kd = np.where(jumps_d, _on_grid(seen_kd), np.where(moved_d, _on_grid(mean_kd), used_kd))
@@ -178,9 +239,3 @@ def longest_in_use(hour: LastHour, rows: NDArray[np.int64]) -> Floats:
     there_ds = ~np.isnan(hour.at_ds[rows])
     longest_kd: Floats = np.where(there_ds, hour.tokens_kds[AVERAGED:, rows], -np.inf).max(axis=2).astype(np.float64)
     return longest_kd
-
-
-def _deviation(requests_d: Floats) -> Floats:
-    """Relative standard deviation of each length when it is averaged over so many requests."""
-    deviation: Floats = REQUEST_DEVIATIONS[:, None] / np.sqrt(np.maximum(requests_d, 1.0))
-    return deviation

@@ -72,7 +72,8 @@ class _Groups:
         # Where every variant may be lost, what their pools may hold must come to all that there are.
         together_g = np.where(lost_g > 1, -(-left_g // np.maximum(1, lost_g - 1)), np.where(lost_g == 1, NEVER, 0))
         together_g = np.where(risky_gc.all(axis=1), together_g, 0)
-        return np.maximum(np.maximum(self.fewest_g, size), np.maximum(each_g, together_g))
+        least_g: Ints = np.maximum(np.maximum(self.fewest_g, size), np.maximum(each_g, together_g))
+        return least_g
 
     def _usd(self, total_g: Ints) -> Floats:
         size = self.usd_gc.shape[1]

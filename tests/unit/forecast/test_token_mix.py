@@ -35,10 +35,10 @@ def followed(past: Past, mixes: Iterable[TokenMix], rps: float = 10.0) -> Iterat
         yield past
 
 
-def looks(rps: float, minutes: int, seed: int = 7) -> Iterator[TokenMix]:
-    """What a window of 60 s shows every 10 s of requests with log-normal lengths (sigma 0.9)."""
+def looks(rps: float, minutes: int, seed: int = 7, sigma: float = 0.9) -> Iterator[TokenMix]:
+    """What a window of 60 s shows every 10 s of requests with log-normal lengths."""
     rng = np.random.default_rng(seed)
-    each = [rng.lognormal(6.0, 0.9, max(1, rng.poisson(rps * TICK_S))) for _ in range(minutes * 6 + 6)]
+    each = [rng.lognormal(6.0, sigma, max(1, rng.poisson(rps * TICK_S))) for _ in range(minutes * 6 + 6)]
     for end in range(6, len(each)):
         seen = np.concatenate(each[end - 6 : end])
         mean, high = float(seen.mean()), float(np.quantile(seen, 0.95))
@@ -79,6 +79,16 @@ def test_the_mix_in_use_stays_near_the_true_one(rps: float) -> None:
     means = [mix.prompt_tokens_mean / np.exp(6.405) for mix in used if mix]
     assert min(means) > 0.6
     assert max(means) < 1.5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_few_very_long_requests_among_few_are_no_heavier_mix(seed: int) -> None:
+    # Sigma 1.4: one request varies by 2.5 times the mean. At 0.3 req/s ten minutes leave 20% of it, an hour 8%.
+    rps, true = 0.3, np.exp(6.0 + 1.4**2 / 2.0)
+    used = [past.forecast.tokens for past in followed(a_past(rps), looks(rps, 150, seed, sigma=1.4), rps)][360:]
+    means = [mix.prompt_tokens_mean / true for mix in used if mix]
+    assert min(means) > 0.7
+    assert max(means) < 1.3
 
 
 def jumped_to(mix: TokenMix, rps: float = 10.0, window_s: float = 60.0) -> Past:
