@@ -39,6 +39,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="scenarios; default: all")
     parser.add_argument("--seeds", type=int, help="how many of each scenario's own; default: all")
+    parser.add_argument(
+        "--seeds-of", type=_of_one, action="append", default=[], metavar="NAME=N", help="the same of one scenario"
+    )
     parser.add_argument("--baselines", help="separated by commas; default: those of each goal")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs side by side")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
@@ -54,7 +57,7 @@ def main() -> int:
         told = tuple(one for one in arguments.baselines.split(",") if one)
         everything = [replace(goal, baselines=told) for goal in everything]
     kept = Kept(arguments.keep or arguments.out / "kept", HERE / "scenarios", arguments.older)
-    bench = Bench(arguments.jobs, arguments.out / "answers", kept, arguments.seeds)
+    bench = Bench(arguments.jobs, arguments.out / "answers", kept, arguments.seeds, dict(arguments.seeds_of))
     outcomes: dict[str, Outcome] = {}
     interrupted = False
     try:
@@ -76,7 +79,7 @@ def main() -> int:
     (arguments.out / "bench.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     where = arguments.page or (
         None
-        if arguments.names or arguments.seeds or arguments.baselines is not None or interrupted
+        if arguments.names or arguments.seeds or arguments.seeds_of or arguments.baselines is not None or interrupted
         else REPOSITORY / "docs" / "benchmarks.md"
     )
     if where is not None:
@@ -93,6 +96,11 @@ def main() -> int:
         print("interrupted: finished runs are kept, the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
     return 1 if arguments.strict and missed else 0
+
+
+def _of_one(text: str) -> tuple[str, int]:
+    name, _, count = text.partition("=")
+    return name, int(count)
 
 
 def _scenario(name: str) -> Scenario:

@@ -5,7 +5,7 @@ the SLO there, and the one it comes with, then run on all of them. What has been
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -35,9 +35,11 @@ class Bench:
     kept: Kept
     seeds: int | None = None
     """How many of each scenario's own; None: all."""
+    seeds_by_scenario: Mapping[str, int] = field(default_factory=dict)
+    """The same of some of them."""
 
     def seeds_of(self, scenario: Scenario) -> Sequence[int]:
-        return scenario.spec.seeds[: self.seeds]
+        return scenario.spec.seeds[: self.seeds_by_scenario.get(scenario.name, self.seeds)]
 
 
 @dataclass(frozen=True, slots=True)
