@@ -5,7 +5,7 @@ from typing import Any
 
 from kubernetes.client import ApiClient
 
-from integration.world import CPU_REPLICAS_MAX, DOWN_WITHIN_S, LITTLE_RPS, MUCH_RPS, UP_WITHIN_S, World
+from integration.world import CPU_REPLICAS_MAX, DOWN_WITHIN_S, LITTLE_RPS, MEDIAN, MUCH_RPS, UP_WITHIN_S, World
 from plimsoll.api import API_VERSION
 from plimsoll_testkit.cluster_autoscaler import AutoscaledPool, ClusterAutoscaler
 from plimsoll_testkit.control_plane import ControlPlane
@@ -77,6 +77,37 @@ def test_a_move_that_does_not_pay_back_is_refused_with_figures_and_made_once_it_
         sooner = {"spec": {"provisioningTime": "5s"}}
         request(api, "PATCH", f"/apis/{API_VERSION}/computepools/{near.name}", sooner, content_type=MERGE_PATCH)
         world.wait_for_ready({"chat-near": 1, "chat-gpu": 0}, DOWN_WITHIN_S)
+
+
+def test_what_a_rise_found_too_little_of_stays_ready_over_a_restart_until_the_policy_ends_it(world: World) -> None:
+    world.plan_for(MEDIAN, longest_standby="1h")
+    world.add_model()
+    world.set_demand(LITTLE_RPS)
+    first = world.start_operator("first")
+    world.wait_for_ready({"chat-cpu": 1}, UP_WITHIN_S)
+    world.set_demand(MUCH_RPS)
+    world.wait_for_ready({"chat-gpu": 1}, UP_WITHIN_S)
+    world.set_demand(LITTLE_RPS)
+
+    def kept() -> bool:
+        return world.variant("gpu").get("reason") == "KeptForNextRise" and "since" in standby()
+
+    def standby() -> dict[str, str]:
+        told: dict[str, str] = world.model()["status"]["plan"].get("standby", {})
+        return told
+
+    world.wait(kept, "a GPU that is kept, and since when", DOWN_WITHIN_S)
+    told = standby()
+    # Less the chance of counting.
+    assert float(told["rate"]) >= 0.7 * MUCH_RPS
+    first.stop()
+    second = world.start_operator("second")
+    world.wait(lambda: standby().get("idled", "0") > told.get("idled", "0"), "idling that is counted on", UP_WITHIN_S)
+    assert standby()["since"] == told["since"]
+    assert world.writes_of(second) == []
+    world.plan_for(MEDIAN)
+    world.wait_for_ready({"chat-gpu": 0, "chat-cpu": 1}, DOWN_WITHIN_S)
+    assert standby() == {}
 
 
 def test_a_spot_node_with_an_interruption_notice_is_replaced_before_it_is_gone(

@@ -451,12 +451,14 @@ class World:
         }
         self._add_cluster_object("ServingProfile", "servingprofiles", f"{self.namespace}-{place}", spec)
 
-    def plan_for(self, quantile: float) -> None:
-        """From now on the policy of the models plans for that quantile of demand."""
+    def plan_for(self, quantile: float, longest_standby: str = "0s") -> None:
+        """From now on the policy of the models plans for that quantile of demand, and keeps ready what rises found too
+        little of for that long at most; a request that misses is worth more than an hour of a GPU."""
+        price = {} if longest_standby == "0s" else {"violationPricePerMillionRequests": "5000000.00"}
         spec = {
             "forecastQuantile": quantile,
             "stabilization": {"scaleUp": "0s", "scaleDown": f"{SCALE_DOWN_S:g}s"},
-            "payBack": {"longestStandby": "0s"},
+            "payBack": {"longestStandby": longest_standby, **price},
             "staleMetrics": {"staleAfter": "10s", "holdFor": "10m", "fallback": "Hold"},
         }
         self._add_cluster_object("ScalingPolicy", "scalingpolicies", f"{self.namespace}-quick", spec)

@@ -164,7 +164,9 @@ def _waits_down(
         return _stays_while_short(situation, variant)
     fewer = {**counts, variant.key: variant.replicas - 1}
     if not is_safe(situation, fewer):
-        if situation.standby is not None and leaves_rps(situation, fewer, situation.need_rps):
+        # What would take over is not started while this one is kept: neither waits for the other.
+        enough = situation.keeps_for_next_rise or leaves_rps(situation, fewer, situation.need_rps)
+        if situation.standby is not None and enough:
             return _kept(situation, variant, situation.standby)
         reason = Reason.BRIDGING if _is_bridge(situation, variant) else Reason.WAITS_FOR_READY
         return reason, _waits_for_others(situation, variant)
