@@ -100,6 +100,8 @@ def main() -> int:
 
 def _of_one(text: str) -> tuple[str, int]:
     name, _, count = text.partition("=")
+    if not (HERE / "scenarios" / name).is_dir() or not count.isdigit() or int(count) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} names no scenario and a number of seeds, such as azure-week=1")
     return name, int(count)
 
 

@@ -162,6 +162,8 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
             break
         seed = _SEED + draw * _SEEDS_APART
         trial = Trial(case, replicas, requests or requests_for(case, replicas, found), found, seed)
+        # No latency tells that requests of this draw are more than its replicas complete.
+        found = min(found, MAX_LOAD_RATIO * trial.completes_per_ms)
         excess = trial.excess(found)
         if excess > 0.0:
             found = min(found, _searched(trial, found, excess))

@@ -44,9 +44,6 @@ P95_DEVIATION = 1.6
 MEANS, TAILS = [0, 2], [1, 3]
 """Places of the means and of the p95 along K."""
 
-MINUTE_SAMPLES = 6
-"""Of the hour, one sample a minute tells how long its tails are."""
-
 GRID_RATIO = 1.1
 """From one length of the grid to the next. At most 5% off is half of the tolerance, so that none is left at once."""
 
@@ -77,7 +74,7 @@ class Looks:
     before_kd: Floats
     """Of the newest look that shares no request with the latest; NaN where there is none."""
     mean_kd: Floats
-    """Of the last `MIX_WINDOW_S`, weighted by requests; 0 where there were none."""
+    """Of the recent past, weighted by requests; 0 where there were none."""
     recent_requests_d: Floats
     usual_requests_d: Floats
     """What a look of the recent past is averaged over."""
@@ -103,29 +100,36 @@ def looks_of(
         jumped_d: when looks last made each mix heavier before the mean did; what came before tells nothing since.
         now_s: the snapshot's time.
     """
-    minutes = slice(None, None, -MINUTE_SAMPLES)
-    at_dm, rate_dm = hour.at_ds[rows, minutes], hour.rate_ds[rows, minutes]
-    tokens_kdm = hour.tokens_kds[:AVERAGED, rows, minutes].astype(np.float64)
+    apart_dm = _apart(hour.at_ds[rows], window_d)
+    at_dm = np.where(apart_dm < 0, np.nan, np.take_along_axis(hour.at_ds[rows], apart_dm, axis=1))
+    rate_dm = np.where(apart_dm < 0, np.nan, np.take_along_axis(hour.rate_ds[rows], apart_dm, axis=1))
+    tokens_kdm = np.stack(
+        [np.take_along_axis(each_ds[rows], apart_dm, axis=1) for each_ds in hour.tokens_kds[:AVERAGED]]
+    ).astype(np.float64)
+    requests_dm = rate_dm * window_d[:, None]
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
     at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
     tokens_kds = hour.tokens_kds[:AVERAGED, rows, columns].astype(np.float64)
     latest_kd = tokens_kds[:, :, -1].round(2)
     shape_kd = _weighted(tokens_kdm, rate_dm)
-    # Where none of those minutes had a request, the latest mix tells it.
+    # Where none of those looks had a request, the latest mix tells it.
     shape_kd = np.where(shape_kd[:1] > 0.0, shape_kd, latest_kd)
     longer_kd = shape_kd[TAILS] / np.maximum(shape_kd[MEANS], 1e-9)
-    deviation_kd = _request_deviation(tokens_kdm[MEANS], rate_dm * window_d[:, None], shape_kd[MEANS])
+    deviation_kd = _request_deviation(tokens_kdm[MEANS], requests_dm, shape_kd[MEANS])
     # After a clock was set back a jump is still to come, and separates nothing.
-    since_d = np.where(jumped_d <= now_s, jumped_d, -np.inf)
-    least_d, steady_d = now_s - MIX_WINDOW_S, _steady_since(at_dm, rate_dm, deviation_kd.max(axis=0))
-    ten_minutes = _recent(at_ds, rate_ds, tokens_kds, np.maximum(since_d, least_d), now_s)
-    longer = _recent(at_dm, rate_dm, tokens_kdm, np.maximum(since_d, steady_d), now_s)
-    # Where nothing is older, every look counts, not only one a minute.
-    enough_d = (steady_d >= least_d) | ~(at_dm < least_d).any(axis=1)
+    since_d = np.maximum(np.where(jumped_d <= now_s, jumped_d, -np.inf), _since_gap(at_dm))
+    ten_minutes_d = np.maximum(since_d, now_s - MIX_WINDOW_S)
+    longer_d = np.maximum(since_d, _steady_since(at_dm, requests_dm, deviation_kd.max(axis=0)))
+    ten_minutes, longer = (
+        _recent(at_ds, rate_ds, tokens_kds, ten_minutes_d),
+        _recent(at_dm, rate_dm, tokens_kdm, longer_d),
+    )
+    # Where nothing older counts every look does, not only those that share no request.
+    enough_d = (longer_d >= ten_minutes_d) | ~(at_dm < ten_minutes_d[:, None]).any(axis=1)
     mean_kd = np.where(enough_d, ten_minutes.mean_kd, longer.mean_kd)
-    mean_rps_d = np.where(enough_d, ten_minutes.mean_rps_d, longer.mean_rps_d)
-    # The oldest sample, too, stands for the window before it.
-    recent_s_d = np.where(enough_d, ten_minutes.span_s_d, longer.span_s_d) + window_d
+    # The oldest look, too, stands for the window before it.
+    span_s_d = now_s - np.where(at_ds >= ten_minutes_d[:, None], at_ds, now_s).min(axis=1) + window_d
+    seen_d = np.where(enough_d, ten_minutes.mean_rps_d * span_s_d, longer.total_rps_d * window_d)
     mean_kd[TAILS] = mean_kd[MEANS] * longer_kd
     latest_kd[TAILS] = (latest_kd[MEANS] * longer_kd).round(2)
     # Not much older either: after a gap it would be of another time.
@@ -137,38 +141,59 @@ def looks_of(
         before_kd=_newest(tokens_kds, before_ds),
         # Rounding hides the errors of a mean of equals, which would carry a mix past a limit it only touches.
         mean_kd=mean_kd.round(2),
-        recent_requests_d=mean_rps_d * recent_s_d,
+        recent_requests_d=seen_d,
         usual_requests_d=ten_minutes.mean_rps_d * window_d,
         deviation_kd=np.repeat(deviation_kd, 2, axis=0) * np.array([[1.0], [P95_DEVIATION], [1.0], [P95_DEVIATION]]),
     )
 
 
-def _steady_since(at_dm: Floats, rate_dm: Floats, deviation_d: Floats) -> Floats:
-    """Since when so many requests came that their mean stands still; minus infinity where the hour has too few."""
+def _apart(at_ds: Floats, window_d: Floats) -> NDArray[np.int64]:
+    """Of each row the places of looks that share no request, the newest first; -1 where there are no more."""
+    ago_ds = at_ds[:, -1:] - at_ds[:, ::-1]
+    # Where there is no look there is no stretch after the last one.
+    stretch_ds = np.nan_to_num(np.floor(ago_ds / np.maximum(window_d, SAMPLE_S)[:, None]), nan=-1.0)
+    first_ds = np.diff(stretch_ds, axis=1, prepend=-1.0) > 0.0
+    row, place = np.nonzero(first_ds)
+    rank = np.cumsum(first_ds, axis=1)[row, place] - 1
+    found = np.full((len(at_ds), max(1, int(first_ds.sum(axis=1).max(initial=1)))), -1, dtype=np.int64)
+    found[row, rank] = at_ds.shape[1] - 1 - place
+    return found
+
+
+def _since_gap(at_dm: Floats) -> Floats:
+    """When looks came again after a time longer than the shortest past: what was before it is of another time."""
+    after_gap_dm = np.diff(at_dm, axis=1) < -MIX_WINDOW_S
+    since_d = at_dm[np.arange(len(at_dm)), np.argmax(after_gap_dm, axis=1)] if after_gap_dm.shape[1] else at_dm[:, 0]
+    return np.where(after_gap_dm.any(axis=1), since_d, -np.inf)
+
+
+def _steady_since(at_dm: Floats, requests_dm: Floats, deviation_d: Floats) -> Floats:
+    """Since when so many requests were seen that their mean stands still, beside the latest look; minus infinity where
+    the hour has too few."""
     needed_d = (deviation_d / STEADY_RATIO) ** 2
-    gap_dm = np.diff(at_dm, axis=1, prepend=at_dm[:, :1]) * -1.0
-    came_dm = np.cumsum(np.nan_to_num(rate_dm * gap_dm), axis=1)
-    enough_dm = came_dm >= needed_d[:, None]
+    seen_dm = np.cumsum(np.nan_to_num(requests_dm), axis=1) - np.nan_to_num(requests_dm[:, :1])
+    enough_dm = seen_dm >= needed_d[:, None]
     since_d = at_dm[np.arange(len(at_dm)), np.argmax(enough_dm, axis=1)]
     return np.where(enough_dm.any(axis=1), since_d, -np.inf)
 
 
 @dataclass(frozen=True, slots=True)
 class _Recent:
-    """Means of the samples since some moment."""
+    """Of the looks since some moment."""
 
     mean_kd: Floats
+    total_rps_d: Floats
     mean_rps_d: Floats
-    span_s_d: Floats
 
 
-def _recent(at_ds: Floats, rate_ds: Floats, tokens_kds: Floats, since_d: Floats, now_s: float) -> _Recent:
+def _recent(at_ds: Floats, rate_ds: Floats, tokens_kds: Floats, since_d: Floats) -> _Recent:
     counted_ds = at_ds >= since_d[:, None]
     weight_ds = np.where(counted_ds, rate_ds, 0.0)
+    total_rps_d = np.nan_to_num(weight_ds).sum(axis=1)
     return _Recent(
         mean_kd=_weighted(tokens_kds, weight_ds),
-        mean_rps_d=np.nan_to_num(weight_ds).sum(axis=1) / np.maximum(counted_ds.sum(axis=1), 1),
-        span_s_d=now_s - np.where(counted_ds, at_ds, now_s).min(axis=1),
+        total_rps_d=total_rps_d,
+        mean_rps_d=total_rps_d / np.maximum(counted_ds.sum(axis=1), 1),
     )
 
 

@@ -22,7 +22,7 @@ from plimsoll.planning.even_mixes import least_of_even_mixes
 from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.prices import Dual, Prices
 from plimsoll.planning.room import SLACK_RATIO
-from plimsoll.planning.tables import Floats, Ints
+from plimsoll.planning.tables import Floats, Ints, even_count
 
 _TWO, _THREE, _FIVE = 2, 3, 5
 
@@ -43,9 +43,12 @@ class _Each:
         return ratio_n
 
 
-def lower_bound(ledger: Ledger, columns: Columns, dual: Dual, prices: Prices, missed_d: Floats) -> float:
-    """US dollars per hour that all plans cost at least which leave no need with more uncovered than `missed_d`."""
-    short_d = missed_d > SLACK_RATIO
+def lower_bound(
+    ledger: Ledger, columns: Columns, dual: Dual, prices: Prices, missed_d: Floats, unprotected_d: Bools
+) -> float:
+    """US dollars per hour that all plans cost at least which leave no need with more uncovered than `missed_d`, and
+    none without what must survive the loss of a spot pool but those `unprotected_d`; 0 where nothing is known."""
+    short_d = (missed_d > SLACK_RATIO) | unprotected_d
     # Whoever is covered may not take what leaves it uncovered; whoever is not is bounded by the relaxation alone.
     listed_k = np.where(columns.missed_k > SLACK_RATIO, np.inf, dual.reduced_k(prices.price_s))
     listed_d = np.minimum.reduceat(listed_k, columns.first_d)
@@ -56,7 +59,8 @@ def lower_bound(ledger: Ledger, columns: Columns, dual: Dual, prices: Prices, mi
     counted_d, exact_d = least_of_mixes(ledger, columns.alone_n, each.usd_n, each.usable_n, doubtful_d)
     larger_d = _least_mix(ledger, columns, each, missed_d, np.zeros_like(columns.coarse_d), _FIVE)
     mix_d = np.where(counted_d, np.minimum(exact_d, larger_d), mix_d)
-    return dual.total(prices, np.where(short_d, mix_d, np.minimum(listed_d, mix_d)))
+    least = dual.total(prices, np.where(short_d, mix_d, np.minimum(listed_d, mix_d)))
+    return least if np.isfinite(least) else 0.0
 
 
 def _least_mix(
@@ -116,7 +120,8 @@ def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
 
     With linear costs a mix is no better than one in which the dearest of its variants are exchanged, one for one, for
     others of the same mix: every replica's share is the slowest's. Only upper bounds, and two spot pools of which
-    either may be lost, may forbid that; there the cheapest variant alone is the bound, without what must survive.
+    either may be lost, may forbid that; there mixes are looked at one by one, and where something runs in any case the
+    cheapest variant alone is the bound, without what must survive.
     """
     size = len(ledger.target_d)
     extra_n = np.maximum(0, columns.alone_n - ledger.lower_n)
@@ -133,8 +138,11 @@ def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
         ),
         start=np.zeros(size),
     )
-    bound_d = np.bincount(ledger.need_n, columns.alone_n > ledger.upper_n, size) > 0
-    free_d = ~bound_d & (spot_d < _TWO) & ~columns.coarse_d & np.isinf(ledger.budget_d)
+    # A mix takes as many as its slowest variant does alone, of whichever of them.
+    most_d = np.zeros(size)
+    np.maximum.at(most_d, ledger.need_n, np.where(each.usable_n, columns.alone_n, 0))
+    bound_d = np.bincount(ledger.need_n, each.usable_n & (most_d[ledger.need_n] > ledger.upper_n), size) > 0
+    free_d = ~bound_d & (spot_d < _TWO) & np.isinf(ledger.budget_d)
     lowest_d = np.bincount(ledger.need_n, ledger.lower_n, size) == 0
     few_d = np.bincount(ledger.need_n[each.usable_n], minlength=size) <= max(COUNTED)
     counted_d = ledger.even_d & ~free_d & lowest_d & few_d
@@ -161,7 +169,7 @@ def _even_at_risk(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
         left_d = np.zeros(size)
         np.maximum.at(left_d, ledger.need_n[own_n], ledger.left_n[own_n])
         least = {name: np.full(size, np.inf) for name in ("usd", "beside", "alone")}
-        beside_n = np.ceil(left_d[ledger.need_n] * (1.0 - SLACK_RATIO) / np.where(able_n, ledger.tables.each_n, 1.0))
+        beside_n = even_count(left_d[ledger.need_n], np.where(able_n, ledger.tables.each_n, 1.0))
         for name, value_n in (("usd", each.usd_n), ("beside", beside_n), ("alone", columns.alone_n)):
             np.minimum.at(least[name], ledger.need_n[other_n], value_n[other_n].astype(np.float64))
         need = ledger.need_n[own_n]

@@ -1,8 +1,8 @@
 """All the ways in which one deployment can be served that are worth a look: the columns of the decomposition.
 
-In: a ``Ledger``. Out: ``Columns``: every smallest set of replicas of at most two variants that covers a deployment
-within its bounds, its budget and what must survive a spot loss; where there is none, what a greedy plan would do; and
-one that leaves it uncovered, at a penalty. Letters: D needs, N choices, K columns, C choices of a column.
+In: a ``Ledger``. Out: ``Columns``: the smallest sets of replicas of at most two variants that cover a deployment within
+its bounds, its budget and what must survive a spot loss, of many of them some; where there is none, what a greedy plan
+would do; and one that leaves it uncovered, at a penalty. Letters: D needs, N choices, K columns, C choices of a column.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.problem import Problem
 from plimsoll.planning.programme import SPOT_WEIGHT
 from plimsoll.planning.room import SLACK_RATIO
-from plimsoll.planning.tables import NEVER, Floats, Ints
+from plimsoll.planning.tables import NEVER, Floats, Ints, even_count
 
 MOST_SPLITS = 24
 """Ways to split one deployment between two variants; of more, so many are taken at even distances. Guess: beyond it the
@@ -43,7 +43,8 @@ class Columns:
     missed_k: Floats
     """Share of the demand that stays uncovered, as `Assessment.missed` counts it."""
     coarse_d: Bools
-    """Needs that have more ways to be served by two variants than are listed."""
+    """Needs that have more ways to be served by two variants than are listed; of those whose replicas get equal shares
+    the ways between which nothing bends do not count."""
     alone_n: Ints
     """Of every choice the count that covers its need alone, beside the others' lower bounds; 0 for what carries nothing
     or need not. Bounds and budgets left out."""
@@ -150,15 +151,9 @@ def _singles(ledger: Ledger, base: AtLower, wanted_d: Bools, guard_n: Floats) ->
     more = np.maximum(ledger.target_d[need] - base.total_d[need], guard_n[choice])
     count = ledger.tables.replicas_for(choice, base.total_n[choice] + more)
     each = np.minimum(ledger.tables.each_n[choice], base.even_each_d[need])
-    even = _even_count(ledger, need, each) - (base.count_d[need] - ledger.lower_n[choice])
+    even = even_count(ledger.target_d[need], each) - (base.count_d[need] - ledger.lower_n[choice])
     count = np.maximum(np.where(ledger.even_d[need], even, count), ledger.lower_n[choice] + 1)
     return _of_one(ledger, choice, count)
-
-
-def _even_count(ledger: Ledger, need_k: Ints, each_k: Floats) -> Ints:
-    needed = np.divide(ledger.target_d[need_k], each_k, out=np.full(len(each_k), float(NEVER)), where=each_k > 0)
-    count: Ints = np.minimum(np.ceil(needed * (1.0 - SLACK_RATIO)), NEVER).astype(np.int64)
-    return count
 
 
 def _pairs(ledger: Ledger, base: AtLower, singles: Columns) -> tuple[Columns, Bools]:
@@ -198,21 +193,31 @@ def _pairs(ledger: Ledger, base: AtLower, singles: Columns) -> tuple[Columns, Bo
 def _even_pairs(ledger: Ledger, base: AtLower, singles: Columns) -> Columns:
     """Two choices whose replicas all get the same share: as many as the slower needs, and what must survive a loss.
 
-    Split where costs bend: at both ends, where one of them stays as it runs or is planned, and some in between.
+    Split where costs bend: at both ends, where one of them stays as it runs or is planned, where the budget is spent,
+    and some in between.
     """
     left, right = couples(singles.need_k)
     one, other, need = singles.choice_kc[left, 0], singles.choice_kc[right, 0], singles.need_k[left]
     each = np.minimum(np.minimum(ledger.tables.each_n[one], ledger.tables.each_n[other]), base.even_each_d[need])
     beside = base.count_d[need] - ledger.lower_n[one] - ledger.lower_n[other]
     least_one, least_other = _left_beside(ledger, base, other, one), _left_beside(ledger, base, one, other)
-    total = np.maximum(_even_count(ledger, need, each) - beside, least_one + least_other)
+    total = np.maximum(even_count(ledger.target_d[need], each) - beside, least_one + least_other)
     low = np.maximum(least_one, total - ledger.upper_n[other])
     high = np.minimum(ledger.upper_n[one], total - least_other)
     able = low <= high
     one, other, need, total, low, high = (part[able] for part in (one, other, need, total, low, high))
+    # What one replica more of the first costs instead of the other, and what is left of the budget with none of it.
+    dearer = ledger.slot_n[one] - ledger.slot_n[other]
+    spent = np.bincount(ledger.need_n, ledger.slot_n * ledger.lower_n, len(ledger.target_d))[need]
+    spent -= ledger.slot_n[one] * ledger.lower_n[one] + ledger.slot_n[other] * ledger.lower_n[other]
+    left = ledger.budget_d[need] * (1.0 + SLACK_RATIO) - spent - ledger.slot_n[other] * total
+    bound = (dearer != 0.0) & np.isfinite(left)
+    affordable = np.where(bound, left / np.where(dearer != 0.0, dearer, 1.0), low)
+    affordable = np.clip(np.nan_to_num(affordable), low - 1.0, high + 1.0)
     shares = np.linspace(0.0, 1.0, MOST_SPLITS)
     spread_ks = np.rint(low[:, None] + (high - low)[:, None] * shares).astype(np.int64)
-    bends_ks = np.column_stack([ledger.count_n2[one], total[:, None] - ledger.count_n2[other]])
+    spends_ks = np.column_stack([np.floor(affordable), np.ceil(affordable)]).astype(np.int64)
+    bends_ks = np.column_stack([ledger.count_n2[one], total[:, None] - ledger.count_n2[other], spends_ks])
     counts_ks = np.sort(np.column_stack([spread_ks, np.clip(bends_ks, low[:, None], high[:, None])]), axis=1)
     row, split = np.nonzero(np.diff(counts_ks, axis=1, prepend=-1))
     count_kc = np.column_stack([counts_ks[row, split], total[row] - counts_ks[row, split]])

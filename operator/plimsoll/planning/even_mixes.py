@@ -15,8 +15,7 @@ import numpy as np
 
 from plimsoll.planning.counted_mixes import COUNTED, groups_of
 from plimsoll.planning.ledger import Bools, Ledger
-from plimsoll.planning.room import SLACK_RATIO
-from plimsoll.planning.tables import NEVER, Floats, Ints
+from plimsoll.planning.tables import NEVER, Floats, Ints, even_count
 
 
 def least_of_even_mixes(ledger: Ledger, alone_n: Ints, usd_n: Floats, wanted_d: Bools) -> Floats:
@@ -97,14 +96,10 @@ def _groups(ledger: Ledger, usd_n: Floats, group_gc: Ints) -> _Groups:
     apart_gcc = pool_gc[:, :, None] != pool_gc[:, None, :]
     slowest_left_gc = np.where(apart_gcc, each_gc[:, None, :], np.inf).min(axis=2)
     left_rps_gc = ledger.left_n[group_gc]
-    left_gc = np.where(left_rps_gc > 0, _count(left_rps_gc, slowest_left_gc), 0)
+    left_gc = np.where(left_rps_gc > 0, even_count(left_rps_gc, slowest_left_gc), 0)
     # A group of one pool leaves nothing of what must be left.
     left_gc = np.where((left_rps_gc > 0) & np.isinf(slowest_left_gc), NEVER, left_gc)
     target_g = ledger.target_d[ledger.need_n[group_gc[:, 0]]]
-    return _Groups(usd_n[group_gc], pool_gc, ledger.upper_n[group_gc], left_gc, _count(target_g, each_gc.min(axis=1)))
-
-
-def _count(rate_rps: Floats, each_rps: Floats) -> Ints:
-    needed = np.divide(rate_rps, each_rps, out=np.zeros_like(rate_rps), where=each_rps > 0)
-    count: Ints = np.minimum(np.ceil(needed * (1.0 - SLACK_RATIO)), NEVER).astype(np.int64)
-    return count
+    return _Groups(
+        usd_n[group_gc], pool_gc, ledger.upper_n[group_gc], left_gc, even_count(target_g, each_gc.min(axis=1))
+    )

@@ -3,7 +3,7 @@
 In: a plan in whole nodes, the bound, and what every column costs at the dual's prices. Out: a cheaper choice of
 columns, or none. A column that costs more than its need's cheapest by more than the plan is above the bound is in no
 better plan and is left out (reduced cost fixing). Where more are left than can be looked at, those stay that are next
-to as cheap as what they would replace; all other needs keep what they have.
+to as cheap as the cheapest of their needs; all other needs keep what they have.
 
     minimise   sum_k cost_k z_k + sum_p usd_p y_p
     needs      sum_{k of d} z_k = 1                                   for every d
@@ -13,12 +13,14 @@ to as cheap as what they would replace; all other needs keep what they have.
 import numpy as np
 
 from plimsoll.planning.programme import Row
-from plimsoll.planning.rounding import Fleet
+from plimsoll.planning.rounding import ROOM, Fleet
 from plimsoll.planning.solver import SolveLimits, solve_rows
 from plimsoll.planning.tables import Floats, Ints
 
 MOST_COLUMNS = 200
 """Columns looked at beside the plan's. Guess: small fleets have fewer left; in large ones these fill the last nodes."""
+LEAST_GAIN_USD = 1e-3
+"""Per hour, below which a plan is no better."""
 WHOLE_GAP = 1e-3
 """Share of the plan's cost that the search may leave: less than a node of most pools."""
 
@@ -46,9 +48,9 @@ def improve(fleet: Fleet, reduced_k: Floats, column_d: Ints, above_usd: float, l
     unit = max(1.0, float(fleet.usd_p.max(initial=0.0)))
     rows = (*_needs(fleet.columns.need_k[kept_k]), *_rooms(fleet, kept_k, fixed_j))
     looked_at_usd, fixed_usd = float(cost @ start), float(fleet.dual.cost_k[column_d[~open_d]].sum())
-    gap_ratio = WHOLE_GAP * (looked_at_usd + fixed_usd) / max(looked_at_usd, WHOLE_GAP)
+    gap_ratio = WHOLE_GAP * (looked_at_usd + fixed_usd) / max(looked_at_usd, LEAST_GAIN_USD)
     answer = solve_rows(cost / unit, upper, rows, start, gap_ratio, limits)
-    if answer.values is None or float(cost @ answer.values) >= looked_at_usd - WHOLE_GAP:
+    if answer.values is None or float(cost @ answer.values) >= looked_at_usd - LEAST_GAIN_USD:
         return None
     chosen_k = kept_k[np.flatnonzero(answer.values[:columns] > 0.5)]
     better_d = column_d.copy()
@@ -88,7 +90,8 @@ def _rooms(fleet: Fleet, kept_k: Ints, fixed_j: Floats) -> list[Row]:
     for j, pool in enumerate(fleet.weights.pool_j.tolist()):
         users = np.flatnonzero(used_kj[:, j])
         paid = fleet.usd_p[pool] <= 0
-        room = float(fleet.weights.offered_j[j] if paid else 0.0) - float(fixed_j[j])
+        # What is fixed fits, but for rounding.
+        room = float(fleet.weights.offered_j[j] + ROOM if paid else 0.0) - float(fixed_j[j])
         nodes = () if paid else (columns + pool,)
         rows.append(Row((*users.tolist(), *nodes), (*used_kj[users, j].tolist(), *(-1.0,) * len(nodes)), -np.inf, room))
     rows += [

@@ -55,6 +55,13 @@ class Tables:
         return np.where(rate_rps_k <= 0, 0, np.minimum(beyond, NEVER)).astype(np.int64)
 
 
+def even_count(rate_rps_k: Floats, each_rps_k: Floats) -> Ints:
+    """The fewest replicas that carry a rate where each carries what the slowest does; `NEVER` where that is nothing."""
+    needed = np.divide(rate_rps_k, each_rps_k, out=np.full(each_rps_k.shape, float(NEVER)), where=each_rps_k > 0)
+    count: Ints = np.minimum(np.ceil(needed * (1.0 - ROUNDING_RATIO)), NEVER).astype(np.int64)
+    return count
+
+
 NEVER = 10**9
 """More replicas than anybody may have."""
 

@@ -164,9 +164,12 @@ def _waits_down(
         return _stays_while_short(situation, variant)
     fewer = {**counts, variant.key: variant.replicas - 1}
     if not is_safe(situation, fewer):
+        enough = leaves_rps(situation, fewer, situation.need_rps)
         # What would take over is not started while this one is kept: neither waits for the other.
-        enough = situation.keeps_for_next_rise or leaves_rps(situation, fewer, situation.need_rps)
-        if situation.standby is not None and enough:
+        held_back = situation.keeps_for_next_rise and not any(
+            other.staying_ready_replicas < other.replicas for other in situation.deployment.variants
+        )
+        if situation.standby is not None and (enough or held_back):
             return _kept(situation, variant, situation.standby)
         reason = Reason.BRIDGING if _is_bridge(situation, variant) else Reason.WAITS_FOR_READY
         return reason, _waits_for_others(situation, variant)

@@ -35,11 +35,11 @@ def followed(past: Past, mixes: Iterable[TokenMix], rps: float = 10.0) -> Iterat
         yield past
 
 
-def looks(rps: float, minutes: int, seed: int = 7, sigma: float = 0.9) -> Iterator[TokenMix]:
-    """What a window of 60 s shows every 10 s of requests with log-normal lengths."""
+def looks(rps: float, minutes: int, seed: int = 7, sigma: float = 0.9, every_s: float = TICK_S) -> Iterator[TokenMix]:
+    """What a window of 60 s shows now and then of requests with log-normal lengths."""
     rng = np.random.default_rng(seed)
     each = [rng.lognormal(6.0, sigma, max(1, rng.poisson(rps * TICK_S))) for _ in range(minutes * 6 + 6)]
-    for end in range(6, len(each)):
+    for end in range(6, len(each), int(every_s / TICK_S)):
         seen = np.concatenate(each[end - 6 : end])
         mean, high = float(seen.mean()), float(np.quantile(seen, 0.95))
         yield TokenMix(mean, high, mean / 4.0, high / 4.0)
@@ -81,14 +81,45 @@ def test_the_mix_in_use_stays_near_the_true_one(rps: float) -> None:
     assert max(means) < 1.5
 
 
+@pytest.mark.parametrize("every_s", [10.0, 30.0, 60.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_few_very_long_requests_among_few_are_no_heavier_mix(seed: int) -> None:
+def test_a_few_very_long_requests_among_few_are_no_heavier_mix(seed: int, every_s: float) -> None:
     # Sigma 1.4: one request varies by 2.5 times the mean. At 0.3 req/s ten minutes leave 20% of it, an hour 8%.
-    rps, true = 0.3, np.exp(6.0 + 1.4**2 / 2.0)
-    used = [past.forecast.tokens for past in followed(a_past(rps), looks(rps, 150, seed, sigma=1.4), rps)][360:]
-    means = [mix.prompt_tokens_mean / true for mix in used if mix]
+    rps, true, past, used = 0.3, np.exp(6.0 + 1.4**2 / 2.0), a_past(0.3), list[TokenMix]()
+    for look in looks(rps, 150, seed, sigma=1.4, every_s=every_s):
+        past = past.then(a_demand(rps, tokens=look), every_s)
+        assert past.forecast.tokens is not None
+        used.append(past.forecast.tokens)
+    later = used[int(3600.0 / every_s) :]
+    means = [mix.prompt_tokens_mean / true for mix in later]
     assert min(means) > 0.7
     assert max(means) < 1.3
+    # An hour and a half; before, looks 30 s apart asked for another safe rate every minute.
+    assert sum(before != after for before, after in itertools.pairwise(later)) <= 40
+
+
+def test_a_mix_of_few_requests_that_doubles_is_followed_within_half_an_hour() -> None:
+    rps, past = 0.3, a_past(0.3)
+    for look in looks(rps, 90, sigma=1.4):
+        past = past.then(a_demand(rps, tokens=look))
+    before = past.forecast.tokens
+    for look in looks(rps, 30, seed=8, sigma=1.4):
+        heavier = TokenMix(*(2.0 * length for length in lengths(look)[:AVERAGED]))
+        past = past.then(a_demand(rps, tokens=heavier))
+    assert before is not None
+    assert past.forecast.tokens is not None
+    assert past.forecast.tokens.prompt_tokens_mean > 1.4 * before.prompt_tokens_mean
+
+
+def test_what_was_before_a_long_gap_tells_nothing_of_the_mix_after_it() -> None:
+    past = a_past(2.0)
+    for _ in range(60):
+        past = past.then(a_demand(2.0, tokens=MIX), 60.0)
+    past = past.then(a_demand(2.0, tokens=LIGHTER), 1800.0)
+    for _ in range(3):
+        past = past.then(a_demand(2.0, tokens=LIGHTER), 10.0)
+    assert past.forecast.tokens is not None
+    assert lengths(past.forecast.tokens) == near(LIGHTER)
 
 
 def jumped_to(mix: TokenMix, rps: float = 10.0, window_s: float = 60.0) -> Past:
@@ -144,9 +175,10 @@ def test_a_tail_is_as_long_as_the_last_hour_shows_it() -> None:
 
 def test_a_heavier_look_has_the_tail_of_the_hour_and_not_its_own() -> None:
     found = after_two_looks(replace(HEAVIER, prompt_tokens_p95=1024.0 * 8.0))
-    # One of the eleven looks that tell it has a tail of 8 means and the others of 2: 2.9 by requests and lengths.
+    # Two of the eleven looks that share no request have a tail of 8 means and the others of 2: 3.8 by lengths.
     assert found.prompt_tokens_mean == pytest.approx(1024.0, rel=0.05)
-    assert found.prompt_tokens_p95 / found.prompt_tokens_mean == pytest.approx((8192.0 + 10240.0) / 6144.0, rel=0.1)
+    ratio = (2 * 8192.0 + 9 * 1024.0) / (2 * 1024.0 + 9 * 512.0)
+    assert found.prompt_tokens_p95 / found.prompt_tokens_mean == pytest.approx(ratio, rel=0.11)
 
 
 def test_a_mean_that_has_moved_has_the_tail_of_the_hour_and_not_of_its_ten_minutes() -> None:

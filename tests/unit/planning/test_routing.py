@@ -143,6 +143,48 @@ def test_the_decomposition_finds_the_best_combination_of_which_enough_survives_a
         assert found.bound_usd_per_hour <= best.priced_usd_per_hour * (1.0 + 1e-6)
 
 
+@pytest.mark.parametrize(("budget_usd", "on_a"), [(103.2, 64), (103.5, 70)])
+def test_as_much_of_what_runs_stays_as_the_budget_pays_for(budget_usd: float, on_a: int) -> None:
+    whole_node = {"nvidia.com/gpu": 4.0}
+    pools = [a_pool(f"gpu-{v}", max_nodes=100, price_usd_per_hour=usd) for v, usd in (("a", 1.05), ("b", 1.0))]
+    # What starts and what leaves the last plan costs more than the 5 cents that b is cheaper.
+    variants = [
+        a_variant(v, pool=f"gpu-{v}", max_replicas=100, replicas=runs, per_replica=whole_node)
+        for v, runs in (("a", 100), ("b", 0))
+    ]
+    chat = a_deployment(variants=variants, rps=100.0, routing=Routing.SERVICE, budget_usd_per_hour=budget_usd)
+    last = {variant.key: variant.replicas for variant in chat.variants}
+    allocation = plan([chat], pools, {"a": 1.0, "b": 1.0}, last=last, limits=DECOMPOSED)
+    assert counts(allocation) == {"chat/a": on_a, "chat/b": 100 - on_a}
+
+
+@pytest.mark.parametrize(
+    ("caps", "rps", "tolerated", "needed_rps"),
+    [((13, 2), (2.07, 1.15), 0.737, 19.9), ((3, 20), (3.0, 1.0), 5 / 6, 6.0)],
+    ids=["nothing protects it", "a capped variant"],
+)
+def test_a_bound_never_says_more_than_the_integer_programme_pays(
+    caps: tuple[int, int], rps: tuple[float, float], tolerated: float, needed_rps: float
+) -> None:
+    pools = [
+        a_pool("gpu-a", max_nodes=60, price_kind=PriceKind.SPOT, price_usd_per_hour=1.0),
+        a_pool("gpu-b", max_nodes=60, price_usd_per_hour=10.0),
+    ]
+    names = ("a", "a-too", "b")
+    places, limits = ("gpu-a", "gpu-a", "gpu-b"), (caps[0], caps[0] if caps[1] > caps[0] else 0, caps[1])
+    variants = [
+        a_variant(name, pool=place, max_replicas=limit, per_replica={"nvidia.com/gpu": 4.0})
+        for name, place, limit in zip(names, places, limits, strict=True)
+    ]
+    policy = a_policy(spot_loss_tolerated_ratio=tolerated)
+    chat = a_deployment(variants=variants, rps=needed_rps, routing=Routing.SERVICE, policy=policy)
+    safe_rps = {"a": rps[0], "a-too": rps[0], "b": rps[1]}
+    exact, bounded = (plan([chat], pools, safe_rps, limits=one) for one in (SolveLimits(), DECOMPOSED))
+    assert bounded.solver is not None
+    assert exact.solver is not None
+    assert 0.0 < bounded.solver.bound_usd_per_hour <= exact.solver.cost_usd_per_hour * (1.0 + 1e-6)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_no_combination_behind_a_plain_service_is_cheaper_than_the_plan(seed: int) -> None:
     rng = np.random.default_rng(seed)
