@@ -13,6 +13,8 @@ from plimsoll.planning.assessment import unprotected_rps
 from plimsoll.planning.at_lower import AtLower, at_lower
 from plimsoll.planning.counted_mixes import groups_of, small_groups, smallest_mixes
 from plimsoll.planning.couples import couples
+from plimsoll.planning.even_mixes import cheapest_even_mixes
+from plimsoll.planning.even_pairs import even_pairs
 from plimsoll.planning.fallback import fill_up
 from plimsoll.planning.ledger import Bools, Ledger
 from plimsoll.planning.problem import Problem
@@ -76,11 +78,12 @@ def list_columns(ledger: Ledger, *, parts: bool = False) -> Columns:
     alone_n = np.zeros(len(ledger.choices), dtype=np.int64)
     alone_n[alone.choice_kc[:, 0]] = alone.count_kc[:, 0]
     pairs, coarse_d = _pairs(ledger, base, _of(singles, ~ledger.even_d))
-    even_pairs = _even_pairs(ledger, base, _of(singles, ledger.even_d))
-    ways = (singles, pairs, even_pairs)
+    pairs_kc, counts_kc = even_pairs(ledger, base, singles.choice_kc[ledger.even_d[singles.need_k], 0])
+    ways = (singles, pairs, _columns(ledger, pairs_kc, counts_kc, ledger.need_n[pairs_kc[:, 0]]))
     full = [_within(ledger, base, part, protect=True) for part in ways]
     sizes = (3, 4) if len(met) <= FEW_NEEDS else (3,)
     full += [_bounded(ledger, _mixes(ledger, alone_n, ~met, size)) for size in sizes]
+    full += [_bounded(ledger, _even_mixes(ledger, alone_n, ~met, size)) for size in sizes]
     listed += full
     without = ~met
     for part in full:
@@ -190,48 +193,6 @@ def _pairs(ledger: Ledger, base: AtLower, singles: Columns) -> tuple[Columns, Bo
     return _columns(ledger, choice_kc, np.column_stack([count, needed])[keep], need[keep]), coarse_d
 
 
-def _even_pairs(ledger: Ledger, base: AtLower, singles: Columns) -> Columns:
-    """Two choices whose replicas all get the same share: as many as the slower needs, and what must survive a loss.
-
-    Split where costs bend: at both ends, where one of them stays as it runs or is planned, where the budget is spent,
-    and some in between.
-    """
-    left, right = couples(singles.need_k)
-    one, other, need = singles.choice_kc[left, 0], singles.choice_kc[right, 0], singles.need_k[left]
-    each = np.minimum(np.minimum(ledger.tables.each_n[one], ledger.tables.each_n[other]), base.even_each_d[need])
-    beside = base.count_d[need] - ledger.lower_n[one] - ledger.lower_n[other]
-    least_one, least_other = _left_beside(ledger, base, other, one), _left_beside(ledger, base, one, other)
-    total = np.maximum(even_count(ledger.target_d[need], each) - beside, least_one + least_other)
-    low = np.maximum(least_one, total - ledger.upper_n[other])
-    high = np.minimum(ledger.upper_n[one], total - least_other)
-    able = low <= high
-    one, other, need, total, low, high = (part[able] for part in (one, other, need, total, low, high))
-    # What one replica more of the first costs instead of the other, and what is left of the budget with none of it.
-    dearer = ledger.slot_n[one] - ledger.slot_n[other]
-    spent = np.bincount(ledger.need_n, ledger.slot_n * ledger.lower_n, len(ledger.target_d))[need]
-    spent -= ledger.slot_n[one] * ledger.lower_n[one] + ledger.slot_n[other] * ledger.lower_n[other]
-    left = ledger.budget_d[need] * (1.0 + SLACK_RATIO) - spent - ledger.slot_n[other] * total
-    bound = (dearer != 0.0) & np.isfinite(left)
-    affordable = np.where(bound, left / np.where(dearer != 0.0, dearer, 1.0), low)
-    affordable = np.clip(np.nan_to_num(affordable), low - 1.0, high + 1.0)
-    shares = np.linspace(0.0, 1.0, MOST_SPLITS)
-    spread_ks = np.rint(low[:, None] + (high - low)[:, None] * shares).astype(np.int64)
-    spends_ks = np.column_stack([np.floor(affordable), np.ceil(affordable)]).astype(np.int64)
-    bends_ks = np.column_stack([ledger.count_n2[one], total[:, None] - ledger.count_n2[other], spends_ks])
-    counts_ks = np.sort(np.column_stack([spread_ks, np.clip(bends_ks, low[:, None], high[:, None])]), axis=1)
-    row, split = np.nonzero(np.diff(counts_ks, axis=1, prepend=-1))
-    count_kc = np.column_stack([counts_ks[row, split], total[row] - counts_ks[row, split]])
-    return _columns(ledger, np.column_stack([one, other])[row], count_kc, need[row])
-
-
-def _left_beside(ledger: Ledger, base: AtLower, lost_k: Ints, choice_k: Ints) -> Ints:
-    """How many replicas of a choice there must be for it to carry what is to be left when the other one's pool is lost;
-    one more than its lower bound at least."""
-    left_rps = ledger.left_n[lost_k] - base.left_base_n[lost_k] + base.total_n[choice_k]
-    needed = ledger.tables.replicas_for(choice_k, np.where(ledger.left_n[lost_k] > 0, left_rps, 0.0))
-    return np.maximum(needed, ledger.lower_n[choice_k] + 1)
-
-
 def _mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns:
     """Mixes of more where some must survive a spot loss, for there a third variant often pays; in small fleets all."""
     at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(wanted_d)) > 0
@@ -239,6 +200,16 @@ def _mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns
     usable_n = mixed_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n)
     group_gc = small_groups(ledger, alone_n, groups_of(ledger, alone_n, usable_n, size), MOST_MIXED)
     choice_kc, count_kc = smallest_mixes(ledger, alone_n, group_gc)
+    return _columns(ledger, choice_kc, count_kc, ledger.need_n[choice_kc[:, 0]])
+
+
+def _even_mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns:
+    """The cheapest of each group behind a plain Service, where something must survive and nothing runs in any case."""
+    at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(wanted_d)) > 0
+    lowest_d = np.bincount(ledger.need_n, ledger.lower_n, len(wanted_d)) == 0
+    usd_n = ledger.slot_n + ledger.charges(np.arange(len(ledger.choices)), np.ones_like(ledger.lower_n))
+    mixed_d = at_risk_d & lowest_d & wanted_d & ledger.even_d
+    choice_kc, count_kc = cheapest_even_mixes(ledger, alone_n, usd_n, mixed_d, size)
     return _columns(ledger, choice_kc, count_kc, ledger.need_n[choice_kc[:, 0]])
 
 
@@ -253,7 +224,7 @@ def _within(ledger: Ledger, base: AtLower, columns: Columns, *, protect: bool) -
 
 def _bounded(ledger: Ledger, columns: Columns) -> Columns:
     fine = np.ones(len(columns.need_k), dtype=bool)
-    spent = np.bincount(ledger.need_n, ledger.slot_n * ledger.lower_n, len(ledger.target_d))[columns.need_k]
+    spent = ledger.slots_usd_d[columns.need_k]
     for side in range(columns.choice_kc.shape[1]):
         there = columns.choice_kc[:, side] != NONE
         choice = columns.choice_kc[:, side]
@@ -286,7 +257,7 @@ def _partial(ledger: Ledger, base: AtLower, wanted_d: Bools) -> Columns:
     """As much of one choice as bounds and budget allow, for needs that nothing covers in full."""
     choice = np.flatnonzero(wanted_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n) & (ledger.rate_n > 0))
     need = ledger.need_n[choice]
-    spent = np.bincount(ledger.need_n, ledger.slot_n * ledger.lower_n, len(ledger.target_d))[need]
+    spent = ledger.slots_usd_d[need]
     slot = np.where(ledger.slot_n[choice] > 0, ledger.slot_n[choice], 1.0)
     affordable = np.floor((ledger.budget_d[need] - spent) / slot + SLACK_RATIO)
     affordable = np.where(ledger.slot_n[choice] > 0, np.clip(affordable, 0, NEVER), NEVER).astype(np.int64)

@@ -148,8 +148,7 @@ def _best(
         limits.after(limits.stopwatch_s() - began_s),
     )
     if better is not None:
-        tried.insert(0, _settled(fleet, prices, None))
-        tried[0].take(better)
+        tried.insert(0, tried[0].taking(better))
     distinct = {one.column_d.tobytes(): one for one in tried}
     judged = (
         _packed(problem, fleet, one)

@@ -62,6 +62,12 @@ class Ledger:
         """Indices of pools that may be lost."""
         return [index for index, room in enumerate(self.problem.rooms.values()) if room.spot]
 
+    @property
+    def slots_usd_d(self) -> Floats:
+        """The price of what must run in any case, by its shares of nodes."""
+        usd_d: Floats = np.bincount(self.need_n, self.slot_n * self.lower_n, len(self.target_d)).astype(np.float64)
+        return usd_d
+
     def charges(self, choice_k: Ints, count_k: Ints) -> Floats:
         """What so many replicas of a choice count with: the trace, and what they pay for being new."""
         beyond = np.maximum(0, count_k[:, None] - self.count_n2[choice_k])

@@ -6,6 +6,7 @@ elsewhere, or the node is filled with what saves most elsewhere, whichever is ch
 spent, and their room as free. Letters: D needs, K columns, S shapes, J rows, P pools.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from math import ceil, floor, inf
 
@@ -176,10 +177,13 @@ class Rounding:
         need = int(need_k[found])
         return need, found, float(reduced_k[found] - reduced_k[self.column_d[need]])
 
-    def take(self, column_d: Ints) -> None:
-        """Takes these columns, which the rows are known to have room for."""
-        self.column_d = column_d.copy()
-        self._used_j = self._fleet.base_j + self._fleet.dual.used_kj(column_d).sum(axis=0)
+    def taking(self, column_d: Ints) -> "Rounding":
+        """The same with these columns, which the rows are known to have room for."""
+        other = copy(self)
+        other._limit_j = self._limit_j.copy()
+        other.column_d = column_d.copy()
+        other._used_j = self._fleet.base_j + self._fleet.dual.used_kj(column_d).sum(axis=0)
+        return other
 
     def refill(self) -> None:
         """Fills pools that are worth more than their price as far as they go: what others left of them is cheap."""

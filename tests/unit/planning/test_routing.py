@@ -163,7 +163,7 @@ def test_as_much_of_what_runs_stays_as_the_budget_pays_for(budget_usd: float, on
     [((13, 2), (2.07, 1.15), 0.737, 19.9), ((3, 20), (3.0, 1.0), 5 / 6, 6.0)],
     ids=["nothing protects it", "a capped variant"],
 )
-def test_a_bound_never_says_more_than_the_integer_programme_pays(
+def test_both_solvers_pay_the_same_and_no_bound_says_more(
     caps: tuple[int, int], rps: tuple[float, float], tolerated: float, needed_rps: float
 ) -> None:
     pools = [
@@ -182,6 +182,7 @@ def test_a_bound_never_says_more_than_the_integer_programme_pays(
     exact, bounded = (plan([chat], pools, safe_rps, limits=one) for one in (SolveLimits(), DECOMPOSED))
     assert bounded.solver is not None
     assert exact.solver is not None
+    assert bounded.solver.cost_usd_per_hour == pytest.approx(exact.solver.cost_usd_per_hour)
     assert 0.0 < bounded.solver.bound_usd_per_hour <= exact.solver.cost_usd_per_hour * (1.0 + 1e-6)
 
 
