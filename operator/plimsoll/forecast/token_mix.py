@@ -100,12 +100,7 @@ def looks_of(
         jumped_d: when looks last made each mix heavier before the mean did; what came before tells nothing since.
         now_s: the snapshot's time.
     """
-    apart_dm = _apart(hour.at_ds[rows], window_d)
-    at_dm = np.where(apart_dm < 0, np.nan, np.take_along_axis(hour.at_ds[rows], apart_dm, axis=1))
-    rate_dm = np.where(apart_dm < 0, np.nan, np.take_along_axis(hour.rate_ds[rows], apart_dm, axis=1))
-    tokens_kdm = np.stack(
-        [np.take_along_axis(each_ds[rows], apart_dm, axis=1) for each_ds in hour.tokens_kds[:AVERAGED]]
-    ).astype(np.float64)
+    at_dm, rate_dm, tokens_kdm = _looks_apart(hour, rows, window_d)
     requests_dm = rate_dm * window_d[:, None]
     columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
     at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
@@ -120,10 +115,8 @@ def looks_of(
     since_d = np.maximum(np.where(jumped_d <= now_s, jumped_d, -np.inf), _since_gap(at_dm))
     ten_minutes_d = np.maximum(since_d, now_s - MIX_WINDOW_S)
     longer_d = np.maximum(since_d, _steady_since(at_dm, requests_dm, deviation_kd.max(axis=0)))
-    ten_minutes, longer = (
-        _recent(at_ds, rate_ds, tokens_kds, ten_minutes_d),
-        _recent(at_dm, rate_dm, tokens_kdm, longer_d),
-    )
+    ten_minutes = _recent(at_ds, rate_ds, tokens_kds, ten_minutes_d)
+    longer = _recent(at_dm, rate_dm, tokens_kdm, longer_d)
     # Where nothing older counts every look does, not only those that share no request.
     enough_d = (longer_d >= ten_minutes_d) | ~(at_dm < ten_minutes_d[:, None]).any(axis=1)
     mean_kd = np.where(enough_d, ten_minutes.mean_kd, longer.mean_kd)
@@ -145,6 +138,18 @@ def looks_of(
         usual_requests_d=ten_minutes.mean_rps_d * window_d,
         deviation_kd=np.repeat(deviation_kd, 2, axis=0) * np.array([[1.0], [P95_DEVIATION], [1.0], [P95_DEVIATION]]),
     )
+
+
+def _looks_apart(hour: LastHour, rows: NDArray[np.int64], window_d: Floats) -> tuple[Floats, Floats, Floats]:
+    """Times, rates and lengths of looks that share no request, the newest first; times and rates are NaN beyond the
+    oldest."""
+    place_dm = _apart(hour.at_ds[rows], window_d)
+
+    def of(each_ds: NDArray[np.floating]) -> Floats:
+        return np.take_along_axis(each_ds[rows], place_dm, axis=1).astype(np.float64)
+
+    at_dm, rate_dm = (np.where(place_dm < 0, np.nan, of(each_ds)) for each_ds in (hour.at_ds, hour.rate_ds))
+    return at_dm, rate_dm, np.stack([of(each_ds) for each_ds in hour.tokens_kds[:AVERAGED]])
 
 
 def _apart(at_ds: Floats, window_d: Floats) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -24,7 +24,12 @@ class Terminal:
     def lines(self) -> list[str]:
         """What was written to it, colours and movements of the cursor taken away."""
         self._file.flush()
-        text = os.read(self._seen, 1_000_000).decode()
+        written = bytearray()
+        # A terminal hands out what waits in pieces.
+        with suppress(BlockingIOError):
+            while piece := os.read(self._seen, 1_000_000):
+                written += piece
+        text = written.decode()
         return [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line).rstrip() for line in re.split(r"[\r\n]+", text)]
 
 
