@@ -152,16 +152,19 @@ def safe_rate_per_ms(case: Case, replicas: int, guess_per_ms: float, requests: i
         guess_per_ms: where the search starts; a good one saves time and changes little else.
         requests: to play; as many as the SLO's quantiles need where absent.
     """
-    count = requests or requests_for(case, replicas, guess_per_ms)
-    found = _searched(Trial(case, replicas, count, guess_per_ms), guess_per_ms)
+
+    def drawn(draw: int, about_per_ms: float) -> Trial:
+        count = requests or requests_for(case, replicas, about_per_ms)
+        return Trial(case, replicas, count, about_per_ms, _SEED + draw * _SEEDS_APART)
+
+    found = _searched(drawn(0, guess_per_ms), guess_per_ms)
     if case.burstiness.is_steady:
         return found
     # A few windows decide what bursts do, and other draws have other ones: what holds in several of them counts.
     for draw in range(1, _DRAWS_OF_BURSTS):
         if found <= 0.0:
             break
-        seed = _SEED + draw * _SEEDS_APART
-        trial = Trial(case, replicas, requests or requests_for(case, replicas, found), found, seed)
+        trial = drawn(draw, found)
         # No latency tells that requests of this draw are more than its replicas complete.
         found = min(found, MAX_LOAD_RATIO * trial.completes_per_ms)
         excess = trial.excess(found)

@@ -143,12 +143,11 @@ def _even(ledger: Ledger, columns: Columns, each: _Each) -> Floats:
     np.maximum.at(most_d, ledger.need_n, np.where(each.usable_n, columns.alone_n, 0))
     bound_d = np.bincount(ledger.need_n, each.usable_n & (most_d[ledger.need_n] > ledger.upper_n), size) > 0
     free_d = ~bound_d & (spot_d < _TWO) & np.isinf(ledger.budget_d)
-    lowest_d = np.bincount(ledger.need_n, ledger.lower_n, size) == 0
     few_d = np.bincount(ledger.need_n[each.usable_n], minlength=size) <= max(COUNTED)
-    counted_d = ledger.even_d & ~free_d & lowest_d & few_d
+    counted_d = ledger.even_d & ~free_d & ledger.unbound_d & few_d
     mixed_d = least_of_even_mixes(ledger, np.where(each.usable_n, columns.alone_n, 0), each.usd_n, counted_d)
-    at_risk_d = np.where(lowest_d, _even_at_risk(ledger, columns, each), alone_d)
-    least_d = np.where(free_d, listed_d, np.where(counted_d, np.minimum(listed_d, mixed_d), at_risk_d))
+    rest_d = np.where(ledger.unbound_d, _even_at_risk(ledger, columns, each), alone_d)
+    least_d = np.where(free_d, listed_d, np.where(counted_d, np.minimum(listed_d, mixed_d), rest_d))
     return np.where(np.isfinite(least_d), least_d, 0.0)
 
 
@@ -187,8 +186,7 @@ def _is_alone(ledger: Ledger, columns: Columns) -> Bools:
     # An external API takes the rest of whatever is left out.
     alone_n: Bools = (columns.alone_n - ledger.lower_n == 1) & np.isnan(ledger.api_d[ledger.need_n])
     # Where a spot pool may be lost, others stand beside what would do alone.
-    at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(ledger.target_d)) > 0
-    return alone_n & ~at_risk_d[ledger.need_n]
+    return alone_n & ~ledger.at_risk_d[ledger.need_n]
 
 
 def _smallest(value_n: Floats, need_n: Ints, needs: int, most_d: Ints) -> Floats:

@@ -199,8 +199,7 @@ def _pairs(ledger: Ledger, base: AtLower, singles: Columns) -> tuple[Columns, Bo
 
 def _mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns:
     """Mixes of more where some must survive a spot loss, for there a third variant often pays; in small fleets all."""
-    at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(wanted_d)) > 0
-    mixed_d = (at_risk_d | (len(wanted_d) <= FEW_NEEDS)) & wanted_d & ~ledger.even_d
+    mixed_d = (ledger.at_risk_d | (len(wanted_d) <= FEW_NEEDS)) & wanted_d & ~ledger.even_d
     usable_n = mixed_d[ledger.need_n] & (ledger.upper_n > ledger.lower_n)
     group_gc = small_groups(ledger, alone_n, groups_of(ledger, alone_n, usable_n, size), MOST_MIXED)
     choice_kc, count_kc = smallest_mixes(ledger, alone_n, group_gc)
@@ -209,10 +208,8 @@ def _mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns
 
 def _even_mixes(ledger: Ledger, alone_n: Ints, wanted_d: Bools, size: int) -> Columns:
     """The cheapest of each group behind a plain Service, where something must survive and nothing runs in any case."""
-    at_risk_d = np.bincount(ledger.need_n, ledger.left_n > 0, len(wanted_d)) > 0
-    lowest_d = np.bincount(ledger.need_n, ledger.lower_n, len(wanted_d)) == 0
     usd_n = ledger.slot_n + ledger.charges(np.arange(len(ledger.choices)), np.ones_like(ledger.lower_n))
-    mixed_d = at_risk_d & lowest_d & wanted_d & ledger.even_d
+    mixed_d = ledger.at_risk_d & ledger.unbound_d & wanted_d & ledger.even_d
     choice_kc, count_kc = cheapest_even_mixes(ledger, alone_n, usd_n, mixed_d, size)
     return _columns(ledger, choice_kc, count_kc, ledger.need_n[choice_kc[:, 0]])
 

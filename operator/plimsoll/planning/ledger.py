@@ -63,6 +63,18 @@ class Ledger:
         return [index for index, room in enumerate(self.problem.rooms.values()) if room.spot]
 
     @property
+    def at_risk_d(self) -> Bools:
+        """Needs of which enough must be left when a spot pool that they may use is lost."""
+        at_risk_d: Bools = np.bincount(self.need_n, self.left_n > 0, len(self.target_d)) > 0
+        return at_risk_d
+
+    @property
+    def unbound_d(self) -> Bools:
+        """Needs of which nothing must run in any case."""
+        unbound_d: Bools = np.bincount(self.need_n, self.lower_n, len(self.target_d)) == 0
+        return unbound_d
+
+    @property
     def slots_usd_d(self) -> Floats:
         """The price of what must run in any case, by its shares of nodes."""
         usd_d: Floats = np.bincount(self.need_n, self.slot_n * self.lower_n, len(self.target_d)).astype(np.float64)
