@@ -28,7 +28,6 @@ from plimsoll.domain import (
     Pool,
     PoolPlan,
     RouteWeights,
-    Routing,
     Snapshot,
     Step,
     StockOut,
@@ -203,7 +202,6 @@ def _variant_plans(
         capacity = behind(deployment.routing, options[variant.key].capacity)
         option, target = options[variant.key], wanted[variant.key]
         reason, message = rollout.reasons[variant.key]
-        pooled = 1 if deployment.routing is Routing.SERVICE else target
         share_rps = load_ratio * wanted_rps[variant.key] / target if target else 0.0
         plans.append(
             VariantPlan(
@@ -216,7 +214,16 @@ def _variant_plans(
                 ready_rps=ready_rps[variant.key],
                 sized_by=option.sized_by,
                 predicted=(
-                    predict(variant.profile, demand, deployment.slo, share_rps, pooled, simulated, truth.factors)
+                    predict(
+                        variant.profile,
+                        demand,
+                        deployment.slo,
+                        share_rps,
+                        target,
+                        simulated,
+                        truth.factors,
+                        deployment.routing,
+                    )
                     if target
                     else ()
                 ),

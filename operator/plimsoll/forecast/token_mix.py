@@ -100,29 +100,25 @@ def looks_of(
         jumped_d: when looks last made each mix heavier before the mean did; what came before tells nothing since.
         now_s: the snapshot's time.
     """
-    at_dm, rate_dm, tokens_kdm = _looks_apart(hour, rows, window_d)
-    requests_dm = rate_dm * window_d[:, None]
-    columns = slice(-int(MIX_WINDOW_S / SAMPLE_S) - 2, None)
-    at_ds, rate_ds = hour.at_ds[rows, columns], hour.rate_ds[rows, columns]
-    tokens_kds = hour.tokens_kds[:AVERAGED, rows, columns].astype(np.float64)
+    at_ds, rate_ds = hour.at_ds[rows], hour.rate_ds[rows]
+    tokens_kds = hour.tokens_kds[:AVERAGED, rows].astype(np.float64)
     latest_kd = tokens_kds[:, :, -1].round(2)
-    shape_kd = _weighted(tokens_kdm, rate_dm)
-    # Where none of those looks had a request, the latest mix tells it.
+    shape_kd = _weighted(tokens_kds, rate_ds)
+    # Where no look of the hour had a request, the latest mix tells it.
     shape_kd = np.where(shape_kd[:1] > 0.0, shape_kd, latest_kd)
     longer_kd = shape_kd[TAILS] / np.maximum(shape_kd[MEANS], 1e-9)
-    deviation_kd = _request_deviation(tokens_kdm[MEANS], requests_dm, shape_kd[MEANS])
+    place_ds = _a_window_before(at_ds, window_d)
+    deviation_kd = _request_deviation(tokens_kds[MEANS], rate_ds * window_d[:, None], place_ds, shape_kd[MEANS])
     # After a clock was set back a jump is still to come, and separates nothing.
-    since_d = np.maximum(np.where(jumped_d <= now_s, jumped_d, -np.inf), _since_gap(at_dm))
-    ten_minutes_d = np.maximum(since_d, now_s - MIX_WINDOW_S)
-    longer_d = np.maximum(since_d, _steady_since(at_dm, requests_dm, deviation_kd.max(axis=0)))
-    ten_minutes = _recent(at_ds, rate_ds, tokens_kds, ten_minutes_d)
-    longer = _recent(at_dm, rate_dm, tokens_kdm, longer_d)
-    # Where nothing older counts every look does, not only those that share no request.
-    enough_d = (longer_d >= ten_minutes_d) | ~(at_dm < ten_minutes_d[:, None]).any(axis=1)
-    mean_kd = np.where(enough_d, ten_minutes.mean_kd, longer.mean_kd)
+    apart_d = np.maximum(np.where(jumped_d <= now_s, jumped_d, -np.inf), _since_gap(at_ds))
+    ten_minutes_d = np.maximum(apart_d, now_s - MIX_WINDOW_S)
+    steady_d = np.minimum(ten_minutes_d, _steady_since(at_ds, rate_ds, window_d, deviation_kd.max(axis=0)))
+    since_d = np.maximum(apart_d, steady_d)
+    # Every look, though they share requests: one of Prometheus sees three of four scrape intervals, and which ones are
+    # missed by all that are a window apart changes with the moment.
+    mean_kd = _weighted(tokens_kds, np.where(at_ds >= since_d[:, None], rate_ds, 0.0))
     # The oldest look, too, stands for the window before it.
-    span_s_d = now_s - np.where(at_ds >= ten_minutes_d[:, None], at_ds, now_s).min(axis=1) + window_d
-    seen_d = np.where(enough_d, ten_minutes.mean_rps_d * span_s_d, longer.total_rps_d * window_d)
+    span_s_d = now_s - np.where(at_ds >= since_d[:, None], at_ds, now_s).min(axis=1) + window_d
     mean_kd[TAILS] = mean_kd[MEANS] * longer_kd
     latest_kd[TAILS] = (latest_kd[MEANS] * longer_kd).round(2)
     # Not much older either: after a gap it would be of another time.
@@ -134,80 +130,55 @@ def looks_of(
         before_kd=_newest(tokens_kds, before_ds),
         # Rounding hides the errors of a mean of equals, which would carry a mix past a limit it only touches.
         mean_kd=mean_kd.round(2),
-        recent_requests_d=seen_d,
-        usual_requests_d=ten_minutes.mean_rps_d * window_d,
+        recent_requests_d=_mean_rps(at_ds, rate_ds, since_d) * span_s_d,
+        usual_requests_d=_mean_rps(at_ds, rate_ds, ten_minutes_d) * window_d,
         deviation_kd=np.repeat(deviation_kd, 2, axis=0) * np.array([[1.0], [P95_DEVIATION], [1.0], [P95_DEVIATION]]),
     )
 
 
-def _looks_apart(hour: LastHour, rows: NDArray[np.int64], window_d: Floats) -> tuple[Floats, Floats, Floats]:
-    """Times, rates and lengths of looks that share no request, the newest first; times and rates are NaN beyond the
-    oldest."""
-    place_dm = _apart(hour.at_ds[rows], window_d)
-
-    def of(each_ds: NDArray[np.floating]) -> Floats:
-        return np.take_along_axis(each_ds[rows], place_dm, axis=1).astype(np.float64)
-
-    at_dm, rate_dm = (np.where(place_dm < 0, np.nan, of(each_ds)) for each_ds in (hour.at_ds, hour.rate_ds))
-    return at_dm, rate_dm, np.stack([of(each_ds) for each_ds in hour.tokens_kds[:AVERAGED]])
-
-
-def _apart(at_ds: Floats, window_d: Floats) -> NDArray[np.int64]:
-    """Of each row the places of looks that share no request, the newest first; -1 where there are no more."""
-    ago_ds = at_ds[:, -1:] - at_ds[:, ::-1]
-    # Where there is no look there is no stretch after the last one.
-    stretch_ds = np.nan_to_num(np.floor(ago_ds / np.maximum(window_d, SAMPLE_S)[:, None]), nan=-1.0)
-    first_ds = np.diff(stretch_ds, axis=1, prepend=-1.0) > 0.0
-    row, place = np.nonzero(first_ds)
-    rank = np.cumsum(first_ds, axis=1)[row, place] - 1
-    found = np.full((len(at_ds), max(1, int(first_ds.sum(axis=1).max(initial=1)))), -1, dtype=np.int64)
-    found[row, rank] = at_ds.shape[1] - 1 - place
-    return found
+def _a_window_before(at_ds: Floats, window_d: Floats) -> NDArray[np.int64]:
+    """Of each look the place of the newest one that shares no request with it; -1 where there is none."""
+    place_ds = np.full(at_ds.shape, -1, dtype=np.int64)
+    here = np.arange(at_ds.shape[1])
+    # At most one look is remembered in each stretch of `SAMPLE_S`.
+    for back in range(1, min(int(window_d.max(initial=0.0) / SAMPLE_S) + 2, at_ds.shape[1])):
+        apart = at_ds[:, back:] - at_ds[:, :-back] >= window_d[:, None]
+        newer = place_ds[:, back:] >= 0
+        place_ds[:, back:] = np.where(apart & ~newer, here[:-back], place_ds[:, back:])
+    return place_ds
 
 
-def _since_gap(at_dm: Floats) -> Floats:
+def _since_gap(at_ds: Floats) -> Floats:
     """When looks came again after a time longer than the shortest past: what was before it is of another time."""
-    after_gap_dm = np.diff(at_dm, axis=1) < -MIX_WINDOW_S
-    since_d = at_dm[np.arange(len(at_dm)), np.argmax(after_gap_dm, axis=1)] if after_gap_dm.shape[1] else at_dm[:, 0]
-    return np.where(after_gap_dm.any(axis=1), since_d, -np.inf)
+    after_gap_ds = np.diff(at_ds, axis=1) > MIX_WINDOW_S
+    since_d: Floats = np.where(after_gap_ds, at_ds[:, 1:], -np.inf).max(axis=1, initial=-np.inf)
+    return since_d
 
 
-def _steady_since(at_dm: Floats, requests_dm: Floats, deviation_d: Floats) -> Floats:
-    """Since when so many requests were seen that their mean stands still, beside the latest look; minus infinity where
-    the hour has too few."""
-    needed_d = (deviation_d / STEADY_RATIO) ** 2
-    seen_dm = np.cumsum(np.nan_to_num(requests_dm), axis=1) - np.nan_to_num(requests_dm[:, :1])
-    enough_dm = seen_dm >= needed_d[:, None]
-    since_d = at_dm[np.arange(len(at_dm)), np.argmax(enough_dm, axis=1)]
-    return np.where(enough_dm.any(axis=1), since_d, -np.inf)
+def _steady_since(at_ds: Floats, rate_ds: Floats, window_d: Floats, deviation_d: Floats) -> Floats:
+    """Since when so many requests were seen that their mean stands still; minus infinity where the hour has too few."""
+    stands_s_ds = np.fmin(np.diff(at_ds, axis=1, prepend=np.nan), window_d[:, None])
+    seen_ds = np.cumsum(np.nan_to_num(rate_ds * stands_s_ds)[:, ::-1], axis=1)[:, ::-1]
+    enough_ds = seen_ds >= ((deviation_d / STEADY_RATIO) ** 2)[:, None]
+    since_d: Floats = np.where(enough_ds & ~np.isnan(at_ds), at_ds, -np.inf).max(axis=1)
+    return since_d
 
 
-@dataclass(frozen=True, slots=True)
-class _Recent:
-    """Of the looks since some moment."""
-
-    mean_kd: Floats
-    total_rps_d: Floats
-    mean_rps_d: Floats
-
-
-def _recent(at_ds: Floats, rate_ds: Floats, tokens_kds: Floats, since_d: Floats) -> _Recent:
+def _mean_rps(at_ds: Floats, rate_ds: Floats, since_d: Floats) -> Floats:
     counted_ds = at_ds >= since_d[:, None]
-    weight_ds = np.where(counted_ds, rate_ds, 0.0)
-    total_rps_d = np.nan_to_num(weight_ds).sum(axis=1)
-    return _Recent(
-        mean_kd=_weighted(tokens_kds, weight_ds),
-        total_rps_d=total_rps_d,
-        mean_rps_d=total_rps_d / np.maximum(counted_ds.sum(axis=1), 1),
-    )
+    mean_d: Floats = np.where(counted_ds, rate_ds, 0.0).sum(axis=1) / np.maximum(counted_ds.sum(axis=1), 1)
+    return mean_d
 
 
-def _request_deviation(mean_kdm: Floats, requests_dm: Floats, all_kd: Floats) -> Floats:
-    """What looks over n requests each differ by from the look before, times sqrt(n / 2): a drift hardly counts."""
-    count_dm = np.nan_to_num(requests_dm)
-    pairs_dm = 2.0 * count_dm[:, 1:] * count_dm[:, :-1] / np.maximum(count_dm[:, 1:] + count_dm[:, :-1], 1e-9)
-    apart_kdm = np.diff(np.nan_to_num(mean_kdm), axis=2) / np.maximum(all_kd, 1e-9)[:, :, None]
-    squares_kd = (pairs_dm * apart_kdm**2).sum(axis=2) / 2.0 / np.maximum((pairs_dm > 0.0).sum(axis=1), 1)
+def _request_deviation(mean_kds: Floats, requests_ds: Floats, place_ds: NDArray[np.int64], all_kd: Floats) -> Floats:
+    """What looks over n requests each differ by from that a window before, times sqrt(n / 2): a drift hardly counts."""
+    count_ds = np.nan_to_num(requests_ds)
+    before_ds = np.where(place_ds >= 0, np.take_along_axis(count_ds, place_ds, axis=1), 0.0)
+    pairs_ds = 2.0 * count_ds * before_ds / np.maximum(count_ds + before_ds, 1e-9)
+    mean_kds = np.nan_to_num(mean_kds)
+    apart_kds = mean_kds - np.take_along_axis(mean_kds, place_ds[None], axis=2)
+    apart_kds /= np.maximum(all_kd, 1e-9)[:, :, None]
+    squares_kd = (pairs_ds * apart_kds**2).sum(axis=2) / 2.0 / np.maximum((pairs_ds > 0.0).sum(axis=1), 1)
     deviation_kd: Floats = np.clip(np.sqrt(squares_kd), LEAST_DEVIATION, MOST_DEVIATION)
     return deviation_kd
 

@@ -7,9 +7,9 @@ so that a trembling mix asks the same question again and again and the answer ca
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from plimsoll.domain import Burstiness, LatencyMetric, LatencyTarget, Profile, StepTime, TokenMix
+from plimsoll.domain import Burstiness, LatencyMetric, LatencyTarget, Profile, Routing, StepTime, TokenMix
 from plimsoll.engine.case import Case
-from plimsoll.engine.serving import Replica
+from plimsoll.engine.serving import Replica, Router
 from plimsoll.engine.workload import LEVEL_FACTOR, Lengths
 from plimsoll.sizing.token_mix import rounded
 
@@ -33,6 +33,7 @@ def case_of(
     slo: Sequence[LatencyTarget],
     burstiness: Burstiness,
     corrections: Corrections = NO_CORRECTIONS,
+    routing: Routing = Routing.LOAD_AWARE,
 ) -> Case:
     """The question of one variant; what a first token takes outside the engine is taken off its limits."""
     mix = rounded(tokens)
@@ -46,6 +47,7 @@ def case_of(
             for one in slo
         ),
         burstiness=burstiness,
+        router=Router.RANDOM if routing is Routing.SERVICE else Router.LEAST_LOADED,
     )
 
 

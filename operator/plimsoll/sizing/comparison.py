@@ -150,7 +150,14 @@ def _sample(
     observed_q = _observed_q(deployment, variant, rate_rps * deployment.demand.window_s)
     if not observed_q or outside_range(variant.profile, forecast.tokens) is not None:
         return None
-    case = case_of(variant.profile, forecast.tokens, deployment.slo, within_window(forecast.burstiness), corrections)
+    case = case_of(
+        variant.profile,
+        forecast.tokens,
+        deployment.slo,
+        within_window(forecast.burstiness),
+        corrections,
+        deployment.routing,
+    )
     capacity = simulated.get(case)
     if capacity is None or capacity.sized_by is not SizedBy.SIMULATION:
         return None

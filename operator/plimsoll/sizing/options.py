@@ -21,6 +21,7 @@ from plimsoll.domain import (
     ObjectKey,
     Option,
     Profile,
+    Routing,
     SizedBy,
     TokenMix,
     Variant,
@@ -100,6 +101,7 @@ def predict(
     replicas: int,
     simulated: Simulated = NOTHING_SIMULATED,
     corrections: Corrections = NO_CORRECTIONS,
+    routing: Routing = Routing.LOAD_AWARE,
 ) -> tuple[LatencyObservation, ...]:
     """The latencies of each of some replicas at that rate, at the SLO's quantiles; nothing before the first request.
 
@@ -111,11 +113,12 @@ def predict(
         replicas: behind the router, one or more.
         simulated: what has been simulated so far.
         corrections: how much slower than their profiles engines are.
+        routing: who shares requests out among them.
     """
     tokens = forecast.tokens
     if tokens is None or refusals.outside_range(profile, tokens) is not None:
         return ()
-    case = case_of(profile, tokens, slo, within_window(forecast.burstiness), corrections)
+    case = case_of(profile, tokens, slo, within_window(forecast.burstiness), corrections, routing)
     capacity = simulated[case] if case in simulated else estimates([case])[case]
     return _observations(profile, slo, capacity.latencies_ms(rate_per_replica_rps, replicas))
 
@@ -139,7 +142,7 @@ class _Question:
             mixes = ((tokens, within_window(forecast.burstiness)),)
         found = [(mix, bursts, refusals.outside_range(profile, mix)) for mix, bursts in mixes]
         cases = tuple(
-            case_of(profile, mix, deployment.slo, bursts, corrections)
+            case_of(profile, mix, deployment.slo, bursts, corrections, deployment.routing)
             for mix, bursts, refusal in found
             if refusal is None
         )

@@ -61,6 +61,7 @@ def _weighed(snapshot: Snapshot, plan: Plan, used_only: bool) -> Iterator[tuple[
                     deployment.slo,
                     within_window(told.forecast.burstiness),
                     plan.corrections,
+                    deployment.routing,
                 )
                 target = targets.get(variant.key, 0)
                 yield case, usd_per_hour * (target / running if target else 1.0), target > 0

@@ -1,7 +1,8 @@
 """What is the safe rate of one case, as the engine's kernel has it? Some hundred milliseconds of work.
 
 In: a case. Out: its capacity for one, two, four and eight replicas behind one router, with the case's own lengths and
-bursts. Pure and deterministic: it may run in the background or in a simulator's loop, at any time.
+bursts; for a lone one where the router draws by chance. Pure and deterministic: it may run in the background or in a
+simulator's loop, at any time.
 """
 
 from collections.abc import Mapping
@@ -10,12 +11,15 @@ from dataclasses import replace
 from plimsoll.domain import LatencyObservation, SizedBy
 from plimsoll.engine.case import Case
 from plimsoll.engine.search import Trial, requests_for, safe_rate_per_ms
+from plimsoll.engine.serving import Router
 from plimsoll.sizing.capacity import SHARES, Capacity
 from plimsoll.sizing.estimate import estimate
 
 TABLE = (1, 2, 4, 8)
 """Replicas that are played. Beyond the last one a replica is taken to carry what it does there: 16 would carry a few
 percent more, and be on the safe side."""
+_ALONE = (1,)
+"""The same where requests are drawn by chance: each replica then sees what a lone one sees at its share."""
 
 _GAIN_BY_DOUBLING = 1.04
 """First guess of how much more a replica carries with twice as many at its side."""
@@ -39,7 +43,8 @@ def simulate_with_trials(case: Case) -> tuple[Capacity, Mapping[int, Trial]]:
     rates_per_ms: list[float] = []
     trials: dict[int, Trial] = {}
     per_replica_per_ms = guess.rate_rps[0] / 1000.0
-    for replicas in TABLE:
+    played = _ALONE if case.router is Router.RANDOM else TABLE
+    for replicas in played:
         guess_per_ms = per_replica_per_ms * replicas
         trials[replicas] = Trial(case, replicas, requests_for(case, replicas, guess_per_ms), guess_per_ms)
         # Where one replica fails with hardly anything to do, it is not for want of others.
@@ -51,7 +56,7 @@ def simulate_with_trials(case: Case) -> tuple[Capacity, Mapping[int, Trial]]:
             per_replica_per_ms = rate_per_ms / replicas * _GAIN_BY_DOUBLING
     full_per_ms = rates_per_ms[0] or guess.full_rps / 1000.0
     found = Capacity(
-        replicas=TABLE,
+        replicas=played,
         rate_rps=tuple(rate * 1000.0 for rate in rates_per_ms),
         latency_ms=_curves(case, guess.unloaded_ms, full_per_ms, carries=rates_per_ms[-1] > 0.0),
         full_rps=full_per_ms * 1000.0,

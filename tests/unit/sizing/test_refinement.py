@@ -8,12 +8,14 @@ from plimsoll.domain import (
     DeploymentPlan,
     Forecast,
     Plan,
+    Routing,
     StepTime,
     TokenMix,
     ValidityRange,
     Variant,
 )
 from plimsoll.engine.case import Case
+from plimsoll.engine.serving import Router
 from plimsoll.sizing import to_simulate
 from plimsoll.sizing.cases import case_of, within_window
 from plimsoll.sizing.estimate import estimate
@@ -116,6 +118,12 @@ def test_a_case_of_two_deployments_is_named_once_and_weighs_as_both() -> None:
         a_case_of(twins[0], CPU),
         a_case_of(code, CPU),
     )
+
+
+def test_behind_a_plain_service_the_question_is_of_requests_drawn_by_chance() -> None:
+    chat = replace(a_pair(), routing=Routing.SERVICE)
+    found = _next([chat], a_plan(planned(chat, h100=1)))
+    assert {case.router for case in found} == {Router.RANDOM}
 
 
 def test_before_the_first_request_there_is_nothing_to_simulate() -> None:

@@ -9,6 +9,7 @@ import pytest
 from plimsoll.domain import SizedBy
 from plimsoll.engine.case import Case
 from plimsoll.engine.search import Trial
+from plimsoll.engine.serving import Router
 from plimsoll.engine.workload import Lengths
 from plimsoll.sizing import Capacity, simulate
 from plimsoll.sizing.estimate import estimate
@@ -65,6 +66,20 @@ def test_latencies_rise_from_those_of_a_lone_request(case: Case) -> None:
         assert curve_ms[0] == pytest.approx(lone_ms, rel=0.03)
         assert list(curve_ms) == sorted(curve_ms)
         assert curve_ms[-1] > 1.1 * curve_ms[0]
+
+
+def test_where_requests_are_drawn_by_chance_a_lone_replica_says_it_all() -> None:
+    alone, among = simulate(replace(CHAT_ON_L4, router=Router.RANDOM)), played(CHAT_ON_L4)
+    assert (alone.replicas, alone.rate_rps) == ((1,), among.rate_rps[:1])
+    assert alone.latency_ms == among.latency_ms
+
+
+def test_so_many_replicas_keep_the_slo_at_their_part_of_what_is_drawn_by_chance() -> None:
+    case = replace(CHAT_ON_L4, router=Router.RANDOM)
+    trial = Trial(case, 4, 40_000, seed=7)
+    seen = trial.observations(4.0 * simulate(case).rate_rps[0] / 1000.0)
+    for one, target in zip(seen, case.slo, strict=True):
+        assert one.value_ms <= 1.05 * target.limit_ms
 
 
 def test_an_slo_far_out_of_reach_is_not_played() -> None:
