@@ -4,8 +4,8 @@ In: the mix in use, the latest look and the recent past. Out: the mix to use fro
 a few requests trembles by tens of percent, and safe rates with it; what moves replicas must be more than that.
 
 - Heavier soon: where the latest look and the one a window before it are both half as heavy again as the mix in use,
-  heavier than noise of so few requests explains and no lull, the latest counts from now on. One alone may be a queue
-  that drains: of what a burst has left, the longest end last.
+  heavier than noise of so few requests explains, or two of the longest among them, and no lull, the latest counts from
+  now on. One alone may be a queue that drains: of what a burst has left, the longest end last.
 - Otherwise the mean of the recent past decides, weighted by requests: it is taken over, up or down, where it has moved
   away by more than the tolerance. The recent past is ten minutes, and as much more of the hour as it takes for a mean
   that stands still: a dozen requests a minute, some of them fifty times as long as most, need all of it. After a jump
@@ -59,6 +59,10 @@ JUMP_DEVIATIONS, DRIFT_DEVIATIONS = 4.0, 1.5
 """Standard deviations beyond which a look, and the mean of the recent past, is no noise. Tried on log-normal
 lengths at 0.1 to 10 req/s: lengths are skewed, so that 3 would make every hour jump once, and 1 would drift often."""
 
+LONGEST_BY_CHANCE = 2.0
+"""So many requests of the largest length known may lie in one look by chance: among forty, two that write 1,000 tokens
+where most write 20 are 50 tokens in the mean, and no deviation of so few tells that. A guess."""
+
 LEAST_DEVIATION, MOST_DEVIATION = 1.3, 4.0
 """Bounds of the relative standard deviation that one request's length is taken to have: that of log-normal lengths with
 sigma = 1.0 and 1.7. A few looks can show less by chance; more, where a mix does drift."""
@@ -78,6 +82,8 @@ class Looks:
     recent_requests_d: Floats
     usual_requests_d: Floats
     """What a look of the recent past is averaged over."""
+    longest_kd: Floats
+    """The largest length of the hour for each mean, infinite where one is not known. Axes: prompts and outputs, D."""
     deviation_kd: Floats
     """Relative standard deviation of one request's length, so that n of them leave 1 / sqrt(n) of it in the mean."""
 
@@ -132,6 +138,7 @@ def looks_of(
         mean_kd=mean_kd.round(2),
         recent_requests_d=_mean_rps(at_ds, rate_ds, since_d) * span_s_d,
         usual_requests_d=_mean_rps(at_ds, rate_ds, ten_minutes_d) * window_d,
+        longest_kd=longest_in_use(hour, rows),
         deviation_kd=np.repeat(deviation_kd, 2, axis=0) * np.array([[1.0], [P95_DEVIATION], [1.0], [P95_DEVIATION]]),
     )
 
@@ -195,9 +202,12 @@ def mixes_in_use(used_kd: Floats, jumped_d: Floats, looks: Looks, now_s: float) 
     seen_kd, mean_kd = looks.latest_kd, looks.mean_kd
     tells_d = looks.latest_requests_d >= JUMP_REQUESTS_RATIO * looks.usual_requests_d
     noise_kd = JUMP_DEVIATIONS * looks.deviation_kd / np.sqrt(np.maximum(looks.latest_requests_d, 1.0))
-    heavy_kd = used_kd * np.maximum(JUMP_RATIO, 1.0 + noise_kd)
+    longest_kd = np.where(np.isfinite(looks.longest_kd), looks.longest_kd, 0.0)
+    by_chance_kd = LONGEST_BY_CHANCE * longest_kd / np.maximum(looks.latest_requests_d, 1.0)
+    heavy_kd = (used_kd * np.maximum(JUMP_RATIO, 1.0 + noise_kd))[MEANS]
+    heavy_kd = np.maximum(heavy_kd, used_kd[MEANS] + by_chance_kd)
     # NaN is above nothing: where there is no look before, the latest may be the end of a burst.
-    jumps_d = ((seen_kd > heavy_kd) & (looks.before_kd > heavy_kd))[MEANS].any(axis=0) & tells_d
+    jumps_d = ((seen_kd[MEANS] > heavy_kd) & (looks.before_kd[MEANS] > heavy_kd)).any(axis=0) & tells_d
     drift_kd = DRIFT_DEVIATIONS * looks.deviation_kd / np.sqrt(np.maximum(looks.recent_requests_d, 1.0))
     drift_kd = np.clip(drift_kd, TOLERANCE_RATIO, LARGEST_TOLERANCE_RATIO)
     moved_d = (np.abs(mean_kd - used_kd) > drift_kd * used_kd).any(axis=0) & (looks.recent_requests_d > 0.0)

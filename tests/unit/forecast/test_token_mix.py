@@ -149,6 +149,17 @@ def test_much_longer_prompts_or_outputs_alone_count_then_too(heavier: TokenMix) 
     assert found.output_tokens_mean == pytest.approx(heavier.output_tokens_mean, rel=0.05)
 
 
+@pytest.mark.parametrize(("seen", "counts"), [(75.0, False), (120.0, True)])
+def test_two_of_the_longest_requests_among_few_are_no_heavier_mix(seen: float, counts: bool) -> None:
+    # Thirty requests a look: two that write 1,000 tokens where the others write 20 make 87 of 20.
+    usual = TokenMix(512.0, 1024.0, 20.0, 60.0, 10_000.0, 1_000.0)
+    past = begun(usual)
+    for mix in [usual] * 120 + [replace(usual, output_tokens_mean=seen)] * 7:
+        past = past.then(a_demand(0.5, tokens=mix))
+    assert past.forecast.tokens is not None
+    assert (past.forecast.tokens.output_tokens_mean > 50.0) == counts
+
+
 def test_what_is_heavier_by_less_than_half_is_left_to_the_mean() -> None:
     # Of 3000 requests, so that it is no noise: 4 deviations are a tenth.
     assert after_two_looks(scaled(1.4), window_s=300.0) == MIX
