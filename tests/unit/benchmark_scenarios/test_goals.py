@@ -72,6 +72,15 @@ def test_a_page_tells_missed_goals_like_reached_ones() -> None:
     assert "sizing +2.00" in text
 
 
+def test_a_run_that_keeps_the_slo_for_less_than_the_bound_is_told_and_one_that_misses_it_is_not() -> None:
+    result = a_result(10.0, plimsoll=(8.0, 0.995), hpa=(7.0, 0.9))["s"]
+    steps = dict.fromkeys(("chance", "sizing", "forecast", "planning", "rollout"), 2.0)
+    goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
+    text = page({"s": Outcome(result, {"hpa": "hpa"}, {1: steps})}, [(goal, None)])
+    assert "plimsoll kept the SLO (99.50%) for 8.00 USD, less than the 10.00 USD of it" in text
+    assert "hpa kept the SLO" not in text
+
+
 def test_what_is_written_of_a_scenario_has_bound_figures_and_excess_by_station() -> None:
 
     steps = dict.fromkeys(("chance", "sizing", "forecast", "planning", "rollout"), 2.0)

@@ -23,6 +23,12 @@ Why nothing can be cheaper. Each step gives away, none takes:
    not happen.
 5. Rounding. Demand is rounded down so that like minutes are solved once, and of each solve the proven bound counts.
 
+Where it is none: attainment counts requests over all variants and minutes, and step 2 counts what each replica carries
+within its own quantile. A replica past its safe rate, or of a variant that misses the quantile even for a lone request,
+has most of its requests within the SLO all the same; where others miss next to none, all together may keep the share
+for less. It takes a variant whose misses are few and whose price is far lower; seen with small nodes that are paid for.
+To close it, capacity must be told with the misses that go with it.
+
 Array names end in their axes: m for minutes.
 """
 
