@@ -31,7 +31,7 @@ from plimsoll.forecast.burstiness import as_told, burstiness_in_use
 from plimsoll.forecast.history import LEADS_S, DemandHistory
 from plimsoll.forecast.last_hour import AVERAGED, HISTORY_S, LENGTHS, LastHour, lengths
 from plimsoll.forecast.recent_past import window_s
-from plimsoll.forecast.token_mix import longest_in_use, looks_of, mixes_in_use
+from plimsoll.forecast.token_mix import looks_of, mixes_in_use
 
 
 def remember_demand(snapshot: Snapshot, memory: Memory) -> Memory:
@@ -155,7 +155,7 @@ def _mixes(
     jumped_d = np.array([-np.inf if one is None or one.jumped_s is None else one.jumped_s for one in before])
     looks = looks_of(hour, rows, rate_d, window_d, jumped_d, now_s)
     averaged_kd, jump_d = mixes_in_use(used_kd[:AVERAGED], jumped_d, looks, now_s)
-    mix_kd = np.concatenate((averaged_kd, longest_in_use(hour, rows)))
+    mix_kd = np.concatenate((averaged_kd, looks.longest_kd))
     same_d = (mix_kd == used_kd).all(axis=0) & (jump_d == jumped_d)
     for one, deployment, same, mix, jump in zip(
         before, looked, same_d.tolist(), mix_kd.T.tolist(), jump_d.tolist(), strict=True

@@ -11,9 +11,10 @@ import pytest
 from plimsoll.decide import decide
 from plimsoll.domain import Memory, TokenMix
 from plimsoll.forecast import remember_demand
-from plimsoll.forecast.last_hour import AVERAGED, lengths
+from plimsoll.forecast.last_hour import AVERAGED, LastHour, lengths
+from plimsoll.forecast.token_mix import LEAST_DEVIATION, Looks, looks_of
 from plimsoll.sizing.token_mix import rounded
-from unit.builders import MIX, a_demand, a_deployment, a_pool, a_snapshot, a_variant
+from unit.builders import MIX, NOW_S, a_demand, a_deployment, a_pool, a_snapshot, a_variant
 from unit.forecast.histories import TICK_S, Past, a_past
 
 HEAVIER = TokenMix(1024.0, 2048.0, 256.0, 768.0)
@@ -185,13 +186,11 @@ def test_a_tail_is_as_long_as_the_last_hour_shows_it() -> None:
 
 
 def test_a_heavier_look_has_the_tail_of_the_hour_and_not_its_own() -> None:
-    tail = replace(HEAVIER, prompt_tokens_p95=1024.0 * 8.0)
-    *_, last = followed(a_past(*[10.0] * 60), [tail] * 12)
-    found = last.forecast.tokens
-    assert found is not None
+    found = after_two_looks(replace(HEAVIER, prompt_tokens_p95=1024.0 * 8.0))
+    # Two of the 62 looks of the hour have a tail of 8 means and the others of 2: 2.4 by lengths.
     assert found.prompt_tokens_mean == pytest.approx(1024.0, rel=0.05)
-    # 10 minutes with a tail of 2 means, and 1 to 2 with one of 8: 3.0 to 3.7 by lengths, give or take the grid.
-    assert 2.85 < found.prompt_tokens_p95 / found.prompt_tokens_mean < 3.9
+    ratio = (2 * 8192.0 + 60 * 1024.0) / (2 * 1024.0 + 60 * 512.0)
+    assert found.prompt_tokens_p95 / found.prompt_tokens_mean == pytest.approx(ratio, rel=0.1)
 
 
 def test_looks_that_are_a_window_apart_may_differ_and_the_mix_stays() -> None:
@@ -201,6 +200,35 @@ def test_looks_that_are_a_window_apart_may_differ_and_the_mix_stays() -> None:
     *_, settled = followed(a_past(*[0.2] * 6), minute * 55, rps=0.2)
     used = [past.forecast.tokens for past in followed(settled, minute * 5, rps=0.2)]
     assert len(set(used)) == 1
+
+
+def looks_at(*seen: tuple[float, TokenMix], window_s: float = 60.0) -> Looks:
+    """What is known after looks at those moments, each of 0.3 req/s."""
+    key, hour = a_deployment().key, LastHour()
+    for at_s, mix in seen:
+        hour = hour.with_looks(at_s, {key: (0.3, mix)})
+    row, window_d, never_d = np.array([hour.row[key]]), np.array([window_s]), np.array([-np.inf])
+    return looks_of(hour, row, np.array([0.3]), window_d, never_d, seen[-1][0])
+
+
+def test_looks_further_apart_than_their_window_tell_only_of_the_requests_in_it() -> None:
+    found = looks_at(*((NOW_S + 300.0 * look, MIX) for look in range(13)))
+    # 18 requests a look, and 169 make a mean that stands still: those of ten looks, not all that came in 45 minutes.
+    assert found.recent_requests_d.tolist() == pytest.approx([180.0])
+
+
+def test_looks_that_just_share_no_request_are_compared_whatever_the_window() -> None:
+    # At the last look those of 60 s ago are within its window of 65 s, and the one before these is not.
+    times = [NOW_S + 9.9 + 10.0 * look for look in range(8)] + [NOW_S + 80.0]
+    light, heavy = scaled(0.1), scaled(10.0)
+    found = looks_at(*zip(times, [light] * 8 + [heavy], strict=True), window_s=65.0)
+    assert found.deviation_kd[0, 0] > LEAST_DEVIATION
+
+
+def test_a_gap_separates_also_where_a_clock_that_was_set_back_has_left_a_hole_after_it() -> None:
+    before = [(NOW_S + 10.0 * look, LIGHTER) for look in range(5)]
+    after = [(NOW_S + 1000.0, HEAVIER), (NOW_S + 1030.0, HEAVIER), (NOW_S + 995.0, HEAVIER)]
+    assert looks_at(*before, *after).mean_kd[0].tolist() == [HEAVIER.prompt_tokens_mean]
 
 
 def test_a_mean_that_has_moved_has_the_tail_of_the_hour_and_not_of_its_ten_minutes() -> None:
