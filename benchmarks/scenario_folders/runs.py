@@ -58,7 +58,7 @@ class Outcome:
         return {step: fmean(one[step] for one in self.excess_usd.values()) for step in STEPS}
 
     def under_bound(self, attainment: float) -> Sequence[RunResult]:
-        """Runs that kept the SLO for less than the bound, which there is none then."""
+        """Runs that kept the SLO for less than the bound, each of which shows that it is none."""
         return [
             run
             for run in self.result.runs

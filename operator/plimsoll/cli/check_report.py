@@ -160,9 +160,11 @@ def notes(report: Report) -> Iterator[str]:
             f"{_latency_name(answers.other_draws[0])} of {milliseconds(seen[0])} to {milliseconds(seen[-1])}"
         )
     if report.reachable and answers.question.replicas not in answers.safe.replicas:
+        counts = answers.safe.replicas
+        played = "a lone replica" if counts == (1,) else f"{', '.join(map(str, counts))} replicas"
         yield (
-            f"the operator plays {', '.join(map(str, answers.safe.replicas))} replicas and takes the safe rate of "
-            f"{answers.question.replicas} from these: latencies at it may be a little off the limit, with bursts far"
+            f"the operator plays {played} and takes the safe rate of {answers.question.replicas} from that: latencies "
+            "at it may be a little off the limit, with bursts far"
         )
     if any(load.overloaded for load in report.loads):
         yield "> marks more load than a replica completes: waits grow for as long as it lasts"

@@ -30,7 +30,11 @@ def best_mix(need: Need, taken: Mapping[VariantKey, int]) -> Counts | None:
 
 
 def load_aware_counts(need: Need, options: Mapping[VariantKey, Option]) -> Counts | None:
-    """The cheapest replicas if a router knew their load; None where none does better by the price of slots."""
+    """The cheapest replicas if a router knew their load; None where none does better by the price of slots.
+
+    What sharing by speed saves: behind a plain Service only a lone replica is simulated, so that what replicas gain by
+    standing side by side is left out, and the saving is told too low rather than too high.
+    """
     if need.routing is not Routing.SERVICE or any(choice.stays for choice in need.choices):
         return None
     choices = tuple(

@@ -7,7 +7,7 @@ so that a trembling mix asks the same question again and again and the answer ca
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from plimsoll.domain import Burstiness, LatencyMetric, LatencyTarget, Profile, Routing, StepTime, TokenMix
+from plimsoll.domain import Burstiness, Deployment, LatencyMetric, LatencyTarget, Profile, Routing, StepTime, TokenMix
 from plimsoll.engine.case import Case
 from plimsoll.engine.serving import Replica, Router
 from plimsoll.engine.workload import LEVEL_FACTOR, Lengths
@@ -49,6 +49,25 @@ def case_of(
         burstiness=burstiness,
         router=Router.RANDOM if routing is Routing.SERVICE else Router.LEAST_LOADED,
     )
+
+
+def case_within_window(
+    deployment: Deployment,
+    profile: Profile,
+    tokens: TokenMix,
+    burstiness: Burstiness,
+    corrections: Corrections = NO_CORRECTIONS,
+) -> Case:
+    """The question of a variant with that profile in that deployment: its SLO and router, and bursts within a window.
+
+    Args:
+        deployment: that asks.
+        profile: of the variant.
+        tokens: the mix to size for.
+        burstiness: as it was seen from window to window.
+        corrections: how much slower than their profiles engines are.
+    """
+    return case_of(profile, tokens, deployment.slo, within_window(burstiness), corrections, deployment.routing)
 
 
 def within_window(burstiness: Burstiness) -> Burstiness:

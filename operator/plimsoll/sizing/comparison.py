@@ -40,7 +40,7 @@ from plimsoll.engine.questions import METRICS, Physics
 from plimsoll.engine.surrogate import normal_of
 from plimsoll.engine.workload import Lengths
 from plimsoll.sizing.capacity import Capacity, latency_ms_s
-from plimsoll.sizing.cases import Corrections, case_of, overhead_ms, within_window
+from plimsoll.sizing.cases import Corrections, case_within_window, overhead_ms
 from plimsoll.sizing.options import Simulated
 from plimsoll.sizing.refusals import outside_range
 from plimsoll.sizing.token_mix import longest_output_tokens, longest_prompt_tokens
@@ -150,14 +150,7 @@ def _sample(
     observed_q = _observed_q(deployment, variant, rate_rps * deployment.demand.window_s)
     if not observed_q or outside_range(variant.profile, forecast.tokens) is not None:
         return None
-    case = case_of(
-        variant.profile,
-        forecast.tokens,
-        deployment.slo,
-        within_window(forecast.burstiness),
-        corrections,
-        deployment.routing,
-    )
+    case = case_within_window(deployment, variant.profile, forecast.tokens, forecast.burstiness, corrections)
     capacity = simulated.get(case)
     if capacity is None or capacity.sized_by is not SizedBy.SIMULATION:
         return None

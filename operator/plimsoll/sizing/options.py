@@ -31,7 +31,7 @@ from plimsoll.engine.case import Case
 from plimsoll.sizing import refusals
 from plimsoll.sizing.capacity import Capacity
 from plimsoll.sizing.carrying_over import NO_GAINS, Gains, carried_over, gains_after
-from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, overhead_ms, within_window
+from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, case_within_window, overhead_ms, within_window
 from plimsoll.sizing.estimate import estimates
 from plimsoll.sizing.headroom import NOT_CONFIRMED, Confirmed, headroom_ratio
 from plimsoll.sizing.token_mix import DEFAULT_MIX, LIGHTEST_MIX
@@ -139,10 +139,10 @@ class _Question:
         if tokens is None:
             mixes = ((DEFAULT_MIX, POISSON), (LIGHTEST_MIX, POISSON))
         else:
-            mixes = ((tokens, within_window(forecast.burstiness)),)
+            mixes = ((tokens, forecast.burstiness),)
         found = [(mix, bursts, refusals.outside_range(profile, mix)) for mix, bursts in mixes]
         cases = tuple(
-            case_of(profile, mix, deployment.slo, bursts, corrections, deployment.routing)
+            case_within_window(deployment, profile, mix, bursts, corrections)
             for mix, bursts, refusal in found
             if refusal is None
         )

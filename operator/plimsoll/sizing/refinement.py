@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from plimsoll.domain import Plan, Snapshot
 from plimsoll.engine.case import Case
-from plimsoll.sizing.cases import case_of, within_window
+from plimsoll.sizing.cases import case_within_window
 from plimsoll.sizing.estimate import estimates
 from plimsoll.sizing.options import Simulated
 from plimsoll.sizing.refusals import outside_range
@@ -48,20 +48,14 @@ def _weighed(snapshot: Snapshot, plan: Plan, used_only: bool) -> Iterator[tuple[
         told = planned.get(deployment.key)
         if told is None or told.forecast.tokens is None:
             continue
+        tokens, bursts = told.forecast.tokens, told.forecast.burstiness
         targets = {variant.key: variant.target for variant in told.variants}
         running = sum(targets.values())
         usd_per_hour = max(told.usd_per_hour, 0.01)
         for variant in deployment.variants:
             if used_only and not targets.get(variant.key):
                 continue
-            if outside_range(variant.profile, told.forecast.tokens) is None:
-                case = case_of(
-                    variant.profile,
-                    told.forecast.tokens,
-                    deployment.slo,
-                    within_window(told.forecast.burstiness),
-                    plan.corrections,
-                    deployment.routing,
-                )
+            if outside_range(variant.profile, tokens) is None:
+                case = case_within_window(deployment, variant.profile, tokens, bursts, plan.corrections)
                 target = targets.get(variant.key, 0)
                 yield case, usd_per_hour * (target / running if target else 1.0), target > 0

@@ -1,9 +1,12 @@
 """Verdicts: what counts as reached."""
 
+from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from scenario_folders.goals import Goal, Verdict, breaks_even, cheaper, cheapest, never_rises, within_bound
 from scenario_folders.page import page, report
 from scenario_folders.runs import Outcome
+
+EXCESS_USD = dict.fromkeys(STEPS, 2.0)
 
 
 def a_result(
@@ -61,10 +64,9 @@ def test_break_even_names_the_first_volume_at_which_self_hosting_wins() -> None:
 def test_a_page_tells_missed_goals_like_reached_ones() -> None:
 
     result = a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 1.0))["s"]
-    steps = dict.fromkeys(("chance", "sizing", "forecast", "planning", "rollout"), 2.0)
     goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
     text = page(
-        {"s": Outcome(result, {"hpa": "hpa"}, {1: steps})}, [(goal, Verdict(False, "2.00 x bound")), (goal, None)]
+        {"s": Outcome(result, {"hpa": "hpa"}, {1: EXCESS_USD})}, [(goal, Verdict(False, "2.00 x bound")), (goal, None)]
     )
     assert "| s | <= 1.10 x bound | 99% | 2.00 x bound | **missed** |" in text
     assert "not run" in text
@@ -74,28 +76,25 @@ def test_a_page_tells_missed_goals_like_reached_ones() -> None:
 
 def test_a_run_that_keeps_the_slo_for_less_than_the_bound_is_told_and_one_that_misses_it_is_not() -> None:
     result = a_result(10.0, plimsoll=(8.0, 0.995), hpa=(7.0, 0.9))["s"]
-    steps = dict.fromkeys(("chance", "sizing", "forecast", "planning", "rollout"), 2.0)
     goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
-    text = page({"s": Outcome(result, {"hpa": "hpa"}, {1: steps})}, [(goal, None)])
+    text = page({"s": Outcome(result, {"hpa": "hpa"}, {1: EXCESS_USD})}, [(goal, None)])
     assert "plimsoll kept the SLO (99.50%) for 8.00 USD, less than the 10.00 USD of it" in text
     assert "hpa kept the SLO" not in text
 
 
 def test_what_is_written_of_a_scenario_has_bound_figures_and_excess_by_station() -> None:
-
-    steps = dict.fromkeys(("chance", "sizing", "forecast", "planning", "rollout"), 2.0)
-    told = Outcome(a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.98))["s"], {"hpa": "hpa"}, {1: steps}).as_data()
+    told = Outcome(
+        a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.98))["s"], {"hpa": "hpa"}, {1: EXCESS_USD}
+    ).as_data()
     assert told["bound_usd"] == 10.0
-    assert told["excess_usd"] == steps
+    assert told["excess_usd"] == EXCESS_USD
     figures = {"usd", "usd_per_million_tokens", "slo_attainment", "requests", "moves", "spread"}
     assert all(figures <= set(told["policies"][policy]) for policy in ("plimsoll", "hpa"))
     assert set(told["policies"]["hpa"]["spread"]) >= figures - {"spread"}
 
 
 def test_the_page_of_a_scenario_shows_bound_and_excess() -> None:
-
-    steps = dict.fromkeys(("chance", "sizing", "forecast", "planning", "rollout"), 2.0)
-    outcome = Outcome(a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.98))["s"], {"hpa": "hpa"}, {1: steps})
+    outcome = Outcome(a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.98))["s"], {"hpa": "hpa"}, {1: EXCESS_USD})
     text = report(outcome, "what it is about", 0.99)
     assert "plimsoll alone kept the goal" in text
     assert "it could not have cost less than 10.00 USD" in text
