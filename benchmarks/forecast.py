@@ -97,7 +97,7 @@ def walked(rate_s: Floats, leads: tuple[int, ...], slots: int, origins: NDArray[
         past = windows(rate_s, origins[chosen_o], slots)
         quantile_d = np.full(len(past), QUANTILE, np.float32)
         chosen = choose(past, int(phase) + 1 - slots, leads, quantile_d, with_shape=shape)
-        found[chosen_o] = expect(chosen, past[:, -RECENT_SLOTS:], float(phase))
+        found[chosen_o] = expect(chosen, past[:, -RECENT_SLOTS:], float(phase)).quantile_dl
     return found
 
 

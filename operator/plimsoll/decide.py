@@ -39,7 +39,7 @@ from plimsoll.domain import (
     in_percent,
 )
 from plimsoll.forecast import forecast, remember_demand, remember_forecasts
-from plimsoll.planning import SolveLimits, allocate
+from plimsoll.planning import SolveLimits, allocate, left_to_headroom
 from plimsoll.readiness import known_dwells, remember_dwells, remember_start_ups, with_expected_dwells, with_lead_times
 from plimsoll.rollout import Rollout, mark_stock_outs, roll_out
 from plimsoll.sizing import NOTHING_SIMULATED, OnlineTruth, Simulated, headroom_ratio, learn, predict, size
@@ -76,9 +76,10 @@ def decide(
     truth = learn(snapshot, forecasts, memory, simulated)
     options, gains = size(snapshot.deployments, forecasts, simulated, truth.factors, memory.gains, truth.confirmed)
     stock_outs = mark_stock_outs(snapshot, memory)
-    allocation = allocate(snapshot, forecasts, options, stock_outs, memory.replicas, limits)
+    planned_for = left_to_headroom(snapshot, forecasts, options, memory.replicas)
+    allocation = allocate(snapshot, planned_for, options, stock_outs, memory.replicas, limits)
     dwells = remember_dwells(snapshot, allocation.replicas, dwells)
-    rollout = roll_out(snapshot, forecasts, options, allocation, stock_outs, memory)
+    rollout = roll_out(snapshot, planned_for, options, allocation, stock_outs, memory)
     steps = _grouped(rollout.steps, lambda step: step.key.deployment_key)
     findings = _grouped((*truth.findings, *allocation.findings, *rollout.findings), lambda finding: finding.deployment)
     plan = Plan(
@@ -86,7 +87,7 @@ def decide(
         deployments=tuple(
             _deployment_plan(
                 deployment,
-                forecasts[deployment.key],
+                planned_for[deployment.key],
                 options,
                 allocation,
                 rollout,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from math import ceil
+from math import ceil, nan
 
 from plimsoll.domain.learned import Dwell, Standby
 from plimsoll.domain.names import Finding, ObjectKey, Reason, Resources, VariantKey
@@ -43,6 +43,7 @@ class ForecastScore:
     lead_s: float
     way: ForecastWay
     rate_rps: float
+    """A quantile of what will be seen, chance included: it is held against what comes."""
     loss_rps: float | None
     """Mean pinball loss at the policy's quantile; None while too little is known."""
     recent_quantile_loss_rps: float | None
@@ -51,6 +52,8 @@ class ForecastScore:
     """The same of the last value with the quantile of its own past errors, the yardstick."""
     covered_ratio: float | None = None
     """Share of what came lately that lay below what had been said; the policy's quantile where forecasts are honest."""
+    planned_rps: float = nan
+    """`rate_rps` less chance, which replicas are sized for."""
 
     @property
     def loss_over_last_value(self) -> float | None:
@@ -86,7 +89,7 @@ class Forecast:
     scores: tuple[ForecastScore, ...] = ()
     """One for each lead time that ways to forecast are judged at; none where demand is not known."""
     recent_quantile_rps: tuple[float, ...] = ()
-    """What the recent quantile and its trend say at these lead times, whatever is used."""
+    """What the recent quantile and its trend say at these lead times, whatever is used; chance included."""
     known_since_s: float | None = None
     """Since when demand has been known, gaps aside; None at the start."""
     surely_rps: float = 0.0
@@ -160,6 +163,8 @@ class Option:
     """Predicted latencies of a lone request at the SLO's quantiles."""
     sized_by: SizedBy
     finding: Finding | None = None
+    headroom_ratio: float = 0.0
+    """Share of the safe rate that `capacity` leaves unused."""
 
     @property
     def usable(self) -> bool:

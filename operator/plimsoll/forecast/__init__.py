@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from statistics import NormalDist
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from plimsoll.domain import (
     Snapshot,
     TokenMix,
 )
+from plimsoll.forecast.chance import Chance, shorter_cv2
 from plimsoll.forecast.history import LEADS_S
 from plimsoll.forecast.last_hour import HISTORY_S, LastHour
 from plimsoll.forecast.outlook import Outlook, ahead, nothing_ahead, outlooks
@@ -51,7 +53,7 @@ def forecast(snapshot: Snapshot, memory: Memory) -> Mapping[ObjectKey, Forecast]
     """
     snapshot = with_lead_times(snapshot)
     hour, ways = hour_of(memory), outlooks(memory.past)
-    recents = _recents(snapshot, hour)
+    recents = _recents(snapshot, hour, memory.burstiness)
     forecasts = {}
     for deployment in snapshot.deployments:
         mix = memory.mixes.get(deployment.key)
@@ -83,9 +85,14 @@ class _Recent:
     at_lead_rps: Mapping[str, float]
     at_leads_rps: tuple[float, ...]
     """At each of `LEADS_S`."""
+    seen_at_leads_rps: tuple[float, ...]
+    """The same, chance included."""
+    chance: Chance
 
 
-def _recents(snapshot: Snapshot, hour: LastHour) -> dict[ObjectKey, _Recent]:
+def _recents(
+    snapshot: Snapshot, hour: LastHour, burstiness: Mapping[ObjectKey, Burstiness]
+) -> dict[ObjectKey, _Recent]:
     rows = [hour.row.get(deployment.key, -1) for deployment in snapshot.deployments]
     latest = [known_rate_rps(deployment.demand) for deployment in snapshot.deployments]
     at_ds, rate_ds = np.full((2, len(rows), hour.at_ds.shape[1]), np.nan)
@@ -95,14 +102,17 @@ def _recents(snapshot: Snapshot, hour: LastHour) -> dict[ObjectKey, _Recent]:
     window_d = np.array([window_s(deployment.policy) for deployment in snapshot.deployments])
     quantile_d = np.array([deployment.policy.forecast_quantile for deployment in snapshot.deployments])
     averaged_s_d = np.array([deployment.demand.window_s for deployment in snapshot.deployments])
-    past = recent_past(at_ds, rate_ds, until_d - window_d, quantile_d, averaged_s_d)
+    bursts = [burstiness.get(deployment.key, POISSON) for deployment in snapshot.deployments]
+    shorter_cv2_d = np.array([shorter_cv2(each) for each in bursts])
+    past = recent_past(at_ds, rate_ds, until_d - window_d, quantile_d, averaged_s_d, shorter_cv2_d)
     latest_d = np.array([0.0 if each is None else each for each in latest])
     # Before any mix is known nothing is remembered; a lone look is all there is, and the first request must be served.
     latest_d = np.where(seen, surely_rps(latest_d, averaged_s_d), latest_d)
     leads = [{one.name: one.lead_s for one in deployment.variants} for deployment in snapshot.deployments]
     most = max((len(each) for each in leads), default=0)
     lead_dl = np.array([[*LEADS_S, *each.values(), *[0.0] * (most - len(each))] for each in leads])
-    expected = past.expected(latest_d, lead_dl.reshape(len(leads), len(LEADS_S) + most)).tolist()
+    lead_dl = lead_dl.reshape(len(leads), len(LEADS_S) + most)
+    deviations = {quantile: NormalDist().inv_cdf(quantile) for quantile in set(quantile_d.tolist())}
     found = {}
     columns = (
         latest_d.tolist(),
@@ -110,14 +120,24 @@ def _recents(snapshot: Snapshot, hour: LastHour) -> dict[ObjectKey, _Recent]:
         past.reach(latest_d).tolist(),
         past.slope_d.tolist(),
         leads,
-        expected,
+        past.expected(latest_d, lead_dl).tolist(),
+        past.as_seen().expected(latest_d, lead_dl[:, : len(LEADS_S)]).tolist(),
+        map(Chance, averaged_s_d.tolist(), shorter_cv2_d.tolist(), [deviations[each] for each in quantile_d.tolist()]),
     )
-    for deployment, rate_rps, surely, level, reach, slope, lead_s, rates in zip(
+    for deployment, rate_rps, surely, level, reach, slope, lead_s, rates, seen_rates, chance in zip(
         snapshot.deployments, latest, *columns, strict=True
     ):
-        at_lead = dict(zip(lead_s, rates[len(LEADS_S) :], strict=False))
         found[deployment.key] = _Recent(
-            rate_rps, surely, level, reach, slope, lead_s, at_lead, tuple(rates[: len(LEADS_S)])
+            latest_rps=rate_rps,
+            surely_rps=surely,
+            level_rps=level,
+            reach_rps=reach,
+            slope_rps_per_s=slope,
+            lead_s=lead_s,
+            at_lead_rps=dict(zip(lead_s, rates[len(LEADS_S) :], strict=False)),
+            at_leads_rps=tuple(rates[: len(LEADS_S)]),
+            seen_at_leads_rps=tuple(seen_rates),
+            chance=chance,
         )
     return found
 
@@ -125,7 +145,7 @@ def _recents(snapshot: Snapshot, hour: LastHour) -> dict[ObjectKey, _Recent]:
 def _known(deployment: Deployment, recent: _Recent, tokens: TokenMix | None, outlook: Outlook) -> Forecast:
     assert recent.latest_rps is not None, "unknown demand is held, not forecast"
     now_rps = max(recent.surely_rps, recent.level_rps)
-    scores = outlook.scores(recent.at_leads_rps)
+    scores = outlook.scores(recent.seen_at_leads_rps, recent.at_leads_rps, recent.chance)
     at_lead_rps = dict(recent.at_lead_rps)
     expected = _trend(recent)
     for name, lead in sorted(recent.lead_s.items(), key=lambda each: each[1]):
@@ -144,7 +164,7 @@ def _known(deployment: Deployment, recent: _Recent, tokens: TokenMix | None, out
             f"{_duration(window_s(deployment.policy))} less chance is {recent.level_rps:.2f} req/s{expected}"
         ),
         scores=scores,
-        recent_quantile_rps=recent.at_leads_rps,
+        recent_quantile_rps=recent.seen_at_leads_rps,
         known_since_s=outlook.known_since_s,
         surely_rps=recent.surely_rps,
     )

@@ -116,8 +116,18 @@ def choose(
     )
 
 
-def expect(chosen: Chosen, recent_dk: Floats, slot: float) -> Floats:
-    """The rate of each series at each lead that a share q of what comes will not exceed; NaN where nothing is known.
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Of each series at each lead; NaN where nothing is known."""
+
+    quantile_dl: Floats
+    """The rate that a share q of what comes will not exceed."""
+    expected_dl: Floats
+    """What the way in use says without the margin for its errors."""
+
+
+def expect(chosen: Chosen, recent_dk: Floats, slot: float) -> Expected:
+    """What the ways in use say of what comes.
 
     Args:
         chosen: for the same series.
@@ -133,9 +143,10 @@ def expect(chosen: Chosen, recent_dk: Floats, slot: float) -> Floats:
     highest_d = np.fmax(chosen.highest_d, np.fmax.reduce(recent_dk, axis=1))
     most_dl = np.maximum(way_dl, np.log(BEYOND_RATIO * highest_d + chosen.shift_d)[:, None])
     with np.errstate(over="ignore"):
-        rate_dl = np.exp(np.minimum(way_dl + chosen.add_dl, most_dl)) - chosen.shift_d[:, None]
+        found = np.exp(np.stack((np.minimum(way_dl + chosen.add_dl, most_dl), way_dl))) - chosen.shift_d[:, None]
     known = np.isfinite(chosen.loss_dl) & ~np.isnan(recent_dk[:, -1:])
-    return np.where(known, np.maximum(rate_dl, 0.0), np.nan).astype(np.float32)
+    quantile_dl, expected_dl = np.where(known, np.maximum(found, 0.0), np.nan).astype(np.float32)
+    return Expected(quantile_dl, expected_dl)
 
 
 def _choose(rate_ds: Floats, first_slot: int, leads: tuple[int, ...], quantile_d: Floats, with_shape: bool) -> Chosen:

@@ -34,6 +34,8 @@ MINUTE_LEADS, TEN_MINUTE_LEADS = (1, 5), (1, 3)
 """Slots ahead that ways to forecast are judged at: 1, 5, 10 and 30 minutes."""
 
 LEADS_S = (60.0, 300.0, 600.0, 1800.0)
+SLOTS_S = (MINUTE_S, MINUTE_S, TEN_MINUTES_S, TEN_MINUTES_S)
+"""Over how long the rates are means that each of them is judged by."""
 
 FEWEST_SAID = 36
 """So often must the rule of the recent past have been held against what came before another way may take its place:
@@ -160,8 +162,10 @@ class DemandHistory(PastDemand):
     """Mean pinball loss of what the rule of the recent past said; infinite where too little was."""
     covered_dl: Floats = field(default_factory=lambda: np.full((0, len(LEADS_S)), np.nan, np.float32))
     """Share of what came that lay below what the way in use had said; NaN where too little was said."""
-    expected_dl: Floats = field(default_factory=lambda: np.full((0, len(LEADS_S)), np.nan, np.float32))
+    quantile_dl: Floats = field(default_factory=lambda: np.full((0, len(LEADS_S)), np.nan, np.float32))
     """The rate at each of `LEADS_S` after the last full minute that a share q will not exceed; NaN where unknown."""
+    expected_dl: Floats = field(default_factory=lambda: np.full((0, len(LEADS_S)), np.nan, np.float32))
+    """The same without the margin for errors."""
     since_d: Times = field(default_factory=lambda: np.zeros(0))
     """Start of the oldest slot that is known; NaN where none is."""
 
@@ -192,12 +196,12 @@ class DemandHistory(PastDemand):
             by_tens = _chosen(tens, TEN_MINUTE_LEADS, quantile_d, with_shape=True)
             said_loss_dl[:, 2:] = _said_loss(tens, TEN_MINUTE_LEADS, quantile_d)
             covered_dl[:, 2:] = _covered(tens, TEN_MINUTE_LEADS)
-        expected_dl = self.expected_dl
+        quantile_dl, expected_dl = self.quantile_dl, self.expected_dl
         if by_minutes is not self.by_minutes or by_tens is not self.by_tens:
-            expected_dl = _expected(minutes, by_minutes, by_tens)
+            quantile_dl, expected_dl = _expected(minutes, by_minutes, by_tens)
             since_d = _since(minutes, tens)
         return DemandHistory(
-            self.row, minutes, tens, by_minutes, by_tens, said_loss_dl, covered_dl, expected_dl, since_d
+            self.row, minutes, tens, by_minutes, by_tens, said_loss_dl, covered_dl, quantile_dl, expected_dl, since_d
         )
 
     def with_said(self, before: "DemandHistory", said_rps: Mapping[ObjectKey, Sequence[float]]) -> "DemandHistory":
@@ -258,6 +262,7 @@ class DemandHistory(PastDemand):
             self.tens.rows(rows),
             said_loss_dl=np.full((len(rows), len(LEADS_S)), np.inf, np.float32),
             covered_dl=np.full((len(rows), len(LEADS_S)), np.nan, np.float32),
+            quantile_dl=np.full((len(rows), len(LEADS_S)), np.nan, np.float32),
             expected_dl=np.full((len(rows), len(LEADS_S)), np.nan, np.float32),
             since_d=np.full(len(rows), np.nan),
         )
@@ -267,7 +272,7 @@ def _chosen(slots: Slots, leads: tuple[int, ...], quantile_d: Floats, with_shape
     return choose(slots.rate_ds, slots.current - slots.rate_ds.shape[1], leads, quantile_d, with_shape)
 
 
-def _expected(minutes: Slots, by_minutes: Chosen, by_tens: Chosen) -> Floats:
+def _expected(minutes: Slots, by_minutes: Chosen, by_tens: Chosen) -> tuple[Floats, Floats]:
     minute_dk = minutes.rate_ds
     hour_dkm = minute_dk[:, -10 * RECENT_SLOTS :].reshape(len(minute_dk), RECENT_SLOTS, 10)
     known = ~np.isnan(hour_dkm)
@@ -276,7 +281,11 @@ def _expected(minutes: Slots, by_minutes: Chosen, by_tens: Chosen) -> Floats:
     # The newest ten minutes end with the last full minute, which need not be a multiple of ten.
     slot = minutes.current * MINUTE_S / TEN_MINUTES_S - 1.0
     soon = expect(by_minutes, minute_dk[:, -RECENT_SLOTS:], minutes.current - 1.0)
-    return np.concatenate((soon, expect(by_tens, ten_dk, slot)), axis=1)
+    later = expect(by_tens, ten_dk, slot)
+    return (
+        np.concatenate((soon.quantile_dl, later.quantile_dl), axis=1),
+        np.concatenate((soon.expected_dl, later.expected_dl), axis=1),
+    )
 
 
 def _said_loss(slots: Slots, leads: tuple[int, ...], quantile_d: Floats) -> Floats:
@@ -317,12 +326,12 @@ def _would_have_said(
     rate_ds, at_s = looks.rate_ds[rows], looks.at_s
     longest = int(window_d.max() // looks.step_s)
     lead_dl = np.broadcast_to(np.array(LEADS_S), (len(rows), len(LEADS_S)))
-    averaged_s_d = np.full(len(rows), looks.step_s)
+    averaged_s_d, steady_d = np.full(len(rows), looks.step_s), np.zeros(len(rows))
     for end in range(longest, len(at_s)):
         part = slice(end - longest, end + 1)
         at_ds = np.where(np.isnan(rate_ds[:, part]), np.nan, at_s[part])
         latest_d = rate_ds[:, end]
         if np.isnan(latest_d).all():
             continue
-        past = recent_past(at_ds, rate_ds[:, part], at_s[end] - window_d, quantile_d, averaged_s_d)
-        yield float(at_s[end]), past.expected(latest_d, lead_dl).astype(np.float32)
+        past = recent_past(at_ds, rate_ds[:, part], at_s[end] - window_d, quantile_d, averaged_s_d, steady_d)
+        yield float(at_s[end]), past.as_seen().expected(latest_d, lead_dl).astype(np.float32)

@@ -7,14 +7,15 @@ forecast by them alone. Design: section 4.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from plimsoll.domain import ForecastScore, ForecastWay, ObjectKey, PastDemand
 from plimsoll.forecast.candidates import CLEARLY_BETTER, Way
-from plimsoll.forecast.history import LEADS_S, DemandHistory
+from plimsoll.forecast.chance import Chance
+from plimsoll.forecast.history import LEADS_S, SLOTS_S, DemandHistory
 
 WAYS = {
     Way.LAST_VALUE: ForecastWay.LAST_VALUE,
@@ -38,18 +39,27 @@ class Outlook:
     covered_ratio: tuple[float, ...] = _UNKNOWN
     """Share of what came that lay below what the way in use at that time had said; NaN while too little was said."""
     known_since_s: float | None = None
+    expected_rps: tuple[float, ...] = _UNKNOWN
+    """What that way expects, without the margin that makes a quantile of it."""
 
-    def scores(self, recent_rps: Sequence[float]) -> tuple[ForecastScore, ...]:
+    def scores(
+        self, recent_rps: Sequence[float], planned_rps: Sequence[float], chance: Chance
+    ) -> tuple[ForecastScore, ...]:
         """The way in use at each lead time.
 
         Args:
-            recent_rps: what the recent quantile and its trend say at each of `LEADS_S`.
+            recent_rps: what the recent quantile and its trend say at each of `LEADS_S`, chance included.
+            planned_rps: the same less chance.
+            chance: that of the deployment.
         """
         found = []
         figures = zip(
             LEADS_S,
+            SLOTS_S,
             recent_rps,
+            planned_rps,
             self.rate_rps,
+            self.expected_rps,
             self.way,
             self.loss_rps,
             self.recent_quantile_loss_rps,
@@ -57,17 +67,29 @@ class Outlook:
             map(_finite, self.covered_ratio),
             strict=True,
         )
-        for lead_s, plain_rps, rate_rps, way, loss, recent_loss, last_loss, covered in figures:
+        for (
+            lead_s,
+            slot_s,
+            plain_rps,
+            plan_rps,
+            rate_rps,
+            expected_rps,
+            way,
+            loss,
+            recent_loss,
+            last,
+            covered,
+        ) in figures:
             # Both must be known: the other way's loss is finite where its rate is, the rule's once it was tried.
             better = math.isfinite(rate_rps) and math.isfinite(recent_loss) and loss < CLEARLY_BETTER * recent_loss
             known_loss = recent_loss if math.isfinite(recent_loss) else None
-            found.append(
-                ForecastScore(lead_s, way, rate_rps, loss, known_loss, last_loss, covered)
-                if better
-                else ForecastScore(
-                    lead_s, ForecastWay.RECENT_QUANTILE, plain_rps, known_loss, known_loss, last_loss, covered
-                )
+            score = ForecastScore(
+                lead_s, ForecastWay.RECENT_QUANTILE, plain_rps, known_loss, known_loss, last, covered, plan_rps
             )
+            if better:
+                less_rps = chance.taken_off(rate_rps, expected_rps, slot_s)
+                score = replace(score, way=way, rate_rps=rate_rps, loss_rps=loss, planned_rps=less_rps)
+            found.append(score)
         return tuple(found)
 
 
@@ -84,7 +106,7 @@ def outlooks(past: PastDemand) -> Mapping[ObjectKey, Outlook]:
     """Of every deployment that has a past."""
     if not isinstance(past, DemandHistory) or past.by_minutes is None or past.by_tens is None:
         return {}
-    rates = past.expected_dl.tolist()
+    rates, expected = past.quantile_dl.tolist(), past.expected_dl.tolist()
     ways = np.concatenate((past.by_minutes.way_dl, past.by_tens.way_dl), axis=1).tolist()
     losses = np.concatenate((past.by_minutes.loss_dl, past.by_tens.loss_dl), axis=1).tolist()
     last = np.concatenate((past.by_minutes.last_value_loss_dl, past.by_tens.last_value_loss_dl), axis=1).tolist()
@@ -98,6 +120,7 @@ def outlooks(past: PastDemand) -> Mapping[ObjectKey, Outlook]:
             tuple(last[row]),
             tuple(covered[row]),
             _finite(since[row]),
+            tuple(expected[row]),
         )
         for key, row in past.row.items()
     }
@@ -111,13 +134,13 @@ def ahead(scores: Sequence[ForecastScore], lead_s: float) -> tuple[float, Foreca
         lead_s: of what is asked for.
 
     Returns:
-        The rate in requests per second; None where the recent quantile is all there is.
+        The rate to plan for in requests per second; None where the recent quantile is all there is.
     """
     for before, after in pairwise(scores):
         if before.lead_s <= lead_s <= after.lead_s:
             share = (lead_s - before.lead_s) / (after.lead_s - before.lead_s)
             nearest = (after, before) if share >= 0.5 else (before, after)
             other = next((each for each in nearest if each.way is not ForecastWay.RECENT_QUANTILE), None)
-            rate_rps = before.rate_rps + share * (after.rate_rps - before.rate_rps)
+            rate_rps = before.planned_rps + share * (after.planned_rps - before.planned_rps)
             return None if other is None else (rate_rps, other)
     return None

@@ -7,12 +7,13 @@ no more than minutes of looks, and stands until another way has been shown to be
 Axes: D deployments, S samples, P pairs of samples. Design: section 4.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plimsoll.domain import Policy
+from plimsoll.forecast.chance import variance_of_looks
 
 Floats = NDArray[np.float64]
 
@@ -57,11 +58,17 @@ class RecentPast:
     """Of each row; a level and a highest of 0 where there is no sample."""
 
     level_d: Floats
+    seen_level_d: Floats
+    """The same with chance: what is held against what comes, which has it in it, too."""
     highest_d: Floats
     slope_d: Floats
     """Requests per second more each second, never below 0."""
     span_s_d: Floats
     """From the first to the last sample. A rise is not expected to go on for longer than it was seen."""
+
+    def as_seen(self) -> "RecentPast":
+        """With chance in the level."""
+        return replace(self, level_d=self.seen_level_d)
 
     def reach(self, latest_d: Floats) -> Floats:
         """Beyond which nothing is expected."""
@@ -77,7 +84,14 @@ class RecentPast:
         return rate_dl
 
 
-def recent_past(at_ds: Floats, rate_ds: Floats, from_d: Floats, quantile_d: Floats, averaged_s_d: Floats) -> RecentPast:
+def recent_past(
+    at_ds: Floats,
+    rate_ds: Floats,
+    from_d: Floats,
+    quantile_d: Floats,
+    averaged_s_d: Floats,
+    shorter_cv2_d: Floats,
+) -> RecentPast:
     """What the samples from a moment on say.
 
     Args:
@@ -86,6 +100,7 @@ def recent_past(at_ds: Floats, rate_ds: Floats, from_d: Floats, quantile_d: Floa
         from_d: the moment from which a row's samples count.
         quantile_d: the share of the samples that shall lie below the level, 0 to 1.
         averaged_s_d: over how many seconds each rate is an average.
+        shorter_cv2_d: how much of an average's variance is that of shorter bursts (`chance.shorter_cv2`).
     """
     counted = at_ds >= from_d[:, None]
     count_d = counted.sum(axis=1)
@@ -94,8 +109,10 @@ def recent_past(at_ds: Floats, rate_ds: Floats, from_d: Floats, quantile_d: Floa
     known_ds = np.where(counted, rate_ds, np.nan)
     latest_d = np.where(counted, at_ds, -np.inf).max(axis=1, initial=-np.inf)
     span_s_d = np.where(count_d > 0, latest_d - np.where(counted, at_ds, np.inf).min(axis=1, initial=np.inf), 0.0)
+    seen_level_d = _quantile(known_ds, count_d, quantile_d)
     return RecentPast(
-        _level(known_ds, count_d, quantile_d, averaged_s_d),
+        _less_chance(seen_level_d, known_ds, count_d, averaged_s_d, shorter_cv2_d),
+        seen_level_d,
         np.where(counted, rate_ds, 0.0).max(axis=1, initial=0.0),
         _rising_slope(np.where(counted, at_ds, np.nan), known_ds, count_d, averaged_s_d),
         span_s_d,
@@ -111,17 +128,19 @@ def surely_rps(latest_d: Floats, averaged_s_d: Floats) -> Floats:
     return np.maximum(surely_d, 0.0)
 
 
-def _level(known_ds: Floats, count_d: NDArray[np.int64], quantile_d: Floats, averaged_s_d: Floats) -> Floats:
-    """The quantile, its distance from the mean less what the chance of counting has in it."""
-    quantile = _quantile(known_ds, count_d, quantile_d)
+def _less_chance(
+    quantile_d: Floats, known_ds: Floats, count_d: NDArray[np.int64], averaged_s_d: Floats, shorter_cv2_d: Floats
+) -> Floats:
+    """The quantile, its distance from the mean less what chance has in it."""
     if not known_ds.shape[1]:
-        return quantile
+        return quantile_d
     number_d = np.maximum(count_d, 1)
     mean_d = np.nansum(known_ds, axis=1) / number_d
+    square_d = np.nansum(known_ds**2, axis=1) / number_d
     variance_d = np.nansum((known_ds - mean_d[:, None]) ** 2, axis=1) / number_d
-    counting_d = mean_d / averaged_s_d
-    genuine_d = np.where(variance_d > 0.0, 1.0 - counting_d / np.where(variance_d > 0.0, variance_d, 1.0), 0.0)
-    level_d: Floats = mean_d + (quantile - mean_d) * np.sqrt(np.clip(genuine_d, 0.0, 1.0))
+    chance_d = variance_of_looks(mean_d, square_d, averaged_s_d, shorter_cv2_d)
+    genuine_d = np.where(variance_d > 0.0, 1.0 - chance_d / np.where(variance_d > 0.0, variance_d, 1.0), 0.0)
+    level_d: Floats = mean_d + (quantile_d - mean_d) * np.sqrt(np.clip(genuine_d, 0.0, 1.0))
     return level_d
 
 

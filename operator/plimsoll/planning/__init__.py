@@ -33,8 +33,9 @@ from plimsoll.planning.search import best_plan
 from plimsoll.planning.shortages import TOLERATED_RATIO, find_shortages, uncovered_rps
 from plimsoll.planning.solver import SolveLimits
 from plimsoll.planning.statement import state_problem
+from plimsoll.planning.tolerance import left_to_headroom
 
-__all__ = ["SolveLimits", "allocate"]
+__all__ = ["SolveLimits", "allocate", "left_to_headroom"]
 
 T = TypeVar("T")
 DEFAULT_LIMITS = SolveLimits()

@@ -5,23 +5,17 @@ so that a trembling mix asks the same question again and again and the answer ca
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from plimsoll.domain import Burstiness, Deployment, LatencyMetric, LatencyTarget, Profile, Routing, StepTime, TokenMix
 from plimsoll.engine.case import Case
 from plimsoll.engine.serving import Replica, Router
-from plimsoll.engine.workload import LEVEL_FACTOR, Lengths
+from plimsoll.engine.workload import Lengths, within_window
 from plimsoll.sizing.token_mix import rounded
 
 Corrections = Mapping[str, float]
 """By profile name how many times its step times the engine really takes; 1 where absent."""
 
 NO_CORRECTIONS: Corrections = {}
-
-MOST_WITHIN_CV2 = 0.4
-"""Of the rate on each scale below the window, however much it wanders above. Measured: the burstiest hour on record,
-the Azure code hour, has a CV2 of 1.6 from second to second in the busiest of its minutes, which is 0.38 on each of
-three scales, where 0.56 to 0.8 are told from minute to minute. At 0.8 a replica carries a tenth of its steady rate."""
 
 _NO_TIME_MS = 1e-3
 """The limit that is left where the overhead alone takes all of it."""
@@ -68,22 +62,6 @@ def case_within_window(
         corrections: how much slower than their profiles engines are.
     """
     return case_of(profile, tokens, deployment.slo, within_window(burstiness), corrections, deployment.routing)
-
-
-def within_window(burstiness: Burstiness) -> Burstiness:
-    """What of the bursts is left around the rate that is planned for: those shorter than the window it was seen in.
-
-    How the rate wanders from window to window is in the planned rate already: it is a high quantile of the windows'
-    rates, never below what is sure of the latest one, and what is promised are the percentiles in windows up to it. To
-    let the rate wander once more from window to window around that would ask for the quantile of a quantile: at a CV2
-    of 0.8 it takes another half of a lone replica's safe rate. Within a window nothing was seen, and there the rate is
-    taken to wander as it does between windows, on each of the shorter scales, up to `MOST_WITHIN_CV2`. Steady traffic
-    stays as it is.
-    """
-    if burstiness.is_steady:
-        return burstiness
-    within_cv2 = min(burstiness.rate_cv2, MOST_WITHIN_CV2)
-    return replace(burstiness, rate_cv2=within_cv2, window_s=burstiness.window_s / LEVEL_FACTOR, slower_cv2=())
 
 
 def _slower(law: StepTime, times: float) -> StepTime:

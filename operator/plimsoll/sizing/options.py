@@ -28,10 +28,11 @@ from plimsoll.domain import (
     VariantKey,
 )
 from plimsoll.engine.case import Case
+from plimsoll.engine.workload import within_window
 from plimsoll.sizing import refusals
 from plimsoll.sizing.capacity import Capacity
 from plimsoll.sizing.carrying_over import NO_GAINS, Gains, carried_over, gains_after
-from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, case_within_window, overhead_ms, within_window
+from plimsoll.sizing.cases import NO_CORRECTIONS, Corrections, case_of, case_within_window, overhead_ms
 from plimsoll.sizing.estimate import estimates
 from plimsoll.sizing.headroom import NOT_CONFIRMED, Confirmed, headroom_ratio
 from plimsoll.sizing.token_mix import DEFAULT_MIX, LIGHTEST_MIX
@@ -169,6 +170,7 @@ class _Question:
             unloaded=unloaded,
             sized_by=best.sized_by,
             finding=None if best.rate_rps[-1] > 0.0 else refusals.slo_unreachable(key, slo, unloaded),
+            headroom_ratio=headroom,
         )
 
 

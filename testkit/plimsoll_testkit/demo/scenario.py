@@ -53,12 +53,13 @@ PLAYS: Mapping[str, Play] = {
     # The assistant lives in an app that sends a message to everybody, twice: within seconds many times as many come,
     # while an L4 takes 24 s to serve it. Quick replicas on CPU nodes are there 20 s earlier and bridge that, even where
     # a busy machine sees demand late (no bridge is built that would carry for less than 10 s). Until the first message
-    # the paid nodes, which carry 9 req/s of it, are enough; the second time the provider has no L4 left.
+    # the paid nodes, which carry 9 req/s of it, are enough. One L4 carries all that the first brings (20 req/s and
+    # more), and is there long enough before the second for the CPUs to leave; then the provider has no L4 left.
     "assist": Play(
         (
-            (0.0, 2.0), (0.08, 2.0), (0.25, 5.5),
-            (0.28, 5.5), (0.29, 24.0),
-            (0.407, 24.0), (0.417, 44.0),
+            (0.0, 2.0), (0.08, 2.0), (0.22, 5.5),
+            (0.25, 5.5), (0.26, 18.0),
+            (0.407, 18.0), (0.417, 44.0),
             (0.54, 44.0), (0.56, 2.0),
         ),
         prompt_scale=0.25,

@@ -25,7 +25,7 @@ def chosen_and_expected(rate_s: Floats, q: float = 0.9, shape: bool = True) -> t
     """Of one series, whose first slot is midnight."""
     rate_ds = rate_s[None, :]
     chosen = choose(rate_ds, 0, LEADS, np.array([q], np.float32), with_shape=shape)
-    expected = expect(chosen, rate_ds[:, -RECENT_SLOTS:], float(len(rate_s) - 1))
+    expected = expect(chosen, rate_ds[:, -RECENT_SLOTS:], float(len(rate_s) - 1)).quantile_dl
     return [Way(way) for way in chosen.way_dl[0]], expected[0].tolist()
 
 
@@ -61,7 +61,7 @@ def test_as_many_lie_below_the_quantile_as_it_says(q: float) -> None:
     rng = np.random.default_rng(RNG_SEED)
     rate_ds = (10.0 * np.exp(rng.normal(0.0, 0.05, (400, 3 * DAY)).cumsum(axis=1))).astype(np.float32)
     chosen = choose(rate_ds[:, :-3], 0, LEADS, np.full(400, q, np.float32))
-    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS - 3 : -3], 3.0 * DAY - 4.0)
+    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS - 3 : -3], 3.0 * DAY - 4.0).quantile_dl
 
     for at, lead in enumerate(LEADS):
         assert (rate_ds[:, lead - 4] <= expected_dl[:, at]).mean() == pytest.approx(q, abs=0.05)
@@ -144,7 +144,7 @@ def test_a_few_requests_an_hour_are_forecast_by_their_level_and_not_by_their_noi
     counts = np.random.default_rng(RNG_SEED).poisson(30.0, (200, 4 * DAY))
     rate_ds = (counts / 600.0).astype(np.float32)
     chosen = choose(rate_ds[:, :-3], 0, LEADS, np.full(200, 0.9, np.float32))
-    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS - 3 : -3], 4.0 * DAY - 4.0)
+    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS - 3 : -3], 4.0 * DAY - 4.0).quantile_dl
 
     assert (chosen.way_dl == Way.LAST_VALUE).mean() < 0.05
     assert expected_dl.mean() * 600.0 == pytest.approx(38.0, abs=2.0)
@@ -158,7 +158,7 @@ def test_a_request_an_hour_does_not_call_for_more_than_a_few() -> None:
     counts = np.random.default_rng(RNG_SEED).poisson(1.0 / 6.0, (50, 4 * DAY))
     rate_ds = (counts / 600.0).astype(np.float32)
     chosen = choose(rate_ds, 0, LEADS, np.full(50, 0.9, np.float32))
-    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS:], 4.0 * DAY - 1.0)
+    expected_dl = expect(chosen, rate_ds[:, -RECENT_SLOTS:], 4.0 * DAY - 1.0).quantile_dl
 
     assert (expected_dl * 600.0 <= 3.0).all()
 

@@ -12,12 +12,14 @@ from numpy.random import default_rng as random
 from plimsoll.decide import decide
 from plimsoll.domain import DemandState, Forecast, ForecastBasis, ForecastWay, Memory, Snapshot
 from plimsoll.forecast import forecast, remember_demand, remember_forecasts
+from plimsoll.forecast.chance import Chance
 from plimsoll.forecast.history import LEADS_S, DemandHistory
 from plimsoll.forecast.outlook import Outlook, ahead
 from unit.builders import a_demand, a_deployment, a_snapshot, a_variant
 from unit.forecast.histories import a_past
 
 SLOW = a_variant("xeon", startup_s=1800.0)
+NO_CHANCE = Chance(averaged_s=60.0, shorter_cv2=0.0, deviations=0.0)
 
 
 def an_outlook(loss: float = 1.0, recent_loss: float = 2.0, rate_rps: float = 40.0) -> Outlook:
@@ -29,21 +31,21 @@ def an_outlook(loss: float = 1.0, recent_loss: float = 2.0, rate_rps: float = 40
     [(1.0, 2.0, True), (1.99, 2.0, False), (3.0, 2.0, False), (math.inf, 2.0, False), (1.0, math.inf, False)],
 )
 def test_another_way_is_used_where_it_was_clearly_better(loss: float, recent_loss: float, better: bool) -> None:
-    (*_, last) = an_outlook(loss, recent_loss).scores(LEADS_S)
+    (*_, last) = an_outlook(loss, recent_loss).scores(LEADS_S, LEADS_S, NO_CHANCE)
 
     assert last.way is (ForecastWay.DAILY_SHAPE if better else ForecastWay.RECENT_QUANTILE)
     assert last.rate_rps == (40.0 if better else 1800.0)
 
 
 def test_a_rate_that_is_not_known_is_not_used() -> None:
-    scores = an_outlook(rate_rps=math.nan).scores((7.0,) * 4)
+    scores = an_outlook(rate_rps=math.nan).scores((7.0,) * 4, (7.0,) * 4, NO_CHANCE)
 
     assert {score.way for score in scores} == {ForecastWay.RECENT_QUANTILE}
     assert ahead(scores, 900.0) is None
 
 
 def test_between_lead_times_the_rate_is_between() -> None:
-    scores = replace(an_outlook(), rate_rps=(10.0, 20.0, 30.0, 60.0)).scores((0.0,) * 4)
+    scores = replace(an_outlook(), rate_rps=(10.0, 20.0, 30.0, 60.0)).scores((0.0,) * 4, (0.0,) * 4, NO_CHANCE)
     found = {lead_s: ahead(scores, lead_s) for lead_s in (60.0, 180.0, 1200.0, 1800.0)}
 
     assert {lead_s: each and each[0] for lead_s, each in found.items()} == {
@@ -164,4 +166,5 @@ def test_with_little_history_it_is_the_recent_quantile_and_its_trend(rates: list
         memory = replace(remembered, past=remember_forecasts(made, remembered, memory))
         found = made[deployment.key]
         assert {score.way for score in found.scores} == {ForecastWay.RECENT_QUANTILE}
-        assert found.at_lead_rps["h100"] == found.recent_quantile_rps[2]
+        assert found.at_lead_rps["h100"] == found.scores[2].planned_rps
+        assert found.recent_quantile_rps[2] == found.scores[2].rate_rps >= found.scores[2].planned_rps

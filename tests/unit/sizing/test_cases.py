@@ -7,9 +7,8 @@ from plimsoll.domain import POISSON, Burstiness, LatencyMetric, LatencyTarget, S
 from plimsoll.engine.case import Case
 from plimsoll.engine.search import safe_rate_per_ms
 from plimsoll.engine.serving import Replica, Requests, serve
-from plimsoll.engine.workload import Lengths
+from plimsoll.engine.workload import Lengths, within_window
 from plimsoll.forecast.burstiness import burstiness_in_use
-from plimsoll.sizing.cases import within_window
 
 WINDOW_S, TICK_S, HEADROOM_RATIO = 60.0, 10.0, 0.25
 REPLICA = Replica(StepTime(6.68, 0.0186, 0.0197, 5.8e-5), 256, 440_000, 2048)

@@ -16,8 +16,9 @@ from plimsoll.domain import (
 )
 from plimsoll.engine.case import Case
 from plimsoll.engine.serving import Router
+from plimsoll.engine.workload import within_window
 from plimsoll.sizing import to_simulate
-from plimsoll.sizing.cases import case_of, within_window
+from plimsoll.sizing.cases import case_of
 from plimsoll.sizing.estimate import estimate
 from unit.builders import a_deployment, a_forecast, a_profile, a_snapshot, a_variant
 from unit.explain.plans import a_deployment_plan, a_plan, a_variant_plan
