@@ -74,7 +74,8 @@ class ForecastStatus(StatusModel):
     now_rate: DecimalText
     """Requests per second that ready capacity must carry now."""
     required_rate: DecimalText
-    """Requests per second to plan for: the most over now and the time that each variant needs to start."""
+    """Requests per second to plan for: the most over now and the time that each variant needs to start, without what
+    the last plan's headroom covers."""
     burstiness: DecimalText | None = None
     """Squared coefficient of variation of the rate itself, from window to window; absent where arrivals vary no more
     than by chance. Read back after a restart, since it takes many windows to be seen."""
