@@ -107,29 +107,24 @@ class StepCounts:
 def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
     """Count from the operator's own log.
 
-    A move to the GPU is a CPU variant that leaves after a GPU variant of the same deployment grew since CPU variants
-    last grew; a move to the CPU the other way round. A bridge is no place to move to, and its end is no move.
+    A deployment has moved to the GPU when replicas run on GPU nodes alone, and the time before, when they ran on one
+    kind alone, it was CPU nodes; to the CPU the other way round. A bridge is no move: once it ends, they run where they
+    ran before.
     """
     written = [line for line in log if line.get("result") == "Written"]
-    last_growth: dict[tuple[str, bool], int] = {}
-    last_bridge: dict[tuple[str, str], int] = {}
-    left: dict[tuple[str, bool], int] = {}
-    """By deployment and side, the growth of the other side that it was last left for."""
+    replicas: dict[str, dict[str, int]] = {}
+    for line in written:
+        # What a variant had before its first step.
+        replicas.setdefault(line["deployment"], {}).setdefault(line["variant"], line["from"])
+    on_cpu = {deployment: _on_cpu(counts) for deployment, counts in replicas.items()}
     moves = {True: 0, False: 0}
-    for number, line in enumerate(written):
-        on_cpu, deployment = line["variant"] in CPU_VARIANTS, line["deployment"]
-        side, variant = (deployment, on_cpu), (deployment, line["variant"])
-        if line["to"] > line["from"]:
-            if line["reason"] == BRIDGING:
-                last_bridge[variant] = number
-            else:
-                last_growth[side] = number
-            continue
-        grown = last_growth.get((deployment, not on_cpu), -1)
-        # One move, however many steps it takes to leave; and to leave is not to grow.
-        if grown > max(last_growth.get(side, -1), last_bridge.get(variant, -1), left.get(side, -1)):
-            moves[not on_cpu] += 1
-            left[side] = grown
+    for line in written:
+        deployment, counts = line["deployment"], replicas[line["deployment"]]
+        counts[line["variant"]] = line["to"]
+        side = _on_cpu(counts)
+        if side is not None:
+            moves[side] += on_cpu[deployment] is (not side)
+            on_cpu[deployment] = side
     return StepCounts(
         scale_ups=sum(line["to"] > line["from"] for line in written),
         scale_downs=sum(line["to"] < line["from"] for line in written),
@@ -141,3 +136,9 @@ def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
             if line["reason"] == BRIDGING
         ),
     )
+
+
+def _on_cpu(replicas: Mapping[str, int]) -> bool | None:
+    """Whether all of them are on CPU nodes (True) or on GPU nodes (False); None where they are on both, or none is."""
+    sides = {variant in CPU_VARIANTS for variant, count in replicas.items() if count > 0}
+    return sides.pop() if len(sides) == 1 else None
