@@ -72,7 +72,7 @@ class ForecastStatus(StatusModel):
     basis: ForecastBasis
     """Known: from fresh data. Held: from the last known demand. Fallback: from the policy's staleMetrics."""
     now_rate: DecimalText
-    """Requests per second that ready capacity must carry now."""
+    """Requests per second that ready capacity must carry now, without what the last plan's headroom covers."""
     required_rate: DecimalText
     """Requests per second to plan for: the most over now and the time that each variant needs to start, without what
     the last plan's headroom covers."""

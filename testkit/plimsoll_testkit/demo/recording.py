@@ -109,7 +109,7 @@ def count_steps(log: Sequence[Mapping[str, Any]]) -> StepCounts:
 
     A deployment has moved to the GPU when replicas run on GPU nodes alone, and the time before, when they ran on one
     kind alone, it was CPU nodes; to the CPU the other way round. A bridge is no move: once it ends, they run where they
-    ran before.
+    ran before. Variants that never step are taken to have no replicas.
     """
     written = [line for line in log if line.get("result") == "Written"]
     replicas: dict[str, dict[str, int]] = {}

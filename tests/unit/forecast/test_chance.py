@@ -47,18 +47,24 @@ def test_looks_at_what_sizing_plays_vary_by_the_chance_that_is_told(rate_cv2: fl
 
 @pytest.mark.parametrize("slot_s", [60.0, 600.0])
 @pytest.mark.parametrize("rate_cv2", [0.0, 0.4])
-def test_a_quantile_of_chance_alone_leaves_what_is_expected(slot_s: float, rate_cv2: float) -> None:
+def test_what_is_taken_off_is_what_means_in_slots_vary_by_chance(slot_s: float, rate_cv2: float) -> None:
     bursts = Burstiness(rate_cv2, WINDOW_S) if rate_cv2 else POISSON
     requests, rng = 720_000, np.random.default_rng(2)
     timeline = Timeline.drawn(requests, within_window(bursts), rng, span_s=requests / 0.5)
     slots = in_slots(looks_rps(timeline.arrivals_ms(0.5e-3) / 1e3), slot_s)
-    p90_rps = float(slots.mean() + P90 * slots.std())
+    mean_rps, distance_rps = float(slots.mean()), 10.0
 
-    chance = Chance(WINDOW_S, shorter_cv2(bursts), P90)
+    left_rps = (
+        Chance(WINDOW_S, shorter_cv2(bursts), P90).taken_off(mean_rps + distance_rps, mean_rps, slot_s) - mean_rps
+    )
 
-    # All of the margin is chance. Of its square a fifth is left at most (see above), hence of it less than a half.
-    left_rps = chance.taken_off(p90_rps, float(slots.mean()), slot_s) - float(slots.mean())
-    assert 0.0 <= left_rps < 0.45 * (p90_rps - float(slots.mean()))
+    # Never more than there is; with bursts up to a fifth of the variance less, since paces multiply.
+    told_variance = (distance_rps**2 - left_rps**2) / P90**2
+    assert slots.var() / 1.3 < told_variance < 1.05 * slots.var()
+
+
+def test_where_all_is_chance_nothing_is_left() -> None:
+    assert Chance(WINDOW_S, 0.0, P90).taken_off(10.4, 10.0, 60.0) == 10.0
 
 
 def test_what_is_no_chance_stays() -> None:

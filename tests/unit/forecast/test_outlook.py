@@ -37,6 +37,18 @@ def test_another_way_is_used_where_it_was_clearly_better(loss: float, recent_los
     assert last.rate_rps == (40.0 if better else 1800.0)
 
 
+def test_chance_is_taken_off_what_is_planned_for_and_left_in_what_is_told() -> None:
+    # At 30 req/s a minute's mean over looks of a minute varies by 30/90 (req/s)^2 by chance, ten minutes' by 29/600.
+    outlook = replace(an_outlook(rate_rps=32.0), expected_rps=(30.0,) * 4)
+    scores = outlook.scores((0.0,) * 4, (0.0,) * 4, Chance(averaged_s=60.0, shorter_cv2=0.0, deviations=1.2816))
+
+    assert [score.rate_rps for score in scores] == [32.0] * 4
+    minutes_rps, tens_rps = (
+        (4.0 - 1.2816**2 * 30.0 * each) ** 0.5 for each in (1.0 / 90.0, (1.0 - 1.0 / 30.0) / 600.0)
+    )
+    assert [score.planned_rps for score in scores] == pytest.approx([30.0 + minutes_rps] * 2 + [30.0 + tens_rps] * 2)
+
+
 def test_a_rate_that_is_not_known_is_not_used() -> None:
     scores = an_outlook(rate_rps=math.nan).scores((7.0,) * 4, (7.0,) * 4, NO_CHANCE)
 

@@ -70,14 +70,57 @@ def test_headroom_on_spot_nodes_is_for_those_that_are_lost() -> None:
     assert planned_for(forecast, price_kind=PriceKind.SPOT) == forecast
 
 
+def test_headroom_is_left_alone_where_a_spot_variant_may_be_chosen_instead() -> None:
+    deployment = a_deployment(variants=[VARIANT, a_variant("xeon", pool="cpu-spot")])
+    forecast = a_forecast(deployment, 21.0)
+    pools = [a_pool(), a_pool("cpu-spot", price_kind=PriceKind.SPOT)]
+    options = {one.key: an_option(one, 10.0, headroom_ratio=0.1) for one in deployment.variants}
+    last = {one.key: one.replicas for one in deployment.variants}
+
+    assert left_to_headroom(a_snapshot([deployment], pools), {deployment.key: forecast}, options, last) == {
+        deployment.key: forecast
+    }
+    # Where it meets no SLO and runs nowhere it is no choice.
+    options[deployment.variants[1].key] = an_option(deployment.variants[1], 0.0)
+    (found,) = left_to_headroom(a_snapshot([deployment], pools), {deployment.key: forecast}, options, last).values()
+    assert found.required_rps == 20.0
+
+
+def test_the_least_headroom_of_all_that_run_or_may_be_chosen_decides() -> None:
+    deployment = a_deployment(variants=[VARIANT, a_variant("xeon", pool="cpu-amx")])
+    forecast = a_forecast(deployment, 21.0)
+    options = {one.key: an_option(one, 10.0, headroom_ratio=0.1) for one in deployment.variants}
+    options[deployment.variants[1].key] = an_option(deployment.variants[1], 10.0, headroom_ratio=0.02)
+    last = {one.key: one.replicas for one in deployment.variants}
+
+    snapshot = a_snapshot([deployment], [a_pool(), a_pool("cpu-amx")])
+    assert left_to_headroom(snapshot, {deployment.key: forecast}, options, last) == {deployment.key: forecast}
+
+
 def test_nothing_is_left_to_a_plan_of_nothing() -> None:
     forecast = a_forecast(DEPLOYMENT, 21.0)
 
     assert planned_for(forecast, replicas=0) == forecast
 
 
-def test_unknown_demand_is_planned_for_as_it_is_held() -> None:
-    forecast = a_forecast(DEPLOYMENT, 21.0, basis=ForecastBasis.HELD)
+def test_after_a_start_what_runs_counts_as_the_last_plan() -> None:
+    forecast = a_forecast(DEPLOYMENT, 21.0)
+    (variant,) = DEPLOYMENT.variants
+    options = {variant.key: an_option(variant, 10.0, headroom_ratio=0.1)}
+
+    found = left_to_headroom(a_snapshot([DEPLOYMENT], [a_pool()]), {DEPLOYMENT.key: forecast}, options, {})
+
+    assert found[DEPLOYMENT.key].required_rps == 20.0
+
+
+def test_losing_metrics_takes_nothing_back_that_was_left() -> None:
+    held = planned_for(a_forecast(DEPLOYMENT, 21.0, basis=ForecastBasis.HELD))
+
+    assert held.required_rps == 20.0
+
+
+def test_the_peak_that_the_policy_falls_back_to_is_planned_for_in_full() -> None:
+    forecast = a_forecast(DEPLOYMENT, 21.0, basis=ForecastBasis.FALLBACK)
 
     assert planned_for(forecast) == forecast
 
