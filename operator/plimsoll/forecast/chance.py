@@ -12,6 +12,7 @@ integral (1 - a/(3 b))/b with a the shorter and b the longer of the two. Design:
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from plimsoll.domain import Burstiness
 from plimsoll.engine.workload import LEVEL_FACTOR, within_window
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", float, Floats)
 
 SHORTER_SHARE: float = sum(share - share**2 / 3.0 for share in (LEVEL_FACTOR**-level for level in range(1, 4)))
 """Of the variance of paces that change four, sixteen and 64 times a window, what a window's mean has: 0.31. Looks do
@@ -32,7 +34,7 @@ def shorter_cv2(burstiness: Burstiness) -> float:
     return SHORTER_SHARE * within_window(burstiness).rate_cv2
 
 
-def variance_of_looks(mean_d: Floats, square_d: Floats, averaged_s_d: Floats, shorter_cv2_d: Floats) -> Floats:
+def variance_of_looks(mean_d: Number, square_d: Number, averaged_s_d: Number, shorter_cv2_d: Number) -> Number:
     """Variance of averages over a window by chance: Poisson arrivals (rate / time) and bursts, in (req/s)^2.
 
     Args:
@@ -41,8 +43,7 @@ def variance_of_looks(mean_d: Floats, square_d: Floats, averaged_s_d: Floats, sh
         averaged_s_d: the window.
         shorter_cv2_d: that of bursts shorter than it (`shorter_cv2`).
     """
-    variance_d: Floats = mean_d / averaged_s_d + shorter_cv2_d * square_d
-    return variance_d
+    return mean_d / averaged_s_d + shorter_cv2_d * square_d
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,6 @@ class Chance:
             return seen_rps
         shorter, longer = sorted((self.averaged_s, slot_s))
         kernel_per_s = (1.0 - shorter / (3.0 * longer)) / longer
-        rate_rps = max(expected_rps, 0.0)
-        variance = (rate_rps + self.shorter_cv2 * self.averaged_s * rate_rps**2) * kernel_per_s
+        of_looks = variance_of_looks(expected_rps, expected_rps**2, self.averaged_s, self.shorter_cv2)
+        variance = of_looks * self.averaged_s * kernel_per_s
         return expected_rps + math.sqrt(max(0.0, distance_rps**2 - self.deviations**2 * variance))

@@ -43,52 +43,36 @@ class Outlook:
     """What that way expects, without the margin that makes a quantile of it."""
 
     def scores(
-        self, recent_rps: Sequence[float], planned_rps: Sequence[float], chance: Chance
+        self, seen_rps: Sequence[float], planned_rps: Sequence[float], chance: Chance
     ) -> tuple[ForecastScore, ...]:
         """The way in use at each lead time.
 
         Args:
-            recent_rps: what the recent quantile and its trend say at each of `LEADS_S`, chance included.
+            seen_rps: what the recent quantile and its trend say at each of `LEADS_S`, chance included.
             planned_rps: the same less chance.
             chance: that of the deployment.
         """
         found = []
-        figures = zip(
-            LEADS_S,
-            SLOTS_S,
-            recent_rps,
-            planned_rps,
-            self.rate_rps,
-            self.expected_rps,
-            self.way,
-            self.loss_rps,
-            self.recent_quantile_loss_rps,
-            map(_finite, self.last_value_loss_rps),
-            map(_finite, self.covered_ratio),
-            strict=True,
-        )
-        for (
-            lead_s,
-            slot_s,
-            plain_rps,
-            plan_rps,
-            rate_rps,
-            expected_rps,
-            way,
-            loss,
-            recent_loss,
-            last,
-            covered,
-        ) in figures:
-            # Both must be known: the other way's loss is finite where its rate is, the rule's once it was tried.
-            better = math.isfinite(rate_rps) and math.isfinite(recent_loss) and loss < CLEARLY_BETTER * recent_loss
-            known_loss = recent_loss if math.isfinite(recent_loss) else None
-            score = ForecastScore(
-                lead_s, ForecastWay.RECENT_QUANTILE, plain_rps, known_loss, known_loss, last, covered, plan_rps
+        for at, (lead_s, slot_s) in enumerate(zip(LEADS_S, SLOTS_S, strict=True)):
+            rate_rps, loss, recent_loss = (
+                self.rate_rps[at],
+                self.loss_rps[at],
+                _finite(self.recent_quantile_loss_rps[at]),
             )
-            if better:
-                less_rps = chance.taken_off(rate_rps, expected_rps, slot_s)
-                score = replace(score, way=way, rate_rps=rate_rps, loss_rps=loss, planned_rps=less_rps)
+            score = ForecastScore(
+                lead_s=lead_s,
+                way=ForecastWay.RECENT_QUANTILE,
+                rate_rps=seen_rps[at],
+                loss_rps=recent_loss,
+                recent_quantile_loss_rps=recent_loss,
+                last_value_loss_rps=_finite(self.last_value_loss_rps[at]),
+                covered_ratio=_finite(self.covered_ratio[at]),
+                planned_rps=planned_rps[at],
+            )
+            # Both must be known: the other way's loss is finite where its rate is, the rule's once it was tried.
+            if math.isfinite(rate_rps) and recent_loss is not None and loss < CLEARLY_BETTER * recent_loss:
+                less_rps = chance.taken_off(rate_rps, self.expected_rps[at], slot_s)
+                score = replace(score, way=self.way[at], rate_rps=rate_rps, loss_rps=loss, planned_rps=less_rps)
             found.append(score)
         return tuple(found)
 

@@ -19,6 +19,14 @@ def looks_rps(arrivals_s: np.ndarray, every_s: float = 15.0) -> np.ndarray:
     return rates
 
 
+def looks_at_what_sizing_plays(rate_cv2: float, seed: int) -> tuple[Burstiness, np.ndarray]:
+    """400 hours of looks at 0.5 req/s, the rate wandering within each minute as sizing has it wander."""
+    bursts = Burstiness(rate_cv2, WINDOW_S) if rate_cv2 else POISSON
+    requests, rng = 720_000, np.random.default_rng(seed)
+    timeline = Timeline.drawn(requests, within_window(bursts), rng, span_s=requests / 0.5)
+    return bursts, looks_rps(timeline.arrivals_ms(0.5e-3) / 1e3)
+
+
 def in_slots(looks: np.ndarray, slot_s: float) -> np.ndarray:
     """Means of the looks in slots of that length."""
     each = round(slot_s / 15.0)
@@ -28,30 +36,19 @@ def in_slots(looks: np.ndarray, slot_s: float) -> np.ndarray:
 
 @pytest.mark.parametrize("rate_cv2", [0.0, 0.1, 0.4, 1.6])
 def test_looks_at_what_sizing_plays_vary_by_the_chance_that_is_told(rate_cv2: float) -> None:
-    # 400 hours at 0.5 req/s, the rate wandering within each minute as sizing has it wander.
-    bursts = Burstiness(rate_cv2, WINDOW_S) if rate_cv2 else POISSON
-    requests, rng = 720_000, np.random.default_rng(1)
-    timeline = Timeline.drawn(requests, within_window(bursts), rng, span_s=requests / 0.5)
-    looks = looks_rps(timeline.arrivals_ms(0.5e-3) / 1e3)
+    bursts, looks = looks_at_what_sizing_plays(rate_cv2, seed=1)
 
-    told = variance_of_looks(
-        np.array([looks.mean()]),
-        np.array([looks.mean() ** 2]),
-        np.array([WINDOW_S]),
-        np.array([shorter_cv2(bursts)]),
-    )
+    told = variance_of_looks(float(looks.mean()), float(looks.mean()) ** 2, WINDOW_S, shorter_cv2(bursts))
 
     # Never more than there is; paces multiply, so that a sum tells up to a seventh less where they wander most.
-    assert looks.var() / 1.17 < told[0] < 1.05 * looks.var()
+    assert looks.var() / 1.17 < told < 1.05 * looks.var()
 
 
 @pytest.mark.parametrize("slot_s", [60.0, 600.0])
 @pytest.mark.parametrize("rate_cv2", [0.0, 0.4])
 def test_what_is_taken_off_is_what_means_in_slots_vary_by_chance(slot_s: float, rate_cv2: float) -> None:
-    bursts = Burstiness(rate_cv2, WINDOW_S) if rate_cv2 else POISSON
-    requests, rng = 720_000, np.random.default_rng(2)
-    timeline = Timeline.drawn(requests, within_window(bursts), rng, span_s=requests / 0.5)
-    slots = in_slots(looks_rps(timeline.arrivals_ms(0.5e-3) / 1e3), slot_s)
+    bursts, looks = looks_at_what_sizing_plays(rate_cv2, seed=2)
+    slots = in_slots(looks, slot_s)
     mean_rps, distance_rps = float(slots.mean()), 10.0
 
     left_rps = (

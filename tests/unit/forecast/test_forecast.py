@@ -103,6 +103,18 @@ def test_the_quantile_is_that_of_the_policy() -> None:
         assert a_past(*rates, 1.0, deployment=deployment).forecast.now_rps == pytest.approx(rps, rel=1e-3)
 
 
+def test_bursts_that_sizing_plays_are_taken_off_the_quantile() -> None:
+    # As above, but shuffled: from one window to the next the rate jumps, and p90 less the mean of 30 is 24.
+    rates = np.random.default_rng(1).permutation(np.arange(1.0, 61.0)).tolist()
+    found = a_past(*rates, 1.0).forecast
+    seen = np.array([*rates, 1.0])
+    shorter_cv2 = 0.306 * min(found.burstiness.rate_cv2, 0.4)
+    genuine = 1.0 - (seen.mean() / 60.0 + shorter_cv2 * (seen**2).mean()) / seen.var()
+
+    assert found.burstiness.rate_cv2 > 0.0
+    assert found.now_rps == pytest.approx(seen.mean() + (54.0 - seen.mean()) * genuine**0.5, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("stabilization_s", "remembered_s"), [(0.0, 60.0), (30.0, 60.0), (300.0, 600.0), (3600.0, 1800.0)]
 )

@@ -15,15 +15,16 @@ DEPLOYMENT = a_deployment(variants=[VARIANT])
 def planned_for(
     forecast: Forecast,
     headroom: float = 0.1,
-    replicas: int = 2,
+    replicas: int | None = 2,
     price_kind: PriceKind = PriceKind.ON_DEMAND,
     deployment: Deployment = DEPLOYMENT,
 ) -> Forecast:
-    """With a last plan of replicas that carry 10 req/s each, that share of their safe rate left unused."""
+    """With a last plan (None: none) of replicas that carry 10 req/s each, a share of their safe rate left unused."""
     (variant,) = deployment.variants
     options = {variant.key: an_option(variant, 10.0, headroom_ratio=headroom)}
     snapshot = a_snapshot([deployment], [a_pool(price_kind=price_kind)])
-    return left_to_headroom(snapshot, {deployment.key: forecast}, options, {variant.key: replicas})[deployment.key]
+    last = {} if replicas is None else {variant.key: replicas}
+    return left_to_headroom(snapshot, {deployment.key: forecast}, options, last)[deployment.key]
 
 
 @pytest.mark.parametrize(("rps", "planned"), [(19.0, 19.0), (20.0, 20.0), (21.0, 20.0), (22.0, 20.0), (22.1, 22.1)])
@@ -104,13 +105,7 @@ def test_nothing_is_left_to_a_plan_of_nothing() -> None:
 
 
 def test_after_a_start_what_runs_counts_as_the_last_plan() -> None:
-    forecast = a_forecast(DEPLOYMENT, 21.0)
-    (variant,) = DEPLOYMENT.variants
-    options = {variant.key: an_option(variant, 10.0, headroom_ratio=0.1)}
-
-    found = left_to_headroom(a_snapshot([DEPLOYMENT], [a_pool()]), {DEPLOYMENT.key: forecast}, options, {})
-
-    assert found[DEPLOYMENT.key].required_rps == 20.0
+    assert planned_for(a_forecast(DEPLOYMENT, 21.0), replicas=None).required_rps == 20.0
 
 
 def test_losing_metrics_takes_nothing_back_that_was_left() -> None:

@@ -29,6 +29,11 @@ def test_there_and_back_is_one_move_each_way() -> None:
     assert count_steps(steps) == StepCounts(scale_ups=2, scale_downs=2, moves_to_gpu=1, moves_to_cpu=1)
 
 
+def test_to_have_left_cpu_does_not_make_a_move_to_it_of_the_next_shrinking_gpu() -> None:
+    steps = [a_step("l4", 0, 2), a_step("xeon", 4, 0), a_step("l4", 2, 1)]
+    assert count_steps(steps) == StepCounts(scale_ups=1, scale_downs=2, moves_to_gpu=1, moves_to_cpu=0)
+
+
 def test_what_still_runs_on_both_has_not_moved() -> None:
     steps = [a_step("l4", 0, 1), a_step("xeon", 4, 1), a_step("xeon", 1, 2), a_step("l4", 1, 0)]
     assert count_steps(steps) == StepCounts(scale_ups=2, scale_downs=2, moves_to_gpu=0, moves_to_cpu=0)
