@@ -1,8 +1,8 @@
 """What does the rule of the recent past say: which level has demand had lately, and does it clearly rise?
 
-In: the samples of the last hour. Out: for each deployment the quantile of its recent samples less what chance has
-in it, the highest of them and the slope of their rise, 0 where it is not clear. Plain on purpose: it needs
-no more than minutes of looks, and stands until another way has been shown to be better. All deployments at once.
+In: the samples of the last hour. Out: for each deployment the quantile of its recent samples less what chance has in
+it, the highest of them and the slope of their rise, 0 where it is not clear. Plain on purpose: it needs no more than
+minutes of looks, and stands until another way has been shown to be better. All deployments at once.
 
 Axes: D deployments, S samples, P pairs of samples. Design: section 4.
 """
