@@ -177,7 +177,8 @@ def test_a_stock_out_is_marked_answered_on_another_pool_and_tried_again_when_the
         while time.monotonic() < until_s:
             assert world.replicas("chat-scarce") == 0, "the mark has not ended yet"
             time.sleep(TICK_S)
-        world.wait_for_ready({"chat-scarce": 1}, UP_WITHIN_S)
+        # The wish for what is only cheaper stands for a while first (some 20 s here), and then a node has to boot.
+        world.wait(lambda: world.replicas("chat-scarce") == 1, "the pool to be tried again", UP_WITHIN_S)
         world.wait_for_ready({"chat-scarce": 1, "chat-gpu": 0}, DOWN_WITHIN_S)
 
 
