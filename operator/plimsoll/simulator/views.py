@@ -81,11 +81,13 @@ class Views:
         return None if at_s is None else self._start_s + at_s
 
     def _pool(self, pool: Pool, nodes: Mapping[str, SimNode]) -> Pool:
-        # A node is no object of the cluster before it is ready.
-        views = tuple(self._node(node) for _, node in sorted(nodes.items()) if node.ready)
+        # A node is no object of the cluster before it is ready: that is when it is created, not when it was asked for.
+        views = tuple(
+            self._node(node, node.ready_since_s) for _, node in sorted(nodes.items()) if node.ready_since_s is not None
+        )
         return pool if views == pool.nodes else replace(pool, nodes=views)
 
-    def _node(self, node: SimNode) -> Node:
+    def _node(self, node: SimNode, ready_since_s: float) -> Node:
         kept = self._nodes.get(node.name)
         if kept is not None and kept[0] == node.cordoned:
             return kept[1]
@@ -95,7 +97,7 @@ class Views:
             schedulable=not node.cordoned,
             allocatable=node.offers,
             foreign_requests={},
-            created_s=self._start_s + node.requested_s,
+            created_s=self._start_s + ready_since_s,
             leaving=node.cordoned,
         )
         self._nodes[node.name] = (node.cordoned, view)

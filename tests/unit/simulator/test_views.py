@@ -60,3 +60,15 @@ def test_what_has_not_changed_is_the_same_object(tmp_path: Path) -> None:
     assert first.deployments[0] is second.deployments[0]
     world.cluster.set_replicas(KEY, 2, frozenset(), 1800.0)
     assert views.cluster(world.cluster).deployments[0].variants[0].replicas == 2
+
+
+def test_a_node_that_a_pod_waited_for_is_younger_than_the_pod(tmp_path: Path) -> None:
+    episode = an_episode(tmp_path)
+    world = World(episode, Script(at_300=6))
+    world.play()
+    seen = Views(episode.cluster, START_S).cluster(world.cluster)
+    # As the API server has it: by this, start-ups tell whether they waited for a node to boot.
+    first, second = seen.pools[0].nodes
+    pods = seen.deployments[0].variants[0].pods
+    assert {pod.created_s >= first.created_s for pod in pods if pod.node == first.name} == {True}
+    assert {pod.created_s < second.created_s for pod in pods if pod.node == second.name} == {True}

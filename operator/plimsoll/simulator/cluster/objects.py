@@ -39,7 +39,7 @@ class SimNode:
     pool: str
     requested_s: float
     offers: Resources
-    ready: bool = False
+    ready_since_s: float | None = None
     cordoned: bool = False
     """The provider has said that it takes it back."""
     pods: dict[str, SimPod] = field(default_factory=dict)
@@ -48,6 +48,10 @@ class SimNode:
 
     def __post_init__(self) -> None:
         self.free = dict(self.offers)
+
+    @property
+    def ready(self) -> bool:
+        return self.ready_since_s is not None
 
     def has_room(self, needs: Resources) -> bool:
         return fits(needs, self.free)

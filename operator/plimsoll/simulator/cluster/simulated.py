@@ -209,7 +209,7 @@ class SimulatedCluster:
     def _node_ready(self, node: SimNode, now_s: float) -> None:
         if node.name not in self.nodes[node.pool]:
             return
-        node.ready, node.empty_since_s = True, now_s
+        node.ready_since_s = node.empty_since_s = now_s
         pool = self._pools[node.pool]
         if pool.price_kind is PriceKind.SPOT and pool.interruptions_per_hour > 0.0:
             life_s = self._rng.exponential(3600.0 / pool.interruptions_per_hour)
