@@ -1,10 +1,9 @@
 """All runs of one scenario: Plimsoll with bound and attribution, each baseline swept.
 
-In: a scenario, a goal. Out: an `Outcome`. A baseline's settings are tried on the first seed; its cheapest that keeps
-the SLO there, and the one it comes with, then run on all of them. What has been made already is not made again.
+In: a scenario, a goal. Out: an `Outcome`. What has been made already is not made again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -120,19 +119,62 @@ def _ours(scenario: Scenario, seed: int, may_miss: float, answers: Path, known: 
 def baseline_runs(
     scenario: Scenario, baselines: Sequence[str], attainment: float, bench: Bench
 ) -> tuple[Mapping[str, Sequence[RunResult]], Mapping[str, str]]:
-    """By label the runs of each baseline as it comes and at its best setting; by baseline that setting."""
-    seeds = bench.seeds_of(scenario)
-    tried = _run(scenario, [label for one in baselines for label in settings(one)], seeds[:1], bench)
-    best = {one: by_preference({label: tried[label] for label in settings(one)}, attainment)[0] for one in baselines}
-    again = _run(scenario, list(dict.fromkeys([*baselines, *best.values()])), seeds[1:], bench)
-    runs = {label: (*tried[label], *again.get(label, ())) for label in (*baselines, *best.values())}
-    return runs, {one: _corrected(one, best[one], runs, attainment) for one in baselines}
+    """By label the runs of each baseline as it comes and at its best settings; by baseline the best of these."""
+
+    def play(labels: Sequence[str], seeds: Sequence[int]) -> Mapping[str, Sequence[RunResult]]:
+        return _run(scenario, labels, seeds, bench)
+
+    return swept(baselines, attainment, bench.seeds_of(scenario), play)
 
 
-def _corrected(default: str, best: str, runs: Mapping[str, Sequence[RunResult]], attainment: float) -> str:
-    """The setting that was best on the first seed, unless the other seeds say that the default is."""
-    found = {label: runs[label] for label in dict.fromkeys((best, default))}
-    return by_preference(found, attainment)[0] if any(keeps(one, attainment) for one in found.values()) else best
+def swept(
+    baselines: Sequence[str],
+    attainment: float,
+    seeds: Sequence[int],
+    play: Callable[[Sequence[str], Sequence[int]], Mapping[str, Sequence[RunResult]]],
+) -> tuple[Mapping[str, Sequence[RunResult]], Mapping[str, str]]:
+    """Each baseline as it comes and at its cheapest setting that keeps the SLO in the mean over all seeds.
+
+    Every setting is tried on the first seed. Of those that keep the SLO there the cheapest is played on all seeds, and
+    where it does not keep it in their mean the next, until one does. Where none keeps it on the first seed, it is the
+    one that comes nearest.
+
+    Args:
+        baselines: as they come.
+        attainment: share of the requests that must be within the SLO.
+        seeds: all of them.
+        play: makes runs: labels, seeds to results by label.
+
+    Returns:
+        By label the runs on all seeds; by baseline the setting to compare with.
+    """
+    tried = play([label for one in baselines for label in settings(one)], seeds[:1])
+    runs = {label: (*tried[label], *more) for label, more in _on_others(baselines, seeds, play).items()}
+    turns = {one: iter(_in_turn({label: tried[label] for label in settings(one)}, attainment)) for one in baselines}
+    while due := {one: label for one, turn in turns.items() if (label := next(turn, None)) is not None}:
+        new = [label for label in dict.fromkeys(due.values()) if label not in runs]
+        runs |= {label: (*tried[label], *more) for label, more in _on_others(new, seeds, play).items()}
+        turns = {one: turns[one] for one, label in due.items() if not keeps(runs[label], attainment)}
+    best = {
+        one: by_preference({label: runs[label] for label in settings(one) if label in runs}, attainment)[0]
+        for one in baselines
+    }
+    return runs, best
+
+
+def _on_others(
+    labels: Sequence[str],
+    seeds: Sequence[int],
+    play: Callable[[Sequence[str], Sequence[int]], Mapping[str, Sequence[RunResult]]],
+) -> Mapping[str, Sequence[RunResult]]:
+    found = play(labels, seeds[1:]) if labels and seeds[1:] else {}
+    return {label: found.get(label, ()) for label in labels}
+
+
+def _in_turn(tried: Mapping[str, Sequence[RunResult]], attainment: float) -> Sequence[str]:
+    """What is worth being played on all seeds, the best first."""
+    order = by_preference(tried, attainment)
+    return order if keeps(tried[order[0]], attainment) else order[:1]
 
 
 def _run(
