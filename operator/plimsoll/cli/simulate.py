@@ -81,6 +81,7 @@ def simulate(
     interrupted.
     """
     # Loaded here: joblib and the compiler take a second, which other commands need not wait for.
+    from plimsoll.simulator.policies import listed
     from plimsoll.simulator.report import GOAL, Background, page
     from plimsoll.simulator.result import to_json
     from plimsoll.simulator.runs import gathered, results, with_bounds
@@ -103,7 +104,7 @@ def simulate(
         for key, one in _histories(scenario, prometheus, span_s).items()
     }
     to_keep = GOAL if goal is None else goal
-    made = all_jobs(scenarios, [one for one in policies.split(",") if one], seeds, histories)
+    made = all_jobs(scenarios, listed(policies), seeds, histories)
     made = with_bounds(made, 1.0 - to_keep, _with_bound(scenarios, bound, report_file is not None))
     done: list[Done] = []
     interrupted = False

@@ -16,8 +16,8 @@ from plimsoll.simulator.answers import ANSWERS
 from plimsoll.simulator.bound import least_cost
 from plimsoll.simulator.bounded import bounded
 from plimsoll.simulator.demand.history import History
-from plimsoll.simulator.episode import NO_HISTORIES, draw
-from plimsoll.simulator.policies import parsed
+from plimsoll.simulator.episode import NO_HISTORIES, draw, objects
+from plimsoll.simulator.policies import checked
 from plimsoll.simulator.policies.plimsoll import PLIMSOLL
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.scenario import Scenario
@@ -63,13 +63,14 @@ def jobs(
         histories: demand by deployment, in place of what the scenarios say.
 
     Raises:
-        InvalidObject: there is no such policy.
+        InvalidObject: there is no such policy or variant.
     """
     found = []
     for scenario in scenarios:
         labels = policies or scenario.spec.policies
+        variants = {one.name for deployment in objects(scenario).deployments for one in deployment.variants}
         for label in labels:
-            parsed(label)
+            checked(label, variants)
         for seed in _seeds(scenario, seeds):
             found += [Job(scenario, label, seed, histories) for label in dict.fromkeys(labels)]
     return found

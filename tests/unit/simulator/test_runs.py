@@ -9,7 +9,7 @@ import pytest
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.bounded import is_quick
-from plimsoll.simulator.policies import POLICIES, parsed
+from plimsoll.simulator.policies import POLICIES, listed, parsed
 from plimsoll.simulator.result import RunResult, ScenarioResult, to_json
 from plimsoll.simulator.runs import Done, do, gathered, jobs, with_bounds
 from unit.simulator.folders import a_scenario
@@ -39,11 +39,40 @@ def test_a_policy_that_is_not_there_is_refused_before_anything_runs(tmp_path: Pa
         jobs([a_scenario(tmp_path)], ["plimsoll", "magic"])
 
 
-def test_a_policy_may_have_a_target_of_its_own() -> None:
-    kind, target, _ = parsed("plimsoll=0.6")
-    assert (kind, target) == (POLICIES["plimsoll"], 0.6)
-    with pytest.raises(InvalidObject, match="is no number"):
-        parsed("plimsoll=much")
+def test_a_variant_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(InvalidObject, match="policy hpa@l4: no deployment has a variant l4: h100"):
+        jobs([a_scenario(tmp_path)], ["hpa@l4"])
+
+
+def test_a_policy_may_have_a_target_and_variants_of_its_own() -> None:
+    assert parsed("hpa") == (POLICIES["hpa"], POLICIES["hpa"].default_target, ())
+    assert parsed("hpa=0.6") == (POLICIES["hpa"], 0.6, ())
+    assert parsed("hpa@l4+h100=0.6") == (POLICIES["hpa"], 0.6, ("l4", "h100"))
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("hpa=0", "a target is more than 0; write hpa or, say, hpa=0.3"),
+        ("hpa=-1", "a target is more than 0"),
+        ("hpa=nan", "a target is more than 0"),
+        ("hpa=inf", "a target is more than 0"),
+        ("hpa=", "nothing is no number"),
+        ("hpa@l4=much", "much is no number; write hpa@l4 or, say, hpa@l4=0.3"),
+        ("hpa@", "a variant has no name; write hpa for all variants"),
+        ("plimsoll=0.7", "plimsoll has no target that could be set; write plimsoll"),
+    ],
+)
+def test_a_target_that_is_none_is_refused(label: str, told: str) -> None:
+    with pytest.raises(InvalidObject) as error:
+        parsed(label)
+    assert str(error.value).startswith(f"policy {label}: ")
+    assert told in str(error.value)
+
+
+def test_policies_are_listed_with_blanks_or_without() -> None:
+    assert listed("hpa, static ,,hpa") == ("hpa", "static")
+    assert listed("") == ()
 
 
 def test_what_is_done_is_gathered_in_order_whatever_came_first(tmp_path: Path) -> None:
