@@ -17,6 +17,7 @@ from plimsoll.simulator.bound import least_cost
 from plimsoll.simulator.bounded import bounded
 from plimsoll.simulator.demand.history import History
 from plimsoll.simulator.episode import NO_HISTORIES, draw, objects
+from plimsoll.simulator.named import refuse_missing_files
 from plimsoll.simulator.policies import checked
 from plimsoll.simulator.policies.plimsoll import PLIMSOLL
 from plimsoll.simulator.result import RunResult, ScenarioResult
@@ -63,10 +64,11 @@ def jobs(
         histories: demand by deployment, in place of what the scenarios say.
 
     Raises:
-        InvalidObject: there is no such policy or variant.
+        InvalidObject: there is no such policy or variant, or a file with demand is not there.
     """
     found = []
     for scenario in scenarios:
+        refuse_missing_files(scenario, without=histories)
         labels = policies or scenario.spec.policies
         variants = {one.name for deployment in objects(scenario).deployments for one in deployment.variants}
         for label in labels:

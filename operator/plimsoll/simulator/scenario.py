@@ -21,6 +21,7 @@ from plimsoll.errors import InvalidObject
 from plimsoll.manifests import load as load_manifests
 from plimsoll.observe import Contents
 from plimsoll.settings import LoopSettings
+from plimsoll.simulator import named
 
 FILE = "scenario.yaml"
 _ROUTERS = {
@@ -103,6 +104,11 @@ class ClientsSource(SpecModel):
     begin: Duration = Duration("0s")
     scale: Factor = 1.0
 
+    @property
+    def files(self) -> tuple[str, str]:
+        """Names of the two files: rates, token lengths."""
+        return f"{self.file}_clients.csv.gz", f"{self.file}_token_quantiles.csv.gz"
+
 
 class Burst(SpecModel):
     """A time in which more is asked for."""
@@ -144,6 +150,21 @@ class DemandSource(SpecModel):
             holds=lambda it: sum(p is not None for p in (it.requests, it.shape, it.clients, it.generated)) == 1,
         ),
     )
+
+    @property
+    def files(self) -> Mapping[str, tuple[str, ...]]:
+        """By field the names of the files that it needs."""
+        found: dict[str, tuple[str, ...]] = {}
+        if self.requests is not None:
+            found["requests.file"] = (self.requests.file,)
+        if self.shape is not None:
+            found["shape.file"] = (self.shape.file,)
+        if self.clients is not None:
+            found["clients.file"] = self.clients.files
+        for name, source in (("shape", self.shape), ("generated", self.generated)):
+            if source is not None and source.lengths.trace is not None:
+                found[f"{name}.lengths.trace"] = (source.lengths.trace,)
+        return found
 
 
 class StockOut(SpecModel):
@@ -250,8 +271,12 @@ class Scenario:
     def duration_s(self) -> float:
         return self.spec.hours * 3600.0
 
-    def file(self, name: str) -> Path:
+    def file(self, name: str, field: str = "") -> Path:
         """A file with demand.
+
+        Args:
+            name: of the file.
+            field: of scenario.yaml that names it, for whoever has to mend it.
 
         Raises:
             InvalidObject: it is in none of the folders.
@@ -260,9 +285,10 @@ class Scenario:
             for candidate in (folder / name, folder / "traces" / name):
                 if candidate.is_file():
                     return candidate
+        what = f"{field} is {name}, which is" if field else f"{name} is"
         raise InvalidObject(
-            f"scenario {self.name}: {name} is in none of {', '.join(map(str, self.data_folders))}: copy it there, or "
-            "set PLIMSOLL_DATA_DIR to the folder that holds it"
+            f"scenario {self.name}: {what} in none of {', '.join(map(str, self.data_folders))}: copy it there, or set "
+            "PLIMSOLL_DATA_DIR to the folder that holds it"
         )
 
 
@@ -285,20 +311,24 @@ def load(
     spec = _spec(file, hours)
     contents = load_manifests([folder], namespace).contents()
     _refuse_mistakes(contents)
+    named.refuse_unknown_pools(file, spec, contents)
+    named.refuse_unknown_variants(file, spec, contents)
     contents = replace(contents, deployments={key: _acted_on(one) for key, one in contents.deployments.items()})
     data = (data_folder,) if data_folder else ()
     return Scenario(
         name=folder.resolve().name,
         spec=spec,
         contents=contents,
-        demand=_by_deployment(file, spec, contents, namespace),
+        demand=named.demand_of(file, spec, contents, namespace),
         data_folders=(folder, *data),
     )
 
 
 def _spec(file: Path, hours: float | None) -> ScenarioSpec:
+    if not file.parent.is_dir():
+        raise InvalidObject(f"there is no folder {file.parent}: name one with manifests and {FILE}")
     if not file.is_file():
-        if hours is not None and file.parent.is_dir():
+        if hours is not None:
             return ScenarioSpec(hours=hours)
         raise InvalidObject(f"{file.parent} has no {FILE}: write one that says at least hours and demand")
     try:
@@ -332,26 +362,3 @@ def _acted_on(manifest: InferenceDeployment | InvalidObject) -> InferenceDeploym
     if isinstance(manifest, InvalidObject) or manifest.spec.mode is not Mode.RECOMMEND:
         return manifest
     return manifest.model_copy(update={"spec": manifest.spec.model_copy(update={"mode": Mode.AUTO})})
-
-
-def _by_deployment(
-    file: Path, spec: ScenarioSpec, contents: Contents, namespace: str
-) -> Mapping[ObjectKey, tuple[DemandSource, ...]]:
-    found: dict[ObjectKey, tuple[DemandSource, ...]] = {}
-    for number, source in enumerate(spec.demand):
-        own, _, name = source.deployment.rpartition("/")
-        matching = [
-            key
-            for key, one in sorted(contents.deployments.items())
-            if isinstance(one, InferenceDeployment) and key.name == name and own in ("", key.namespace)
-        ]
-        exact = [key for key in matching if key.namespace == (own or namespace)]
-        if len(exact or matching) != 1:
-            known = ", ".join(map(str, sorted(contents.deployments)))
-            raise InvalidObject(
-                f"{file}: demand[{number}].deployment is {source.deployment}, which names no InferenceDeployment of "
-                f"this folder, or several: it has {known}"
-            )
-        key = (exact or matching)[0]
-        found[key] = (*found.get(key, ()), source)
-    return found

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from plimsoll.decide import decide
 from plimsoll.domain import Demand, DemandState, Memory, ObjectKey, Snapshot, VariantKey
-from plimsoll.errors import InvalidObject
 from plimsoll.simulator.episode import START_S, Episode
+from plimsoll.simulator.named import start_replicas
 from plimsoll.simulator.safe_rates import mix_of
 
 _SEEN_S = 600.0
@@ -23,21 +23,13 @@ def first_replicas(episode: Episode) -> Mapping[VariantKey, int]:
         InvalidObject: the scenario names a variant that is not there.
     """
     named = episode.scenario.spec.start_replicas
-    chosen = _named(episode, named) if named else _planned(episode)
+    keys = [variant.key for deployment in episode.deployments for variant in deployment.variants]
+    chosen = start_replicas(named, keys) if named else _planned(episode)
     return {
         variant.key: max(chosen.get(variant.key, 0), variant.min_replicas)
         for deployment in episode.deployments
         for variant in deployment.variants
     }
-
-
-def _named(episode: Episode, named: Mapping[str, int]) -> Mapping[VariantKey, int]:
-    keys = [variant.key for deployment in episode.deployments for variant in deployment.variants]
-    by_name = {f"{key.deployment}/{key.variant}": key for key in keys} | {str(key): key for key in keys}
-    unknown = sorted(set(named) - set(by_name))
-    if unknown:
-        raise InvalidObject(f"startReplicas names {unknown[0]}, which is no variant here: {', '.join(map(str, keys))}")
-    return {by_name[name]: count for name, count in named.items()}
 
 
 def _planned(episode: Episode) -> Mapping[VariantKey, int]:

@@ -44,6 +44,12 @@ def test_a_variant_that_is_not_there_is_refused_before_anything_runs(tmp_path: P
         jobs([a_scenario(tmp_path)], ["hpa@l4"])
 
 
+def test_demand_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    absent = [{"deployment": "chat", "requests": {"file": "absent.csv"}}]
+    with pytest.raises(InvalidObject, match=r"demand\[0\].requests.file is absent.csv"):
+        jobs([a_scenario(tmp_path, demand=absent)])
+
+
 def test_a_policy_may_have_a_target_and_variants_of_its_own() -> None:
     assert parsed("hpa") == (POLICIES["hpa"], POLICIES["hpa"].default_target, ())
     assert parsed("hpa=0.6") == (POLICIES["hpa"], 0.6, ())

@@ -41,9 +41,7 @@ class Client:
 
 def draw(scenario: Scenario, source: ClientsSource, rng: np.random.Generator) -> Traffic:
     """What the chosen clients ask from `begin` on, again from the file's start where it ends."""
-    clients = read(
-        scenario.file(f"{source.file}_clients.csv.gz"), scenario.file(f"{source.file}_token_quantiles.csv.gz")
-    )
+    clients = read(*map(scenario.file, source.files))
     chosen = source.clients or tuple(sorted(clients))
     unknown = [number for number in chosen if number not in clients]
     if unknown:
