@@ -50,8 +50,10 @@ class Lengths(SpecModel):
     """File of requests whose pairs of lengths are drawn."""
     prompt_mean: Factor | None = None
     prompt_p95: Factor | None = None
+    """Up to 3.87 times the mean, the longest tail that a log-normal length has. None: every prompt has the mean."""
     output_mean: Factor | None = None
     output_p95: Factor | None = None
+    """The same for outputs."""
 
     rules: ClassVar = (
         Rule(
@@ -59,7 +61,28 @@ class Lengths(SpecModel):
             message="lengths need either a trace, or promptMean and outputMean",
             holds=lambda it: (it.trace is not None) != (it.prompt_mean is not None and it.output_mean is not None),
         ),
+        Rule(
+            cel="",
+            message="a trace has lengths of its own: remove the others, or the trace",
+            holds=lambda it: (
+                it.trace is None or not any((it.prompt_mean, it.prompt_p95, it.output_mean, it.output_p95))
+            ),
+        ),
+        Rule(
+            cel="",
+            message="promptP95 is less than promptMean: only 5% of prompts are longer than the p95, write more",
+            holds=lambda it: not _is_below(it.prompt_p95, it.prompt_mean),
+        ),
+        Rule(
+            cel="",
+            message="outputP95 is less than outputMean: only 5% of outputs are longer than the p95, write more",
+            holds=lambda it: not _is_below(it.output_p95, it.output_mean),
+        ),
     )
+
+
+def _is_below(p95: float | None, mean: float | None) -> bool:
+    return p95 is not None and mean is not None and p95 < mean
 
 
 class Arrivals(SpecModel):

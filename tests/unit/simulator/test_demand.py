@@ -55,12 +55,6 @@ def test_a_share_of_a_trace_is_kept_by_chance(tmp_path: Path) -> None:
     assert 150 < drawn(tmp_path, hours=2.0, requests={"file": "trace.csv", "share": 0.25}).count < 250  # of 727
 
 
-def test_a_file_that_is_no_trace_says_what_it_needs(tmp_path: Path) -> None:
-    (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InvalidObject, match="needs columns TIMESTAMP"):
-        drawn(tmp_path, requests={"file": "odd.csv"})
-
-
 @pytest.mark.parametrize(
     ("column", "value", "expected_rps"), [("requests_per_min", 120.0, 2.0), ("rate_rps", 5.0, 5.0)]
 )
@@ -72,12 +66,6 @@ def test_a_rate_of_every_ten_minutes_is_kept(tmp_path: Path, column: str, value:
     assert rates[:10].mean() == pytest.approx(expected_rps, rel=0.1)
     assert rates[10:20].sum() == 0.0
     assert rates[20:30].mean() == pytest.approx(expected_rps, rel=0.1)
-
-
-def test_a_rate_with_uneven_rows_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "rate.csv").write_text("t_s,rate_rps\n0,1\n600,1\n700,1\n")
-    with pytest.raises(InvalidObject, match="same step"):
-        drawn(tmp_path, shape={"file": "rate.csv", "lengths": LENGTHS})
 
 
 def test_lengths_may_come_in_pairs_from_a_trace(tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ def test_a_folder_holds_manifests_and_what_is_asked_of_them(tmp_path: Path) -> N
     assert scenario.spec.seeds == (1, 2, 3)
 
 
+def asking(**lengths: Any) -> dict[str, Any]:
+    """A scenario with these token lengths."""
+    return {"demand": [{"deployment": "chat", "generated": {"meanRps": 1.0, "lengths": lengths}}]}
+
+
 @pytest.mark.parametrize(
     ("mistake", "told"),
     [
@@ -30,10 +35,10 @@ def test_a_folder_holds_manifests_and_what_is_asked_of_them(tmp_path: Path) -> N
         ({"houurs": 1}, "houurs is not a field: did you mean hours?"),
         ({"demand": [{"deployment": "team-a/chat"}]}, "set exactly one of requests, shape, clients, generated"),
         ({"demand": [{"deployment": "team-a/char", "generated": STEADY}]}, "it has team-a/chat"),
-        (
-            {"demand": [{"deployment": "chat", "generated": {"meanRps": 1.0, "lengths": {"promptMean": 5.0}}}]},
-            "lengths need either a trace, or promptMean and outputMean",
-        ),
+        (asking(promptMean=5.0), "lengths need either a trace, or promptMean and outputMean"),
+        (asking(promptMean=50.0, promptP95=9.0, outputMean=5.0), "promptP95 is less than promptMean"),
+        (asking(promptMean=50.0, outputMean=50.0, outputP95=9.0), "outputP95 is less than outputMean"),
+        (asking(trace="trace.csv", outputP95=9.0), "a trace has lengths of its own"),
         ({"clientTimeout": "1 minute"}, "write a duration with its unit"),
         (
             {"cluster": {"pools": {"gpu-h10": {"stockOuts": [{"begin": "1h", "lasts": "1h"}]}}}},

@@ -5,9 +5,7 @@ quantiles of its token lengths (ServeGen). Out: `Traffic`. A client's intervals 
 its windows, scaled to that window's rate.
 """
 
-import csv
-import gzip
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,12 +15,15 @@ import numpy as np
 from plimsoll.engine.arrays import Floats, Ints
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.demand.rate import arrivals_s
+from plimsoll.simulator.demand.table import Table, read_table
 from plimsoll.simulator.scenario import ArrivalPattern, ClientsSource, Scenario
 from plimsoll.simulator.traffic import Traffic
 
 WINDOW_S = 600.0
 _QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 _NAMES = ("p5", "p25", "p50", "p75", "p90", "p95", "p99")
+_RATE_COLUMNS = ("client", "t_s", "rate_rps", "pattern", "p1")
+_LENGTH_COLUMNS = ("client", "t_s", *(f"{side}_{name}" for side in ("in", "out") for name in _NAMES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Client:
 def draw(scenario: Scenario, source: ClientsSource, rng: np.random.Generator) -> Traffic:
     """What the chosen clients ask from `begin` on, again from the file's start where it ends."""
     clients = read(*map(scenario.file, source.files))
+    if not clients:
+        raise InvalidObject(f"{source.file} has no client with both rates and lengths: are its two files of one kind?")
     chosen = source.clients or tuple(sorted(clients))
     unknown = [number for number in chosen if number not in clients]
     if unknown:
@@ -91,15 +94,23 @@ def read(rates: Path, quantiles: Path) -> Mapping[int, Client]:
     """
     by_client: dict[int, list[tuple[float, float, str, float]]] = {}
     by_lengths: dict[int, list[tuple[float, ...]]] = {}
-    for row in _rows(rates):
-        if row["rate_rps"] and float(row["rate_rps"]) > 0.0:
-            shape = float(row["p1"]) if row["p1"] else 1.0
-            own = (float(row["t_s"]), float(row["rate_rps"]), row["pattern"] or "Poisson", shape)
-            by_client.setdefault(int(row["client"]), []).append(own)
-    for row in _rows(quantiles):
-        names = [f"{side}_{name}" for side in ("in", "out") for name in _NAMES]
-        by_lengths.setdefault(int(row["client"]), []).append((float(row["t_s"]), *(float(row[name]) for name in names)))
+    asked, lengths = read_table(rates, _RATE_COLUMNS), read_table(quantiles, _LENGTH_COLUMNS)
+    shapes = asked.numbers("p1", empty=1.0)
+    for row, (client, t_s, rate_rps) in enumerate(_columns(asked, "client", "t_s", "rate_rps")):
+        if rate_rps > 0.0:
+            if shapes[row] <= 0.0:
+                raise asked.mistake(row, "p1", "the shape of its intervals, more than 0")
+            own = (t_s, rate_rps, asked.columns["pattern"][row] or "Poisson", float(shapes[row]))
+            by_client.setdefault(int(client), []).append(own)
+    for client, *others in _columns(lengths, *_LENGTH_COLUMNS):
+        by_lengths.setdefault(int(client), []).append(tuple(others))
     return {number: _client(own, by_lengths[number]) for number, own in by_client.items() if number in by_lengths}
+
+
+def _columns(table: Table, *names: str) -> Iterator[tuple[float, ...]]:
+    """Row by row; a rate that is empty is one of 0."""
+    columns = (table.numbers(name, empty=0.0 if name == "rate_rps" else None).tolist() for name in names)
+    return zip(*columns, strict=True)
 
 
 def _client(rates: list[tuple[float, float, str, float]], lengths: list[tuple[float, ...]]) -> Client:
@@ -114,11 +125,3 @@ def _client(rates: list[tuple[float, float, str, float]], lengths: list[tuple[fl
         prompt_quantiles_q=table[:, 1 : 1 + len(_NAMES)],
         output_quantiles_q=table[:, 1 + len(_NAMES) :],
     )
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with gzip.open(path, "rt", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidObject(f"{path} cannot be read: {error}") from error

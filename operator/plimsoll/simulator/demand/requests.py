@@ -3,27 +3,38 @@
 In: a file with the columns TIMESTAMP, ContextTokens, GeneratedTokens (Azure LLM inference traces). Out: `Traffic`.
 """
 
-import csv
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from plimsoll.engine.arrays import Ints
 from plimsoll.errors import InvalidObject
+from plimsoll.simulator.demand.table import Table, read_table
 from plimsoll.simulator.scenario import RequestsSource, Scenario
 from plimsoll.simulator.traffic import Traffic
 
-_COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
+_COLUMNS = (_AT, _PROMPT, _OUTPUT) = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 _MICROSECONDS = 26
 """Characters of a timestamp up to microseconds; the traces write one digit more."""
 
 
 def draw(scenario: Scenario, source: RequestsSource, rng: np.random.Generator) -> Traffic:
-    """The trace from `begin` on, played faster or thinned out, again from its start where it ends."""
-    trace = read(scenario.file(source.file))
+    """The trace from `begin` on, played faster or thinned out, again from its start where it ends.
+
+    Raises:
+        InvalidObject: the trace cannot be read, or takes no time.
+    """
+    path = scenario.file(source.file)
+    trace = read(path)
     # A trace that begins anew goes on at its mean interval.
     length_s = float(trace.arrival_s_i[-1]) * (1.0 + 1.0 / trace.count)
+    if length_s <= 0.0:
+        raise InvalidObject(
+            f"{path} has requests at one moment only, so nobody knows when the next would come: a trace needs two "
+            "moments at least; for a made-up rate write generated instead of requests"
+        )
     begin_s, needed_s = source.begin.seconds % length_s, scenario.duration_s * source.speed
     parts = []
     for turn in range(int((begin_s + needed_s) // length_s) + 1):
@@ -40,17 +51,28 @@ def read(path: Path) -> Traffic:
     Raises:
         InvalidObject: it cannot be read.
     """
-    try:
-        with path.open(newline="") as file:
-            rows = [tuple(row[name] for name in _COLUMNS) for row in csv.DictReader(file)]
-        at_s = np.array([datetime.fromisoformat(row[0][:_MICROSECONDS]).timestamp() for row in rows])
-        tokens = np.array([(int(row[1]), int(row[2])) for row in rows], dtype=np.int64).reshape(-1, 2)
-    except (KeyError, ValueError, TypeError) as error:
-        raise InvalidObject(
-            f"{path} cannot be read as requests ({error}): it needs columns {', '.join(_COLUMNS)}"
-        ) from error
-    if at_s.size == 0:
-        raise InvalidObject(f"{path} holds no request")
+    table = read_table(path, _COLUMNS)
+    at_s = np.array([_second(table, row) for row in range(len(table.lines))])
     order_i = np.argsort(at_s, kind="stable")
-    prompt_i, output_i = np.maximum(tokens[order_i], 1).T.copy()
-    return Traffic(at_s[order_i] - at_s.min(), prompt_i, output_i)
+    return Traffic(at_s[order_i] - at_s.min(), _tokens(table, _PROMPT)[order_i], _tokens(table, _OUTPUT)[order_i])
+
+
+def _second(table: Table, row: int) -> float:
+    text = table.columns[_AT][row]
+    # Digits alone are seconds or milliseconds since the epoch, which would be read as a date of another century.
+    if not text.replace(".", "").isdigit():
+        try:
+            moment = datetime.fromisoformat(text[:_MICROSECONDS])
+            # The clocks of this machine's time zone may be put back within a trace.
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except ValueError:
+            pass
+    raise table.mistake(row, _AT, "a date and a time, such as 2023-11-16 18:17:03.979960")
+
+
+def _tokens(table: Table, name: str) -> Ints:
+    numbers_i = table.numbers(name)
+    parts = np.flatnonzero(numbers_i != np.rint(numbers_i))
+    if parts.size:
+        raise table.mistake(int(parts[0]), name, "a whole number of tokens")
+    return np.maximum(numbers_i, 1.0).astype(np.int64)

@@ -3,7 +3,6 @@
 In: a file with the columns t_s and requests_per_min, or t_s and rate_rps. Out: `Traffic`.
 """
 
-import csv
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,8 +11,12 @@ import numpy as np
 from plimsoll.engine.arrays import Floats
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.demand.rate import arrivals_s, lengths, shape_for_cv
+from plimsoll.simulator.demand.table import read_table
 from plimsoll.simulator.scenario import Scenario, ShapeSource
 from plimsoll.simulator.traffic import Traffic
+
+_RATES_RPS = {"requests_per_min": 60.0, "rate_rps": 1.0}
+"""Columns that a rate may stand in, and by what it is divided."""
 
 
 def draw(scenario: Scenario, source: ShapeSource, rng: np.random.Generator) -> Traffic:
@@ -36,18 +39,17 @@ def read(path: Path) -> tuple[Floats, float]:
     Raises:
         InvalidObject: it cannot be read.
     """
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        at_s_k = np.array([float(row["t_s"]) for row in rows])
-        per_minute = "requests_per_min" in rows[0]
-        rate_rps_k = np.array([float(row["requests_per_min" if per_minute else "rate_rps"]) for row in rows])
-        window_s = float(at_s_k[1] - at_s_k[0])
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    table = read_table(path, ("t_s",))
+    rates = [name for name in _RATES_RPS if name in table.columns]
+    if not rates:
         raise InvalidObject(
-            f"{path} cannot be read as a rate ({error!r}): it needs columns t_s and requests_per_min or rate_rps, and "
-            "two rows at least"
-        ) from error
+            f"{path} has no rate: it needs columns t_s and {' or '.join(_RATES_RPS)}, and has "
+            f"{', '.join(table.columns)}"
+        )
+    at_s_k = table.numbers("t_s")
+    if at_s_k.size < 2:
+        raise InvalidObject(f"{path} has one row, so nobody knows for how long its rate holds: write two at least")
+    window_s = float(at_s_k[1] - at_s_k[0])
     if window_s <= 0.0 or not np.allclose(np.diff(at_s_k), window_s):
         raise InvalidObject(f"{path}: t_s must rise by the same step from row to row")
-    return rate_rps_k / (60.0 if per_minute else 1.0), window_s
+    return table.numbers(rates[0]) / _RATES_RPS[rates[0]], window_s
