@@ -2,7 +2,7 @@
 
 import pytest
 
-from plimsoll.domain import VariantKey
+from plimsoll.domain import Deployment, VariantKey
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.policies import POLICIES, make, parsed
 from plimsoll.simulator.policies.melange import Hardware, cheapest_mix
@@ -14,6 +14,16 @@ from unit.simulator.seen import CHAT, H100, a_scrape, a_setup, an_observation, a
 
 XEON = VariantKey("team-a", "chat", "xeon")
 POOLS = (a_pool("gpu-h100"), a_pool("cpu-amx"))
+
+
+def two_variants(h100: tuple[int, int], xeon: tuple[int, int]) -> Deployment:
+    """Replicas of each variant, and how many of them are ready."""
+    return a_deployment(
+        variants=[
+            a_variant(replicas=h100[0], ready=h100[1]),
+            a_variant("xeon", pool="cpu-amx", replicas=xeon[0], ready=xeon[1]),
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,10 +53,29 @@ def test_wva_1_grows_the_cheapest_and_shrinks_the_dearest() -> None:
     assert make("wva-v1", setup).decide(an_observation([deployment], idle)).replicas == {H100: 1}
 
 
-def test_wva_1_waits_for_the_replica_that_is_on_its_way() -> None:
-    deployment = running(2, ready=1)
-    scrape = a_scrape([1], kv=[0.9])
-    assert make("wva-v1", a_setup([deployment])).decide(an_observation([deployment], {H100: [scrape]})).replicas == {}
+def test_wva_1_passes_over_a_variant_with_a_replica_on_its_way() -> None:
+    setup = a_setup([deployment := two_variants(h100=(2, 2), xeon=(2, 1))], POOLS)
+    full = {H100: [a_scrape([1, 1], kv=[0.9, 0.9])], XEON: [a_scrape([1], kv=[0.9])]}
+    # The Xeon is cheaper, 3/4 USD against 12/4, but one of its two is not ready: the H100 grows.
+    assert make("wva-v1", setup).decide(an_observation([deployment], full)).replicas == {H100: 3}
+    both = two_variants(h100=(2, 1), xeon=(2, 1))
+    loaded = {H100: [a_scrape([1], kv=[0.9])], XEON: [a_scrape([1], kv=[0.9])]}
+    assert make("wva-v1", setup).decide(an_observation([both], loaded)).replicas == {}
+
+
+def test_wva_1_shrinks_the_dearest_though_a_replica_is_on_its_way() -> None:
+    deployment = two_variants(h100=(3, 2), xeon=(1, 1))
+    idle = {H100: [a_scrape([0, 0], kv=[0.1, 0.1])], XEON: [a_scrape([0], kv=[0.1])]}
+    # 0.3 on two of the three that report: 0.8 - 0.15 is plenty, so the dearest of three goes to two.
+    assert make("wva-v1", a_setup([deployment], POOLS)).decide(an_observation([deployment], idle)).replicas == {H100: 2}
+
+
+def test_wva_1_takes_the_last_by_name_of_equal_prices() -> None:
+    deployment = a_deployment(variants=[a_variant("h100", replicas=2), a_variant("h200", replicas=2)])
+    h200 = VariantKey("team-a", "chat", "h200")
+    loads = {key: [a_scrape([0, 0], kv=[0.1, 0.1])] for key in (H100, h200)}
+    policy = make("wva-v1", a_setup([deployment], POOLS))
+    assert policy.decide(an_observation([deployment], loads)).replicas == {h200: 1}
 
 
 def test_wva_1_looks_at_the_peak_of_the_last_minute() -> None:

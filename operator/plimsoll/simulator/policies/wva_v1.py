@@ -3,8 +3,13 @@
 In: KV cache use and queue of every pod, the highest of the last minute. Out: numbers of replicas of all variants of a
 deployment. Its rule, every 15 s: a pod is saturated at a KV use of 0.80 or a queue of 5. Over all others of the model:
 where they have less than 0.1 of KV or 3 places of queue to spare on average, or there are none, one replica more of the
-cheapest variant that has none on its way; where they would still have that with one pod less, one less of the dearest.
-The target is the KV use.
+cheapest variant that has none on its way; where they would still have that with one pod less, one less of the dearest,
+whether it has some on their way or not. Of equal prices the first by name grows and the last shrinks. The target is the
+KV use.
+
+Where the published texts differ, the one that serves it better is played: its documentation passes over a variant with
+a pending replica and grows the next cheapest, while its code since January 2026 moves nothing of a model as long as any
+variant has one; and there, replicas that do not report yet are given up when nothing else is to be done.
 
 Source: llm-d/llm-d-workload-variant-autoscaler docs/saturation-analyzer.md, docs/saturation-scaling-config.md;
 internal/saturation/constants.go (at least two unsaturated pods before one is taken away).
@@ -64,18 +69,22 @@ class WvaV1:
         return self._one_less(deployment) if change < 0 else {}
 
     def _one_more(self, deployment: Deployment) -> Mapping[VariantKey, int]:
-        for variant in sorted(deployment.variants, key=lambda one: (self._usd[one.key], one.key)):
+        for variant in self._cheapest_first(deployment):
+            # What has just been ordered may be enough of this one, says the rule, and not of the others.
             if variant.ready_replicas < variant.replicas:
-                return {}
+                continue
             if variant.replicas < variant.max_replicas:
                 return {variant.key: variant.replicas + 1}
         return {}
 
     def _one_less(self, deployment: Deployment) -> Mapping[VariantKey, int]:
-        for variant in sorted(deployment.variants, key=lambda one: (-self._usd[one.key], one.key)):
-            if variant.replicas > variant.min_replicas and variant.ready_replicas == variant.replicas:
+        for variant in reversed(self._cheapest_first(deployment)):
+            if variant.replicas > variant.min_replicas:
                 return {variant.key: variant.replicas - 1}
         return {}
+
+    def _cheapest_first(self, deployment: Deployment) -> Sequence[Variant]:
+        return sorted(deployment.variants, key=lambda one: (self._usd[one.key], one.key))
 
 
 def step(pods: Sequence[PodLoad], kv_threshold: float) -> int:
