@@ -9,7 +9,7 @@ from plimsoll.domain import LatencyMetric, LatencyTarget, ObjectKey, PriceKind, 
 from plimsoll.simulator.policies import make
 from plimsoll.simulator.policies.dynamo import Dynamo, itl_ms, seconds_per_request
 from plimsoll.simulator.policies.hpa import Hpa, wanted_replicas
-from plimsoll.simulator.policies.keda import ScaledObject
+from plimsoll.simulator.policies.keda import ScaledObject, external_replicas
 from plimsoll.simulator.policies.kpa import Kpa
 from plimsoll.simulator.policies.one_variant import choose
 from plimsoll.simulator.policies.skyserve import Hysteresis
@@ -67,12 +67,43 @@ def test_hpa_reads_what_the_pods_hold() -> None:
 
 def test_keda_goes_to_zero_after_its_cooldown_and_wakes_with_one() -> None:
     keda = ScaledObject(10.0)
-    assert keda.after(0.0, 2, 2, 20.0, to_zero=True) == 2
-    assert keda.after(30.0, 2, 2, 0.0, to_zero=True) == 2  # the HPA still has the 2 of 30 s ago
-    assert keda.after(270.0, 2, 2, 0.0, to_zero=True) == 2
-    assert keda.after(300.0, 2, 2, 0.0, to_zero=True) == 0
-    assert keda.after(315.0, 0, 0, 5.0, to_zero=True) == 0  # it looks every 30 s only
-    assert keda.after(330.0, 0, 0, 5.0, to_zero=True) == 1
+    assert keda.after(0.0, 2, 20.0, to_zero=True) == 2
+    assert keda.after(30.0, 2, 0.0, to_zero=True) == 2  # the HPA still has the 2 of 30 s ago
+    assert keda.after(270.0, 2, 0.0, to_zero=True) == 2
+    assert keda.after(300.0, 2, 0.0, to_zero=True) == 0
+    assert keda.after(315.0, 0, 5.0, to_zero=True) == 0  # it looks every 30 s only
+    assert keda.after(330.0, 0, 5.0, to_zero=True) == 1
+
+
+@pytest.mark.parametrize(
+    ("replicas", "total", "wanted"),
+    [
+        (8, 60.0, 6),  # 60/80 = 0.75: beyond the tolerance, 60/10
+        (8, 88.0, 8),  # 1.1: within it
+        (8, 89.0, 9),  # 1.1125: beyond it, ceil(8.9)
+        (8, 72.0, 8),  # 0.9: within it
+        (8, 0.0, 0),
+    ],
+)
+def test_keda_divides_the_sum_by_its_target(replicas: int, total: float, wanted: int) -> None:
+    assert external_replicas(replicas, total, target=10.0) == wanted
+
+
+def test_keda_does_not_mind_pods_that_boot() -> None:
+    setup = a_setup([running(8, ready=4)])
+    each = 1.5 * 0.8 * choose(setup)[CHAT].safe_concurrency
+    # Four ready pods hold 1.5 targets each, six in all: of eight replicas that is 0.75, and six are enough. An HPA on
+    # a metric of pods counts the booting ones as idle, finds a change of direction, and keeps the eight.
+    pods = [a_scrape([each] * 4, at_s=NOW_S + t) for t in range(0, 301, 15)]
+    for policy, last in (("keda", 6), ("hpa", 8)):
+        made = make(policy, setup)
+        seen = [an_observation([running(8, ready=4)], {H100: [one]}, now_s=one.at_s) for one in pods]
+        wanted = [made.decide(one).replicas[H100] for one in seen]
+        assert wanted[-1] == last
+    # Down to the highest recommendation of five minutes: that of the first look stands for 300 s.
+    keda = ScaledObject(10.0)
+    assert keda.after(0.0, 8, 80.0, to_zero=False) == 8
+    assert [keda.after(t, 8, 60.0, to_zero=False) for t in (15.0, 285.0, 300.0)] == [8, 8, 6]
 
 
 def test_keda_takes_a_missing_metric_for_zero() -> None:

@@ -42,7 +42,10 @@ class Hpa:
 
     def after(self, now_s: float, replicas: int, ready: int, total: float) -> int:
         """What it asks for when so many ready pods hold `total` requests together."""
-        wanted = wanted_replicas(replicas, ready, total, self._target)
+        return self.limited(now_s, replicas, wanted_replicas(replicas, ready, total, self._target))
+
+    def limited(self, now_s: float, replicas: int, wanted: int) -> int:
+        """What it asks for where a metric recommends `wanted`: stabilised on the way down, limited on the way up."""
         self._recommended.append((now_s, wanted))
         while self._recommended[0][0] <= now_s - DOWN_WINDOW_S:
             self._recommended.popleft()
