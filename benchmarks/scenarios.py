@@ -1,7 +1,8 @@
 """Every scenario under every policy: what Plimsoll must reach, and what it does.
 
 In: benchmarks/scenarios/, the public traces (PLIMSOLL_DATA_DIR). Out: build/bench.json, charts of each scenario in
-build/bench/, docs/benchmarks.md. Without the traces only scenarios with generated demand run. With --strict it
+build/bench/, docs/benchmarks.md. Without the traces only scenarios with generated demand run, and the page is left as
+it is. With --strict it
 exits 1 where a goal is missed, or where a run kept the SLO for less than the bound, which is none then.
 
 Every run is kept in build/kept, and made again only when something has changed that it depends on: after Ctrl-C it
@@ -79,11 +80,11 @@ def main() -> int:
     (arguments.out / "bench.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     where = arguments.page or (
         None
-        if arguments.names or arguments.seeds or arguments.seeds_of or arguments.baselines is not None or interrupted
+        if _is_part(arguments) or interrupted or any(verdict is None for _, verdict in verdicts)
         else REPOSITORY / "docs" / "benchmarks.md"
     )
     if where is not None:
-        where.write_text(page(outcomes, verdicts))
+        where.write_text(page(outcomes, verdicts, kept.taken_older))
     for goal, verdict in verdicts:
         if verdict is not None:
             print(f"{'reached' if verdict.reached else 'MISSED '} {', '.join(goal.scenarios)}: {verdict.text}")
@@ -97,6 +98,12 @@ def main() -> int:
         print("interrupted: finished runs are kept, the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
     return 1 if arguments.strict and (missed or under_bound) else 0
+
+
+def _is_part(arguments: argparse.Namespace) -> bool:
+    """Whether less was asked for than the page tells of."""
+    fewer_seeds = arguments.seeds is not None or arguments.seeds_of
+    return bool(arguments.names or fewer_seeds or arguments.baselines is not None)
 
 
 def _of_one(text: str) -> tuple[str, int]:

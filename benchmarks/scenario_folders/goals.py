@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
+from plimsoll.simulator.report.wording import share
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.sweep import keeps, mean_attainment, mean_usd, name_of
 from scenario_folders.kept import PLIMSOLL
@@ -44,7 +45,7 @@ class Goal:
 def within_bound(name: str, factor: float) -> Callable[[Found, float], Verdict]:
     def judge(found: Found, attainment: float) -> Verdict:
         ratio, attained = _ratio(found[name]), _attained(found[name])
-        return Verdict(ratio <= factor and _kept(found[name], attainment), f"{ratio:.2f} x bound at {attained:.2%}")
+        return Verdict(ratio <= factor and _kept(found[name], attainment), f"{ratio:.2f} x bound at {share(attained)}")
 
     return judge
 
@@ -58,9 +59,9 @@ def cheaper(
         ours, attained = mean_usd(found[name].of_policy(PLIMSOLL)), _attained(found[name])
         theirs = cheapest(found[name], attainment, restricted)
         if theirs is None:
-            return Verdict(_kept(found[name], attainment), f"no such baseline keeps it; Plimsoll {attained:.2%}")
+            return Verdict(_kept(found[name], attainment), f"no such baseline keeps it; Plimsoll {share(attained)}")
         saved = 1.0 - ours / theirs[1] if theirs[1] > 0.0 else math.nan
-        text = f"{saved:+.0%} under {theirs[0]}, at {attained:.2%}"
+        text = f"{abs(saved):.0%} {'under' if saved >= 0.0 else 'above'} {theirs[0]}, at {share(attained)}"
         # Floating-point noise is no miss.
         reached = saved >= by - 1e-9 and _kept(found[name], attainment)
         if factor is not None:
@@ -82,7 +83,7 @@ def attains(name: str) -> Callable[[Found, float], Verdict]:
             ),
             default=(math.nan, "none"),
         )
-        return Verdict(_kept(found[name], attainment), f"{attained:.2%}; best baseline {best[1]} {best[0]:.2%}")
+        return Verdict(_kept(found[name], attainment), f"{share(attained)}; best baseline {best[1]} {share(best[0])}")
 
     return judge
 
@@ -99,18 +100,45 @@ def never_rises(names: Sequence[str]) -> Callable[[Found, float], Verdict]:
 
 def breaks_even(names: Sequence[str], api_usd: Mapping[str, float]) -> Callable[[Found, float], Verdict]:
     def judge(found: Found, attainment: float) -> Verdict:
-        rows = [
-            (one, mean_usd(runs) * _months(runs), api_usd.get(one, math.nan) * _months(runs))
-            for one in names
-            for runs in (found[one].of_policy(PLIMSOLL),)
-        ]
-        told = ", ".join(f"{ours:.0f} against {theirs:.0f} USD a month" for _, ours, theirs in rows)
-        wins = next((one for one, ours, theirs in rows if ours < theirs), None)
+        rows = [_volume(found[one].of_policy(PLIMSOLL), api_usd.get(one, math.nan)) for one in names]
+        told = ", ".join(f"{one.own_usd:.0f} against {one.api_usd:.0f} USD a month" for one in rows)
         kept = all(_kept(found[one], attainment) for one in names)
-        since = f"self-hosting wins from {wins}" if wins else "the API wins at every volume"
-        return Verdict(kept, f"{told}: {since}")
+        return Verdict(kept, f"{told}: {_since(rows)}")
 
     return judge
+
+
+@dataclass(frozen=True, slots=True)
+class _Volume:
+    """A month of one traffic, and its price."""
+
+    own_usd: float
+    api_usd: float
+    tokens_a_day: float
+
+
+def _volume(runs: Sequence[RunResult], api_usd: float) -> _Volume:
+    months = 730.0 / runs[0].hours
+    tokens_a_day = fmean(run.tokens for run in runs) * 24.0 / runs[0].hours
+    return _Volume(mean_usd(runs) * months, api_usd * months, tokens_a_day)
+
+
+def _since(rows: Sequence[_Volume]) -> str:
+    """From where self-hosting wins: between two volumes, linear from one to the next."""
+    wins = next((place for place, one in enumerate(rows) if one.own_usd < one.api_usd), None)
+    if wins is None:
+        return "the API wins at every volume"
+    later = rows[wins]
+    if wins == 0:
+        return f"self-hosting wins at every volume, from {later.api_usd:.0f} USD a month at the API"
+    before = rows[wins - 1]
+    dearer, cheaper_by = before.own_usd - before.api_usd, later.api_usd - later.own_usd
+    part = dearer / (dearer + cheaper_by)
+    at_usd = before.api_usd + part * (later.api_usd - before.api_usd)
+    at_tokens = before.tokens_a_day + part * (later.tokens_a_day - before.tokens_a_day)
+    return (
+        f"self-hosting wins from about {at_usd:.0f} USD a month at the API, {at_tokens / 1e6:.1f} million tokens a day"
+    )
 
 
 def both(*judges: Callable[[Found, float], Verdict]) -> Callable[[Found, float], Verdict]:
@@ -143,11 +171,6 @@ def _attained(result: ScenarioResult) -> float:
 
 def _kept(result: ScenarioResult, attainment: float) -> bool:
     return keeps(result.of_policy(PLIMSOLL), attainment)
-
-
-def _months(runs: Sequence[RunResult]) -> float:
-    """How many such runs a month of 730 hours is."""
-    return 730.0 / runs[0].hours
 
 
 def _ratio(result: ScenarioResult) -> float:

@@ -3,44 +3,37 @@
 In: outcomes and verdicts. Out: text, HTML. Goals that were missed stand there like those that were reached.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+
+import numpy as np
 
 from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.report import Background
 from plimsoll.simulator.report import page as charts
+from plimsoll.simulator.report.wording import share, span
 from plimsoll.simulator.result import RunResult
+from plimsoll.simulator.sweep import keeps, mean_attainment
 from scenario_folders.goals import Goal, Verdict
 from scenario_folders.kept import PLIMSOLL
 from scenario_folders.runs import Outcome
+from scenario_folders.told import HEAD, PLAYED, WHY
 
-HEAD = """# The benchmark
-
-What Plimsoll costs in simulated clusters, what it keeps, and what the others do. Written by `make bench`; the figures
-stand in `build/bench.json` too. It needs the public traces: set `PLIMSOLL_DATA_DIR` to the folder that holds them.
-
-Cost is every node-second by its price, from the request for a node until it is given back; nodes that are paid for
-already cost nothing. Attainment is the share of all requests, dropped ones included, within every SLO of their model.
-Each scenario is a folder in `benchmarks/scenarios`: manifests as on a cluster, with profiles and prices of the
-catalogue, and demand. Engines are truly faster or slower than their profiles, by 10% (sigma), and no policy knows by
-how much.
-
-The *bound* is what must be paid at least, whoever decides: minute by minute the proven lower bound of the integer
-programme with that minute's true demand and true safe rates, no start-up, no minimum stay, the share that may miss the
-SLO left out where it saves most. Why, and where it is none, stands in `simulator/bound/__init__.py`: a variant that
-misses its percentile by a little even for a lone request counts for nothing there, although most of its requests are
-within the SLO. Where a run kept the SLO for less than its bound, its scenario says so.
-
-Baselines are reimplemented from what is published of them, a file each in `simulator/policies`. Those that scale one
-workload run on the variant that is cheapest for the peak; a model that nobody asks in the whole run has its one replica
-all the same, since nobody knew. Each is swept: the table shows it as it comes, and at its cheapest setting that keeps
-the SLO (the setting behind the equals sign is its target), or where none does at the one that comes nearest.
-"""
+COLUMNS = 120
+MOST_SHARE = 0.9
+"""Of the missed requests."""
 
 
-def page(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verdict | None]]) -> str:
-    """The whole page."""
-    parts = [HEAD, "## Goals\n", _goals(verdicts), "## Scenarios\n"]
+def page(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verdict | None]], taken_older: int = 0) -> str:
+    """The whole page.
+
+    Args:
+        outcomes: by scenario.
+        verdicts: of every goal; None where it was not run.
+        taken_older: how many runs of baselines were made by another state of the simulator.
+    """
+    parts = [HEAD, *_older(taken_older), "## Goals\n", _goals(verdicts), *_missed(outcomes, verdicts), "## Scenarios\n"]
     attainment = {name: goal.attainment for goal, _ in verdicts for name in goal.scenarios}
     parts += [_scenario(name, one, attainment[name]) for name, one in outcomes.items()]
     return "\n".join(parts)
@@ -61,24 +54,74 @@ def _goals(verdicts: Sequence[tuple[Goal, Verdict | None]]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _older(count: int) -> Sequence[str]:
+    if not count:
+        return ()
+    told = (
+        f"{count} runs of baselines were made by an earlier state of the simulator and not made again; Plimsoll's are "
+        "of the state that wrote this page."
+    )
+    return (_wrapped(told),)
+
+
+def _missed(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verdict | None]]) -> Sequence[str]:
+    """Why, of each goal that is missed."""
+    missed = [goal for goal, verdict in verdicts if verdict is not None and not verdict.reached]
+    rows = [
+        _wrapped(f"**{name}.** {WHY.get(name, '')} {_when(outcomes[name])}")
+        for goal in missed
+        for name in goal.scenarios
+        if name in outcomes
+    ]
+    return ("## Why goals are missed\n", *rows) if rows else ()
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
+def _when(one: Outcome) -> str:
+    """In how many minutes most of the requests were missed that were."""
+    runs = [run for run in one.result.of_policy(PLIMSOLL) if run.models]
+    worst = [_minutes_of_most(run) for run in runs if run.slo_attainment < 1.0]
+    if not worst:
+        return ""
+    return (
+        f"Nine in ten of the requests that Plimsoll missed fall into {fmean(worst):.0f} of {runs[0].minutes} minutes "
+        "(mean over seeds)."
+    )
+
+
+def _minutes_of_most(run: RunResult) -> int:
+    missed_m = sum(np.nan_to_num(1.0 - model.within_slo_m) * model.demand_rps_m for model in run.models) + np.zeros(
+        run.minutes
+    )
+    most_first_m = np.sort(missed_m)[::-1].cumsum()
+    return int(np.searchsorted(most_first_m, MOST_SHARE * most_first_m[-1])) + 1
+
+
 def _scenario(name: str, one: Outcome, attainment: float) -> str:
-    seeds = len(one.result.bound_usd)
     bound = fmean(one.result.bound_usd.values())
+    seeds, hours = len(one.result.bound_usd), one.result.runs[0].hours
     rows = [
         f"### {name}\n",
-        f"{one.result.runs[0].hours:g} hours, mean and spread of {seeds} seeds. Bound: {bound:.2f} USD.\n",
+        *([f"{PLAYED[name]}\n"] if name in PLAYED else []),
+        f"{span(hours)}, {seeds} seed{'s' if seeds > 1 else ''}. Bound: {bound:.2f} USD.\n",
         "| policy | USD | x bound | USD a million tokens | in SLO | dropped | moves |",
         "|---|---|---|---|---|---|---|",
     ]
     compared = {PLIMSOLL: "", **{label: "" for label in one.best}}
     for default, best in one.best.items():
-        compared[best] = " (best)" if best != default else ""
+        if best != default:
+            compared[best] = " (best)" if keeps(one.result.of_policy(best), attainment) else " (nearest)"
     labels = [label for label in one.result.policies if label in compared]
     rows += [_row(label + compared[label], one.result.of_policy(label), bound) for label in labels]
+    if not one.best:
+        rows.append("\nNo rivals were played here: the goal is Plimsoll's own.\n")
     excess = ", ".join(f"{step} {one.attribution_usd[step]:+.2f}" for step in STEPS)
     rows.append(f"\nWhat Plimsoll pays over the bound, in USD by station: {excess}.\n")
     for run in one.under_bound(attainment):
-        kept = f"with seed {run.seed} {run.policy} kept the SLO ({run.slo_attainment:.2%}) for {run.usd:.2f} USD"
+        kept = f"with seed {run.seed} {run.policy} kept the SLO ({share(run.slo_attainment)}) for {run.usd:.2f} USD"
         rows.append(f"The bound is none here: {kept}, less than the {one.result.bound_usd[run.seed]:.2f} USD of it.\n")
     return "\n".join(rows)
 
@@ -88,6 +131,6 @@ def _row(label: str, runs: Sequence[RunResult], bound: float) -> str:
     ratio = f"{fmean(usd) / bound:.2f}" if bound > 0.0 else "-"
     return (
         f"| {label} | {fmean(usd):.2f} ± {max(usd) - min(usd):.2f} | {ratio} "
-        f"| {fmean(run.usd_per_million_tokens for run in runs):.4f} | {fmean(run.slo_attainment for run in runs):.2%} "
+        f"| {fmean(run.usd_per_million_tokens for run in runs):.4f} | {share(mean_attainment(runs))} "
         f"| {fmean(run.dropped for run in runs):.0f} | {fmean(len(run.moves) for run in runs):.0f} |"
     )

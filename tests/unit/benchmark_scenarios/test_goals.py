@@ -1,10 +1,15 @@
 """Verdicts: what counts as reached."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from scenario_folders.goals import Goal, Verdict, breaks_even, cheaper, cheapest, never_rises, within_bound
 from scenario_folders.page import page, report
 from scenario_folders.runs import Outcome
+from unit.simulator.reports import CHAT, a_model
 
 EXCESS_USD = dict.fromkeys(STEPS, 2.0)
 
@@ -51,14 +56,16 @@ def test_cost_per_token_must_not_rise() -> None:
     assert not never_rises(("a", "b"))({**small, **a_result(1.0, "b", 3e6, plimsoll=(6.1, 1.0))}, 0.99).reached
 
 
-def test_break_even_names_the_first_volume_at_which_self_hosting_wins() -> None:
+def test_break_even_is_told_between_the_volumes_that_were_played() -> None:
 
     found = {**a_result(1.0, "a", plimsoll=(5.0, 1.0)), **a_result(1.0, "b", plimsoll=(8.0, 1.0))}
     told = breaks_even(("a", "b"), {"a": 3.0, "b": 12.0})(found, 0.99)
     assert told.reached
-    assert told.text.endswith("self-hosting wins from b")
+    # From 1460 USD dearer to 2920 cheaper: a third of the way from 2190 to 8760.
+    assert told.text.endswith("self-hosting wins from about 4380 USD a month at the API, 24.0 million tokens a day")
     assert "3650 against 2190 USD a month" in told.text
     assert breaks_even(("a",), {"a": 3.0})(found, 0.99).text.endswith("the API wins at every volume")
+    assert "at every volume, from 8760 USD" in breaks_even(("b",), {"b": 12.0})(found, 0.99).text
 
 
 def test_a_page_tells_missed_goals_like_reached_ones() -> None:
@@ -100,3 +107,29 @@ def test_the_page_of_a_scenario_shows_bound_and_excess() -> None:
     assert "it could not have cost less than 10.00 USD" in text
     assert '{"cause":"sizing","usd":2.0}' in text
     assert "what it is about" in text
+
+
+def test_a_missed_goal_says_why_and_in_how_many_minutes_its_requests_were_missed() -> None:
+    result = a_result(10.0, "burst", plimsoll=(20.0, 0.9), hpa=(30.0, 0.8))["burst"]
+    within_m = np.array([1.0, 0.5, np.nan, 0.98])
+    chat = replace(a_model(CHAT, np.array([5.0, 10.0, 0.0, 5.0])), within_slo_m=within_m)
+    ours, rival = result.runs
+    result = replace(result, runs=(replace(ours, hours=4.0 / 60.0, models=(chat,)), rival))
+    goal = Goal(("burst",), ">= 97%", 0.97, within_bound("burst", 1.10))
+    found = {"burst": Outcome(result, {"hpa": "hpa=0.5"}, {1: EXCESS_USD})}
+    missed = page(found, [(goal, Verdict(False, "90.00%"))])
+    assert "**burst.** Nearly all that is missed" in missed.replace("\n", " ")
+    # 5 req/s of the second minute are missed, a tenth in the fourth, none where nothing came.
+    assert "fall into 1 of 4 minutes" in missed.replace("\n", " ")
+    assert "Why goals are missed" not in page(found, [(goal, Verdict(True, "99.00%"))])
+
+
+def test_a_page_says_which_setting_came_nearest_and_which_baselines_are_of_an_earlier_state() -> None:
+    result = a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.8), hpaX1=(40.0, 0.98), kpa=(1.0, 0.9), kpaX1=(9.0, 1.0))
+    found = {"s": Outcome(result["s"], {"hpa": "hpa=1", "kpa": "kpa=1"}, {1: EXCESS_USD})}
+    goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
+    text = page(found, [(goal, None)], taken_older=7)
+    assert "| hpa=1 (nearest) |" in text
+    assert "| kpa=1 (best) |" in text
+    assert "7 runs of baselines were made by an earlier state" in text
+    assert "earlier state" not in page(found, [(goal, None)])
