@@ -29,6 +29,7 @@ from plimsoll.simulator.policies import Autoscaler, Observation, Wanted, make
 from plimsoll.simulator.policies.plimsoll import Plimsoll
 from plimsoll.simulator.reckoning import reckon
 from plimsoll.simulator.result import RunResult
+from plimsoll.simulator.shares import Watcher, ignore
 from plimsoll.simulator.world import World
 
 STEPS = ("chance", "sizing", "forecast", "planning", "rollout")
@@ -69,11 +70,13 @@ class Noting:
         return wanted
 
 
-def attributed(episode: Episode, bound: Bound, policy: Plimsoll | None = None) -> tuple[RunResult, Attribution]:
+def attributed(
+    episode: Episode, bound: Bound, policy: Plimsoll | None = None, watch: Watcher = ignore
+) -> tuple[RunResult, Attribution]:
     """One run of Plimsoll, as it comes unless another one is given, and where its cost comes from."""
     noting = Noting(policy or make("plimsoll", episode.setup()))
     world = World(episode, noting)
-    world.play()
+    world.play(watch)
     result = reckon(world, episode, "plimsoll", took_s=0.0)
     return result, attribution(episode, noting.plans, result, bound)
 

@@ -12,6 +12,7 @@ from plimsoll.simulator.bound import Bound, least_cost
 from plimsoll.simulator.episode import Episode
 from plimsoll.simulator.result import RunResult
 from plimsoll.simulator.scenario import Scenario
+from plimsoll.simulator.shares import Watcher, ignore
 
 MOST_VARIANT_HOURS = 100.0
 """Up to so many variants times hours the bound takes a minute or less and is worth it unasked. Measured: a day of three
@@ -27,16 +28,17 @@ class Bounded:
     attribution: Attribution
 
 
-def bounded(episode: Episode, may_miss: float, known: Bound | None = None) -> Bounded:
+def bounded(episode: Episode, may_miss: float, known: Bound | None = None, watch: Watcher = ignore) -> Bounded:
     """Plimsoll's run with its bound.
 
     Args:
         episode: what is drawn.
         may_miss: share of all requests that need not keep the SLO, 0 to 1.
         known: the episode's bound, where it has been computed before.
+        watch: told how far the run has got.
     """
     bound = known or least_cost(episode, may_miss)
-    run, attribution = attributed(episode, bound)
+    run, attribution = attributed(episode, bound, watch=watch)
     return Bounded(run, bound, attribution)
 
 

@@ -22,6 +22,8 @@ from plimsoll.simulator.policies import checked
 from plimsoll.simulator.policies.plimsoll import PLIMSOLL
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.scenario import Scenario
+from plimsoll.simulator.shares import Shares, Watcher, ignore
+from plimsoll.simulator.sweep import settings
 from plimsoll.simulator.world import run
 
 
@@ -54,6 +56,7 @@ def jobs(
     policies: Sequence[str] = (),
     seeds: int | None = None,
     histories: Mapping[ObjectKey, History] = NO_HISTORIES,
+    sweep: bool = False,
 ) -> list[Job]:
     """All runs, those of one episode next to each other.
 
@@ -62,6 +65,7 @@ def jobs(
         policies: labels; none: those that each scenario names.
         seeds: how many; None: those that each scenario names.
         histories: demand by deployment, in place of what the scenarios say.
+        sweep: also with the other targets that are worth a try, those policies that no target is given for.
 
     Raises:
         InvalidObject: there is no such policy or variant, or a file with demand is not there.
@@ -73,6 +77,8 @@ def jobs(
         variants = {one.name for deployment in objects(scenario).deployments for one in deployment.variants}
         for label in labels:
             checked(label, variants)
+        if sweep:
+            labels = [one for label in labels for one in ((label,) if "=" in label else settings(label))]
         for seed in _seeds(scenario, seeds):
             found += [Job(scenario, label, seed, histories) for label in dict.fromkeys(labels)]
     return found
@@ -103,28 +109,38 @@ def _seeds(scenario: Scenario, count: int | None) -> Sequence[int]:
     return (*named, *range(max(named) + 1, max(named) + 1 + count - len(named)))
 
 
-def results(made: Sequence[Job], workers: int | None = None, answers: Path | None = None) -> Iterator[Done]:
+def results(
+    made: Sequence[Job], workers: int | None = None, answers: Path | None = None, shares: Shares | None = None
+) -> Iterator[Done]:
     """What was found, each as soon as it is there.
 
     Args:
         made: the runs.
         workers: side by side; None: as joblib's surrounding configuration has it.
         answers: file in which simulated safe rates are kept from process to process.
+        shares: takes how far each run is, by its place.
     """
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from parallel(joblib.delayed(do)(job, answers) for job in made)
+    yield from parallel(joblib.delayed(_watched)(job, answers, shares, place) for place, job in enumerate(made))
 
 
-def do(job: Job, answers: Path | None = None) -> Done:
+def _watched(job: Job, answers: Path | None, shares: Shares | None, place: int) -> Done:
+    return do(job, answers, shares.watcher(place) if shares else ignore)
+
+
+def do(job: Job, answers: Path | None = None, watch: Watcher = ignore) -> Done:
     """One run."""
     ANSWERS.use(answers)
     episode = draw(job.scenario, job.seed, job.histories)
     if job.may_miss is None:
-        return Done(run(episode, job.policy))
-    if job.policy == PLIMSOLL.name:
-        found = bounded(episode, job.may_miss)
-        return Done(found.run, found.bound.usd, found.attribution.usd)
-    return Done(run(episode, job.policy), least_cost(episode, job.may_miss).usd)
+        done = Done(run(episode, job.policy, watch))
+    elif job.policy == PLIMSOLL.name:
+        found = bounded(episode, job.may_miss, watch=watch)
+        done = Done(found.run, found.bound.usd, found.attribution.usd)
+    else:
+        done = Done(run(episode, job.policy, watch), least_cost(episode, job.may_miss).usd)
+    watch(1.0)
+    return done
 
 
 def gathered(made: Sequence[Job], done: Iterable[Done]) -> list[ScenarioResult]:

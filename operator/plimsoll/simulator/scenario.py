@@ -30,6 +30,8 @@ _ROUTERS = {
     Routing.HTTP_ROUTE: Router.WEIGHTED,
 }
 
+MOST_HOURS = 24.0 * 31.0
+"""Of a run."""
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Factor = Annotated[float, Field(gt=0.0, le=1e6)]
 Rate = Annotated[float, Field(ge=0.0, le=1e6)]
@@ -251,7 +253,7 @@ class ScenarioSpec(SpecModel):
     """scenario.yaml."""
 
     description: str = ""
-    hours: Annotated[float, Field(gt=0.0, le=24.0 * 31.0)]
+    hours: Annotated[float, Field(gt=0.0, le=MOST_HOURS)]
     """How long the run is."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
     """What chance is drawn from, a run each."""

@@ -5,7 +5,6 @@ pods and nodes that come and go); in between compiled engines jump from event to
 """
 
 import time
-from collections.abc import Callable
 
 from plimsoll.domain import Snapshot, VariantKey
 from plimsoll.observe import DemandMemory, with_demand
@@ -19,6 +18,7 @@ from plimsoll.simulator.reckoning import reckon
 from plimsoll.simulator.result import Move, RunResult
 from plimsoll.simulator.scraping import Scraper
 from plimsoll.simulator.serving_pods import ServingPods
+from plimsoll.simulator.shares import Watcher, ignore
 from plimsoll.simulator.starting import first_replicas
 from plimsoll.simulator.views import Views
 
@@ -26,11 +26,8 @@ _SETTLING_S = 90.0
 """Before the first look: on a cluster pods have been counting for long when an autoscaler starts, here they begin with
 the run, and a rate over a window that is not full is too low."""
 
-Watcher = Callable[[float], None]
-"""Told the share of the run that is done, 0 to 1."""
 
-
-def run(episode: Episode, label: str, watch: Watcher | None = None) -> RunResult:
+def run(episode: Episode, label: str, watch: Watcher = ignore) -> RunResult:
     """The whole run.
 
     Args:
@@ -66,16 +63,19 @@ class World:
         self._views = Views(episode.cluster, START_S)
         self._demand_memory = DemandMemory()
 
-    def play(self, watch: Watcher | None = None) -> None:
-        """From the first second to the last."""
+    def play(self, watch: Watcher = ignore) -> None:
+        """From the first second to the last.
+
+        Args:
+            watch: told how far it has got.
+        """
         end_s = self.episode.scenario.duration_s
         self.cluster.begin(first_replicas(self.episode))
         # A scrape and a look at one moment: the scrape comes first and is seen later.
         self.agenda.every(self.policy.scrape_interval_s, self.serving.scrape)
         self.agenda.every(self.policy.interval_s, self._look, first_s=_SETTLING_S)
         for now_s in self.agenda.until(end_s):
-            if watch is not None:
-                watch(now_s / end_s)
+            watch(now_s / end_s)
         self.serving.finish(end_s)
 
     def _look(self, now_s: float) -> None:

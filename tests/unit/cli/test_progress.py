@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,6 +56,19 @@ def test_a_terminal_shows_how_much_is_done_and_keeps_to_its_width(monkeypatch: p
     assert any("2/3" in line for line in lines)
     assert any("a second one" in line for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+def test_steps_that_are_half_done_move_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = 0.0
+    with a_terminal(monkeypatch) as terminal, progress("simulating", 2, done=lambda: done):
+        time.sleep(0.3)
+        begun = terminal.lines()
+        done = 0.97
+        time.sleep(0.3)
+        later = terminal.lines()
+    # A bar whose end is half a character wide; without colours a whole one is not told from an empty one.
+    assert not any("╸" in line for line in begun)
+    assert any("╸" in line and "0/2" in line for line in later)
 
 
 def test_simulations_that_a_plan_waits_for_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,14 +9,10 @@ import pytest
 
 from plimsoll.domain import ObjectKey
 from plimsoll.errors import InvalidObject
-from plimsoll.observe import PrometheusSettings
-from plimsoll.observe.queries import SIGNAL_LABEL
-from plimsoll.simulator.demand import draw_traffic, history
+from plimsoll.simulator.demand import draw_traffic
 from plimsoll.simulator.demand.rate import arrivals_s, shape_for_cv
-from plimsoll.simulator.episode import draw, objects
-from plimsoll.simulator.scenario import ArrivalPattern, load
+from plimsoll.simulator.scenario import ArrivalPattern
 from plimsoll.simulator.traffic import Traffic
-from unit.observe.manifests import MODEL
 from unit.simulator.folders import STEADY, a_scenario
 
 CHAT = ObjectKey("team-a", "chat")
@@ -139,55 +135,3 @@ def test_sources_of_one_deployment_add_up_and_stay_in_order(tmp_path: Path) -> N
 
 def test_a_deployment_that_no_source_names_is_asked_nothing(tmp_path: Path) -> None:
     assert draw_traffic(a_scenario(tmp_path), ObjectKey("team-a", "other"), np.random.default_rng(1)).count == 0
-
-
-class Remembering:
-    """A Prometheus that knows a pod of `chat`: 2 requests a second, 200 tokens in and 50 out; at one step nothing."""
-
-    def __init__(self, blind_at_s: float) -> None:
-        self.blind_at_s = blind_at_s
-        self.asked_at_s: list[float] = []
-
-    def custom_query(
-        self, query: str, params: dict[str, str] | None = None, timeout: float | None = None
-    ) -> list[dict[str, Any]]:
-        at_s = float((params or {})["time"])
-        # Of the two queries of a step only one is about demand.
-        if "request_rate" not in query or at_s == self.blind_at_s:
-            return []
-        self.asked_at_s.append(at_s)
-        own = {"namespace": "team-a", "pod": "chat-h100-6b7c-xyz", "model_name": MODEL}
-        signals = {
-            "request_rate": 2.0, "requests": 5000.0, "age_s": 5.0, "scrapes": 20.0, "running": 3.0, "waiting": 0.0,
-            "running_before": 3.0, "waiting_before": 0.0, "prompt_tokens_rate": 400.0, "prompts_rate": 2.0,
-            "output_tokens_rate": 100.0, "outputs_rate": 2.0,
-        }  # fmt: skip
-        return [{"metric": {**own, SIGNAL_LABEL: name}, "value": [at_s, str(value)]} for name, value in signals.items()]
-
-
-def read_of(folder: Path, client: Remembering, steps: int = 4) -> history.History:
-    settings = PrometheusSettings("http://p", window_s=300.0)
-    return history.read(settings, objects(a_scenario(folder)).asked, 1000.0, steps, client)[CHAT]
-
-
-def test_the_past_of_ones_own_engines_is_read_as_the_operator_reads_the_present(tmp_path: Path) -> None:
-    client = Remembering(blind_at_s=1600.0)
-    found = read_of(tmp_path, client)
-    assert client.asked_at_s == [1300.0, 1900.0, 2200.0]
-    assert found.rate_rps_k == pytest.approx((2.0, 2.0, 2.0, 2.0))  # the blind step takes the last rate, not zero
-    assert found.known_ratio == 0.75
-    traffic = history.draw(found, 3600.0, np.random.default_rng(1))
-    assert traffic.count == pytest.approx(7200, rel=0.05)
-    assert traffic.output_tokens_i.mean() == pytest.approx(50.0, rel=0.1)
-
-
-def test_a_past_of_which_nothing_is_known_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidObject, match="Prometheus knows nothing of what team-a/chat was asked for"):
-        read_of(tmp_path, Remembering(blind_at_s=1300.0), steps=1)
-
-
-def test_a_history_takes_the_place_of_the_scenarios_demand(tmp_path: Path) -> None:
-    found = read_of(tmp_path, Remembering(blind_at_s=0.0))
-    (tmp_path / "scenario.yaml").unlink()
-    episode = draw(load(tmp_path, hours=1.0), 1, {CHAT: found})
-    assert episode.traffic[CHAT].count == pytest.approx(7200, rel=0.05)

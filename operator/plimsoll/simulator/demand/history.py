@@ -6,7 +6,10 @@ that engines' dialects, completions against arrivals and gaps mean here what the
 known takes the last known rate: no data is not zero.
 
 Within a step requests come as Poisson arrivals, with log-normal lengths of its mean and p95: finer than the step
-nothing is known. Array names end in their axes: k for steps, i for requests.
+nothing is known. Bursts that are shorter are lost, and what is simulated needs less headroom than the real traffic.
+
+A Prometheus that does not answer is given up at once: a week has two thousand steps, and each would wait. Array names
+end in their axes: k for steps, i for requests.
 """
 
 import asyncio
@@ -18,17 +21,22 @@ import numpy as np
 
 from plimsoll.domain import DemandState, ObjectKey, TokenMix
 from plimsoll.engine.workload import Lengths
-from plimsoll.errors import InvalidObject
+from plimsoll.errors import MetricsUnavailable
 from plimsoll.observe import DemandMemory, MetricsReader, PrometheusSettings
 from plimsoll.observe.attribution import Asked
 from plimsoll.observe.demand import observe_demand
 from plimsoll.observe.observer import wanted
-from plimsoll.observe.prometheus import InstantClient, connect
+from plimsoll.observe.prometheus import CLIENT_ERRORS, InstantClient, connect, translated
+from plimsoll.observe.reading import MetricsReading
 from plimsoll.simulator.demand.rate import arrivals_s
 from plimsoll.simulator.scenario import ArrivalPattern
 from plimsoll.simulator.traffic import Traffic
 
 _LONGEST_TOKENS = 1_000_000
+_FIRST_ANSWER_S = 10.0
+"""For the first question, which costs nothing to answer."""
+_FAILURES_IN_A_ROW = 3
+"""Steps without any answer, after which no more are asked: one is a restart, three are an outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,15 @@ class History:
     step_s: float
     known_ratio: float
     """Share of the steps of which something is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """What is known of each deployment."""
+
+    known: Mapping[ObjectKey, History]
+    unknown: Mapping[ObjectKey, str]
+    """The others, and why."""
 
 
 class _Past:
@@ -63,8 +80,8 @@ def read(
     steps: int,
     client: InstantClient | None = None,
     watch: Callable[[int], None] = lambda step: None,
-) -> Mapping[ObjectKey, History]:
-    """The history of every deployment.
+) -> Histories:
+    """The history of every deployment of which something is known.
 
     Args:
         settings: where Prometheus is; rates are averaged over its window, which is the step.
@@ -75,17 +92,23 @@ def read(
         watch: told the number of each step that has been read.
 
     Raises:
-        InvalidObject: nothing at all is known of a deployment.
+        PlimsollError: Prometheus cannot be asked, or does not answer any more.
     """
     past = _Past(client if client is not None else connect(settings))
+    _refuse_silence(past, settings, begin_s)
     reader = MetricsReader(settings, past)
     rates: dict[ObjectKey, list[float]] = {one.key: [] for one in asked}
     mixes: dict[ObjectKey, list[TokenMix | None]] = {one.key: [] for one in asked}
     why: dict[ObjectKey, str] = {}
+    failed = 0
     try:
         for step in range(steps):
             past.at_s = begin_s + (step + 1) * settings.window_s
             reading = asyncio.run(reader.read(wanted(asked)))
+            failure = _failure(reading)
+            failed = 0 if failure is None else failed + 1
+            if failed == _FAILURES_IN_A_ROW:
+                raise MetricsUnavailable(f"{failure}. It answered for {step + 1 - failed} of {steps} steps before that")
             observed, _ = observe_demand(asked, reading, DemandMemory(), past.at_s)
             for key, one in observed.items():
                 known = one.demand.state is DemandState.KNOWN and one.demand.arrival_rate_rps is not None
@@ -95,10 +118,26 @@ def read(
             watch(step)
     finally:
         reader.close()
-    return {
-        one.key: _history(one.key, rates[one.key], mixes[one.key], settings.window_s, why.get(one.key, ""))
-        for one in asked
-    }
+    histories = {one.key: _history(rates[one.key], mixes[one.key], settings.window_s) for one in asked}
+    return Histories(
+        {key: one for key, one in histories.items() if one is not None},
+        {key: why.get(key, "") for key, one in histories.items() if one is None},
+    )
+
+
+def _refuse_silence(past: _Past, settings: PrometheusSettings, at_s: float) -> None:
+    """One question that every Prometheus answers, before thousands are asked."""
+    past.at_s = at_s
+    try:
+        past.custom_query("vector(1)", timeout=min(settings.timeout_s, _FIRST_ANSWER_S))
+    except (*CLIENT_ERRORS, KeyError, TypeError, ValueError) as error:
+        raise translated(error, settings.url) from error
+
+
+def _failure(reading: MetricsReading) -> str | None:
+    """Why nothing at all was answered."""
+    failures = [one.failure for one in reading.by_engine.values()] + [one.failure for one in reading.custom.values()]
+    return failures[0] if failures and all(failures) else None
 
 
 def draw(history: History, duration_s: float, rng: np.random.Generator) -> Traffic:
@@ -126,16 +165,12 @@ def draw(history: History, duration_s: float, rng: np.random.Generator) -> Traff
     return Traffic.merged(parts)
 
 
-def _history(
-    key: ObjectKey, rates: Sequence[float], mixes: Sequence[TokenMix | None], step_s: float, why: str
-) -> History:
+def _history(rates: Sequence[float], mixes: Sequence[TokenMix | None], step_s: float) -> History | None:
+    """None where no rate is known, or there were requests of which no length is."""
     known = [rate for rate in rates if not np.isnan(rate)]
     told = [mix for mix in mixes if mix is not None]
     if not known or (any(known) and not told):
-        raise InvalidObject(
-            f"Prometheus knows nothing of what {key} was asked for in that time ({why}): check the namespace and pod "
-            "labels of its samples, ask for a later time, or name another source in scenario.yaml"
-        )
+        return None
     rate_rps, mix = known[0], told[0] if told else None
     filled_rates, filled_mixes = [], []
     for own_rate, own_mix in zip(rates, mixes, strict=True):

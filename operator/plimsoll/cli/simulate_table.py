@@ -1,0 +1,58 @@
+"""The table of `simulate`: a row for each policy, at its mean over seeds.
+
+In: the results of a scenario, the goal. Out: the table. Shares are cut off as on the report's page: what misses a goal
+must not look as if it kept it.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from rich.table import Column, Table
+
+if TYPE_CHECKING:
+    from plimsoll.simulator.result import RunResult, ScenarioResult
+
+_NOTHING = "-"
+_TITLES = ("USD", "+-", "x bound", "USD/M tokens", "in SLO", "dropped", "moves")
+
+
+def table(result: "ScenarioResult", goal: float) -> Table:
+    """The table; where a policy was played with several targets, the one to compare with is marked.
+
+    Args:
+        result: of one scenario.
+        goal: share of requests that are to be within their SLO, 0 to 1.
+    """
+    from plimsoll.simulator.report.standing import standing
+    from plimsoll.simulator.report.wording import plain_share, share
+
+    found = standing(result, goal)
+    marked = {one.label for one in found.ranked if one.keeps} if len(found.ranked) < len(found.entries) else set()
+    caption = f"* cheapest setting of its policy that keeps {plain_share(goal)} within the SLO" if marked else None
+    columns = [Column(title, justify="right") for title in _TITLES]
+    made = Table(
+        "policy", *columns, title=result.name, title_justify="left", caption=caption, caption_justify="left", box=None
+    )
+    for entry in found.entries:
+        runs = entry.runs
+        usd = [run.usd for run in runs]
+        asked = any(run.requests for run in runs)
+        made.add_row(
+            f"{entry.label} *" if entry.label in marked else entry.label,
+            f"{fmean(usd):.2f}",
+            f"{max(usd) - min(usd):.2f}",
+            _times_bound(result, runs),
+            f"{fmean(run.usd_per_million_tokens for run in runs):.4f}" if asked else _NOTHING,
+            share(entry.attainment) if asked else _NOTHING,
+            f"{fmean(run.dropped for run in runs):.0f}",
+            f"{fmean(len(run.moves) for run in runs):.0f}",
+        )
+    return made
+
+
+def _times_bound(result: "ScenarioResult", runs: "Sequence[RunResult]") -> str:
+    """Over the seeds whose bound is known: a run that was ended early has some."""
+    pairs = [(run.usd, result.bound_usd[run.seed]) for run in runs if run.seed in result.bound_usd]
+    bound = sum(least for _, least in pairs)
+    return f"{sum(usd for usd, _ in pairs) / bound:.2f}" if bound > 0.0 else _NOTHING
