@@ -82,6 +82,11 @@ class Lengths(SpecModel):
         ),
     )
 
+    @property
+    def are_said(self) -> bool:
+        """Whether there is anything; a shape's file may say it instead."""
+        return self.trace is not None or self.prompt_mean is not None
+
 
 def _is_below(p95: float | None, mean: float | None) -> bool:
     return p95 is not None and mean is not None and p95 < mean
@@ -108,6 +113,9 @@ class RequestsSource(SpecModel):
     """Share of its requests that are kept, drawn by chance."""
 
 
+_NOT_SAID = Lengths.model_construct()
+
+
 class ShapeSource(SpecModel):
     """A rate every ten minutes: columns t_s and requests_per_min, or t_s and rate_rps."""
 
@@ -115,8 +123,10 @@ class ShapeSource(SpecModel):
     begin: Duration = Duration("0s")
     scale: Factor = 1.0
     """By which the rate is multiplied."""
-    lengths: Lengths
-    arrivals: Arrivals = Arrivals()
+    lengths: Lengths = _NOT_SAID
+    """Default: around the file's columns mean_input_tokens and mean_output_tokens."""
+    arrivals: Arrivals | None = None
+    """Default: Gamma by the file's column rate_weighted_cv, Poisson where it has none."""
 
 
 class ClientsSource(SpecModel):

@@ -64,6 +64,40 @@ def test_a_rate_of_every_ten_minutes_is_kept(tmp_path: Path, column: str, value:
     assert rates[20:30].mean() == pytest.approx(expected_rps, rel=0.1)
 
 
+RECORDED = "t_s,rate_rps,rate_weighted_cv,mean_input_tokens,mean_output_tokens\n"
+
+
+def test_burstiness_and_lengths_are_the_files_where_the_scenario_does_not_say(tmp_path: Path) -> None:
+    # Windows of 100 s; in the third nobody knows how long requests are.
+    rows = ["0,50,1.0,1000,10", "100,50,3.0,100,200", "200,50,3.0,,"]
+    (tmp_path / "recorded.csv").write_text(RECORDED + "\n".join(rows))
+    traffic = drawn(tmp_path, hours=1.0, shape={"file": "recorded.csv"})
+    window_i = (traffic.arrival_s_i // 100.0).astype(int) % 3
+    assert traffic.prompt_tokens_i[window_i == 0].mean() == pytest.approx(1000.0, rel=0.05)
+    assert traffic.prompt_tokens_i[window_i == 1].mean() == pytest.approx(100.0, rel=0.05)
+    assert traffic.prompt_tokens_i[window_i == 2].mean() == pytest.approx(550.0, rel=0.05)
+    assert traffic.output_tokens_i[window_i == 1].mean() == pytest.approx(200.0, rel=0.05)
+    counts = np.bincount((traffic.arrival_s_i // 10.0).astype(int), minlength=360).reshape(-1, 3, 10)
+    dispersion = counts.var(axis=(0, 2)) / counts.mean(axis=(0, 2))
+    assert dispersion[0] == pytest.approx(1.0, rel=0.35)  # the square of the CV
+    assert dispersion[1] == pytest.approx(9.0, rel=0.35)
+
+
+def test_what_the_scenario_says_of_a_rate_is_heeded_in_place_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "recorded.csv").write_text(RECORDED + "0,50,9.0,1000,10\n100,50,9.0,1000,10\n")
+    source = {"file": "recorded.csv", "lengths": LENGTHS, "arrivals": {"pattern": "Poisson"}}
+    traffic = drawn(tmp_path, hours=1.0, shape=source)
+    counts = np.bincount((traffic.arrival_s_i // 10.0).astype(int), minlength=360)
+    assert counts.var() / counts.mean() == pytest.approx(1.0, rel=0.35)
+    assert traffic.prompt_tokens_i.mean() == pytest.approx(200.0, rel=0.05)
+
+
+def test_lengths_that_neither_the_file_nor_the_scenario_says_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "rate.csv").write_text("t_s,rate_rps\n0,1\n600,1\n")
+    with pytest.raises(InvalidObject, match=r"does not say how long requests are.*write shape\.lengths"):
+        drawn(tmp_path, shape={"file": "rate.csv"})
+
+
 def test_lengths_may_come_in_pairs_from_a_trace(tmp_path: Path) -> None:
     a_trace(tmp_path)
     traffic = drawn(tmp_path, generated={"meanRps": 5.0, "lengths": {"trace": "trace.csv"}})
@@ -97,7 +131,7 @@ def test_intervals_are_as_bursty_as_asked(pattern: ArrivalPattern) -> None:
 
 
 def clients(folder: Path) -> None:
-    """Client 7 asks 3 req/s for two windows, then nothing, then 1 req/s; client 8 is never asked for."""
+    """Client 7 asks 3 req/s for two windows, then nothing, then 1 req/s; client 8 is not to be drawn."""
     with gzip.open(folder / "some_clients.csv.gz", "wt") as file:
         file.write("client,t_s,rate_rps,cv,pattern,p1,p2\n")
         file.writelines(f"7,{t},{rate},1.0,Gamma,1.0,1.0\n" for t, rate in ((0, 3.0), (600, 3.0), (1800, 1.0)))
@@ -118,6 +152,17 @@ def test_clients_ask_at_their_own_rates_and_lengths(tmp_path: Path) -> None:
     assert rates[30:].mean() == pytest.approx(2.0, rel=0.15)
     assert set(traffic.prompt_tokens_i.tolist()) == {100}
     assert set(traffic.output_tokens_i.tolist()) == {10}
+
+
+@pytest.mark.parametrize("pattern", [ArrivalPattern.GAMMA, ArrivalPattern.WEIBULL])
+def test_clients_are_as_bursty_as_the_shape_of_their_windows(tmp_path: Path, pattern: ArrivalPattern) -> None:
+    clients(tmp_path)
+    with gzip.open(tmp_path / "some_clients.csv.gz", "wt") as file:
+        file.write("client,t_s,rate_rps,cv,pattern,p1,p2\n")
+        shape = shape_for_cv(pattern, 2.5)
+        file.writelines(f"7,{600 * k},30.0,2.5,{pattern.value},{shape},1.0\n" for k in range(6))
+    intervals_s = np.diff(drawn(tmp_path, hours=1.0, clients={"file": "some", "clients": [7]}).arrival_s_i)
+    assert intervals_s.std() / intervals_s.mean() == pytest.approx(2.5, rel=0.05)
 
 
 def test_a_client_that_is_not_there_is_refused(tmp_path: Path) -> None:
