@@ -15,7 +15,8 @@ from plimsoll.errors import InvalidObject
 from plimsoll.observe import Contents
 
 if TYPE_CHECKING:
-    from plimsoll.simulator.scenario import DemandSource, Scenario, ScenarioSpec
+    from plimsoll.simulator.scenario import Scenario, ScenarioSpec
+    from plimsoll.simulator.sources import DemandSource
 
 
 def demand_of(

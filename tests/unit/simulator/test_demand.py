@@ -11,7 +11,7 @@ from plimsoll.domain import ObjectKey
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.demand import draw_traffic
 from plimsoll.simulator.demand.rate import arrivals_s, shape_for_cv
-from plimsoll.simulator.scenario import ArrivalPattern
+from plimsoll.simulator.sources import ArrivalPattern
 from plimsoll.simulator.traffic import Traffic
 from unit.simulator.folders import STEADY, a_scenario
 

@@ -22,7 +22,8 @@ from plimsoll.engine.arrays import Floats, Ints
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.demand.rate import arrivals_s
 from plimsoll.simulator.demand.table import Table, read_table
-from plimsoll.simulator.scenario import ArrivalPattern, ClientsSource, Scenario
+from plimsoll.simulator.scenario import Scenario
+from plimsoll.simulator.sources import ArrivalPattern, ClientsSource
 from plimsoll.simulator.traffic import Traffic
 
 WINDOW_S = 600.0

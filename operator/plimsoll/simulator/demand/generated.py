@@ -9,7 +9,8 @@ import numpy as np
 
 from plimsoll.engine.arrays import Floats
 from plimsoll.simulator.demand.rate import arrivals_s, lengths, shape_for_cv
-from plimsoll.simulator.scenario import Burst, GeneratedSource, Scenario
+from plimsoll.simulator.scenario import Scenario
+from plimsoll.simulator.sources import Burst, GeneratedSource
 from plimsoll.simulator.traffic import Traffic
 
 _WINDOW_S = 10.0

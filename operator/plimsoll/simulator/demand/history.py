@@ -29,7 +29,7 @@ from plimsoll.observe.observer import wanted
 from plimsoll.observe.prometheus import CLIENT_ERRORS, InstantClient, connect, translated
 from plimsoll.observe.reading import MetricsReading
 from plimsoll.simulator.demand.rate import arrivals_s
-from plimsoll.simulator.scenario import ArrivalPattern
+from plimsoll.simulator.sources import ArrivalPattern
 from plimsoll.simulator.traffic import Traffic
 
 _LONGEST_TOKENS = 1_000_000

@@ -14,7 +14,8 @@ from plimsoll.engine.arrays import Floats, Ints
 from plimsoll.engine.workload import Lengths as LogNormal
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.demand.requests import read as read_requests
-from plimsoll.simulator.scenario import ArrivalPattern, Lengths, Scenario
+from plimsoll.simulator.scenario import Scenario
+from plimsoll.simulator.sources import ArrivalPattern, Lengths
 
 _LONGEST_TOKENS = 1_000_000
 _SETTLING = 20.0

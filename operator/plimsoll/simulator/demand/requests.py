@@ -12,7 +12,8 @@ import numpy as np
 from plimsoll.engine.arrays import Ints
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.demand.table import Table, read_table
-from plimsoll.simulator.scenario import RequestsSource, Scenario
+from plimsoll.simulator.scenario import Scenario
+from plimsoll.simulator.sources import RequestsSource
 from plimsoll.simulator.traffic import Traffic
 
 _COLUMNS = (_AT, _PROMPT, _OUTPUT) = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")

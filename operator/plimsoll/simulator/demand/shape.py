@@ -22,7 +22,8 @@ from plimsoll.errors import InvalidObject
 from plimsoll.observe.token_mix import OUTPUT_P95_OVER_MEAN, PROMPT_P95_OVER_MEAN
 from plimsoll.simulator.demand.rate import arrivals_s, lengths, shape_for_cv
 from plimsoll.simulator.demand.table import Table, read_table
-from plimsoll.simulator.scenario import ArrivalPattern, Arrivals, Scenario, ShapeSource
+from plimsoll.simulator.scenario import Scenario
+from plimsoll.simulator.sources import ArrivalPattern, Arrivals, ShapeSource
 from plimsoll.simulator.traffic import Traffic
 
 _RATES_RPS = {"requests_per_min": 60.0, "rate_rps": 1.0}
