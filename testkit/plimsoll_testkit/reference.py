@@ -15,6 +15,7 @@ from plimsoll.api import KINDS
 from plimsoll.api.crd import definition
 from plimsoll.cli import app
 from plimsoll.settings import describe_settings
+from plimsoll.simulator.scenario import ScenarioSpec
 from plimsoll.telemetry import Metrics
 
 Schema = Mapping[str, Any]
@@ -24,7 +25,13 @@ _GENERATED = "<!-- Written by `make generate`. Do not edit. -->\n"
 
 def pages() -> dict[str, str]:
     """Every page by the name of its file."""
-    return {"kinds.md": _kinds(), "settings.md": _settings(), "commands.md": _commands(), "metrics.md": _metrics()}
+    return {
+        "kinds.md": _kinds(),
+        "scenario.md": _scenario(),
+        "settings.md": _settings(),
+        "commands.md": _commands(),
+        "metrics.md": _metrics(),
+    }
 
 
 def _page(title: str, about: str, body: Iterator[str]) -> str:
@@ -102,12 +109,41 @@ def _type_of(field: Schema) -> str:
 
 def _default_of(field: Schema) -> str:
     default = field.get("default")
-    return "" if default in (None, "", {}, []) else f"`{default}`"
+    # Those of an object's fields stand at the fields.
+    return "" if default in (None, "", []) or isinstance(default, Mapping) else f"`{default}`"
 
 
 def _rules(field: Schema) -> Iterator[str]:
     for rule in field.get("x-kubernetes-validations", ()):
         yield f"Refused with: {rule['message']}."
+
+
+# --- Scenarios -------------------------------------------------------------------------------------------------------
+
+
+def _scenario() -> str:
+    raw = ScenarioSpec.model_json_schema(by_alias=True)
+    whole: Schema = _resolved(raw, raw["$defs"])
+    about = (
+        "Every field of `scenario.yaml`, which lies beside the manifests that are simulated: [the simulator]"
+        "(../simulator.md). `[]` is a list, `{}` a map. Durations read `90s`, `10m` or `2h30m`."
+    )
+    rows = _fields(whole, "")
+    return _page("scenario.yaml", about, _table(("field", "type", "default", "meaning"), rows))
+
+
+def _resolved(part: Any, parts: Mapping[str, Any]) -> Any:
+    """The schema with what it refers to in its place, and nothing said of fields that may be absent."""
+    if isinstance(part, list):
+        return [_resolved(one, parts) for one in part]
+    if not isinstance(part, Mapping):
+        return part
+    own = {name: _resolved(one, parts) for name, one in part.items() if name not in ("$ref", "$defs", "anyOf")}
+    choices = [one for one in part.get("anyOf", ()) if one.get("type") != "null"]
+    for other in (*choices, *([parts[part["$ref"].rpartition("/")[2]]] if "$ref" in part else ())):
+        # What a field is here says more than what its type is everywhere.
+        own = {**_resolved(other, parts), **own}
+    return own
 
 
 # --- Settings, commands, metrics -------------------------------------------------------------------------------------
