@@ -142,14 +142,34 @@ def source(label: str) -> str:
 def modules(label: str) -> list[str]:
     """Files of the package that such a run stands on."""
     name = _name(label)
-    others = [f"simulator/policies/{one.replace('-', '_')}.py" for one in POLICIES if one != name]
+    others = _policies(POLICIES) - _with_imports(_policies([name]))
     every = [one.relative_to(PACKAGE).as_posix() for one in sorted(PACKAGE.rglob("*.py"))]
-    every = [one for one in every if not _within(one, _NO_MATTER)]
+    every = [one for one in every if not _within(one, (*_NO_MATTER, *others))]
     if name == PLIMSOLL:
         return every
     if name == BOUND:
         return [one for one in every if _within(one, (*_ENGINES, "sizing"))]
-    return [one for one in every if _within(one, _ENGINES) and not _within(one, (*_NOT_OF_BASELINES, *others))]
+    return [one for one in every if _within(one, _ENGINES) and not _within(one, _NOT_OF_BASELINES)]
+
+
+def _policies(names: Iterable[str]) -> set[str]:
+    files = {f"simulator/policies/{one.replace('-', '_')}.py" for one in names}
+    return {one for one in files if (PACKAGE / one).is_file()}
+
+
+def _with_imports(files: set[str]) -> set[str]:
+    """With the other policies' files that they import, and these."""
+    found = {
+        f"{node.module.removeprefix(f'{PACKAGE.name}.').replace('.', '/')}.py"
+        for file in files
+        for node in ast.walk(ast.parse((PACKAGE / file).read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module is not None and _is_policy(node.module)
+    }
+    return files if found <= files else _with_imports(files | found)
+
+
+def _is_policy(module: str) -> bool:
+    return module.startswith(f"{PACKAGE.name}.simulator.policies.")
 
 
 def _within(path: str, folders: Iterable[str]) -> bool:
