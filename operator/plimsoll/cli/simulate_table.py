@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from plimsoll.simulator.result import RunResult, ScenarioResult
 
 _NOTHING = "-"
+_LEAST_USD = 0.01
+"""Of a bound that costs are told in: where nodes are paid for it may be nothing, and so would its multiples be."""
 _TITLES = ("USD", "+-", "x bound", "USD/M tokens", "in SLO", "dropped", "moves")
 
 
@@ -55,4 +57,4 @@ def _times_bound(result: "ScenarioResult", runs: "Sequence[RunResult]") -> str:
     """Over the seeds whose bound is known: a run that was ended early has some."""
     pairs = [(run.usd, result.bound_usd[run.seed]) for run in runs if run.seed in result.bound_usd]
     bound = sum(least for _, least in pairs)
-    return f"{sum(usd for usd, _ in pairs) / bound:.2f}" if bound > 0.0 else _NOTHING
+    return f"{sum(usd for usd, _ in pairs) / bound:.2f}" if bound >= _LEAST_USD else _NOTHING

@@ -139,6 +139,11 @@ def test_without_a_bound_its_column_is_empty(monkeypatch: pytest.MonkeyPatch, fo
     assert "plimsoll 12.00 0.00 - 12.0000" in " ".join(result.stdout.split())
 
 
+def test_a_cost_is_told_in_no_multiple_of_nothing(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    played(monkeypatch, lambda job: Done(a_run(job), bound_usd=1e-6))
+    assert "plimsoll 12.00 0.00 - 12.0000" in " ".join(simulate(folder).stdout.split())
+
+
 def test_a_large_scenario_says_that_its_bound_was_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     played(monkeypatch)
     result = simulate(a_folder(tmp_path, hours=200.0, seeds=[1]))
