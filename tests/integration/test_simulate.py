@@ -54,10 +54,11 @@ def test_a_dask_cluster_gives_what_this_process_gives(tmp_path: Path) -> None:
     assert there == here
 
 
-def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 2)])
+def test_ctrl_c_and_the_end_of_a_pod_keep_what_is_done(tmp_path: Path, sent: signal.Signals, workers: int) -> None:
     folder, file = a_folder(tmp_path, hours=0.05, seeds=list(range(1, 2000))), tmp_path / "out.json"
     command = [sys.executable, "-c", "from plimsoll.cli import main; main()", "simulate", str(folder)]
-    command += ["--jobs", "1", "--json", str(file)]
+    command += ["--jobs", str(workers), "--json", str(file)]
     told = tmp_path / "told"
     with told.open("w") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env=dict(os.environ), start_new_session=True)
@@ -65,7 +66,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
             deadline_s = time.monotonic() + 240.0
             while "seed 1" not in told.read_text() and time.monotonic() < deadline_s and process.poll() is None:
                 time.sleep(0.5)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(sent)
             assert process.wait(timeout=120.0) == 130, told.read_text()
         finally:
             if process.poll() is None:

@@ -1,7 +1,9 @@
 """``plimsoll simulate``: what would it have cost, and what would have been kept, under each policy?"""
 
 import os
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -108,13 +110,24 @@ def simulate(
     done: list[Done] = []
     interrupted = False
     try:
-        _play(made, done, jobs, answers)
+        with _interrupted_by_sigterm():
+            _play(made, done, jobs, answers)
     except KeyboardInterrupt:
         interrupted = True
     finally:
         _tell(made, done, to_keep, json_file, report_file)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """What a pod or a CI job is sent at the end of its time must not lose the runs either."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _play(made: "Sequence[Job]", done: "list[Done]", jobs: int, answers: Path | None) -> None:
