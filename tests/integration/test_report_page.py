@@ -75,7 +75,7 @@ def test_every_chart_is_there_without_a_word_on_the_console(browser: "Browser", 
     for line in ("p50", "p95", "p99"):
         assert shown.number_of(f"#latency path.line.{line}") == 1
     assert shown.number_of("#latency path.limit") == 1
-    assert shown.number_of("#moves path.move") == len(SCENARIOS[0].runs[0].moves)
+    assert shown.number_of("#moves .move") == len(SCENARIOS[0].runs[0].moves)
     for chart in ("scatter", "excess", *TIME_CHARTS):
         assert shown.page.get_attribute(f"#{chart} svg[aria-label]", "aria-label")
     assert shown.told == []

@@ -35,6 +35,26 @@ class _Seen(HTMLParser):
             self.by_id[self._inside] = self.by_id.get(self._inside, "") + data
 
 
+class _Style(str):
+    """A page, by what its style sheet says of colours."""
+
+    def block(self, selector: str) -> dict[str, str]:
+        inside = self.partition(selector)[2].partition("}")[0]
+        return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", inside))
+
+
+def _contrast(one: str, other: str) -> float:
+    """WCAG's contrast ratio of two colours such as ``#0072b2``."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
 def _embedded(text: str, name: str) -> Any:
     return json.loads(_Seen(text).by_id[name])
 
@@ -57,7 +77,8 @@ def test_every_figure_of_the_table_is_the_json_s() -> None:
         for name in ("usd", "usd_per_million_tokens", "slo_attainment", "requests", "moves", "dropped", "paid_usd"):
             assert cells[name]["value"] == figures[name]
         assert cells["spread.usd"]["value"] == figures["spread"]["usd"]
-        assert cells["times_bound"]["value"] == figures["usd"] / told["bound_usd"]
+        # The JSON has eight digits.
+        assert cells["times_bound"]["value"] == pytest.approx(figures["usd"] / told["bound_usd"], rel=1e-7)
 
 
 def test_policies_are_ordered_as_one_would_take_them() -> None:
@@ -117,6 +138,21 @@ def test_one_policy_without_a_bound_is_told_without_either() -> None:
     assert "Knowing everything" not in text
 
 
+def test_cost_is_divided_by_the_bound_of_the_same_seeds() -> None:
+    found = replace(a_scenario_result(), bound_usd={2: 8.0})
+    (told,) = _embedded(page([found]), "material")["scenarios"]
+    ratios = {row["policy"]: row["cells"][2]["value"] for row in told["rows"]}
+    # The second seed costs ten cents more.
+    assert ratios == pytest.approx({"plimsoll": 10.1 / 8, "hpa": 9.1 / 8, "hpa=0.6": 14.1 / 8, "static": 20.1 / 8})
+    assert told["bound_text"] == "8.00 USD, seed 2 alone"
+
+
+def test_a_bound_that_is_none_is_marked_so() -> None:
+    for usd, is_none in ((7.9, True), (8.1, False)):
+        found = a_scenario_result([("plimsoll", usd, 0.995), ("hpa", 1.0, 0.9)])
+        assert _embedded(page([found]), "material")["scenarios"][0]["bound_is_none"] is is_none
+
+
 def test_the_excess_is_shown_for_the_runs_that_it_is_known_of() -> None:
     causes = {"sizing": 1.5, "rollout": 0.5}
     known = Background(excess_usd={("plimsoll", 1): causes, ("plimsoll", 9): causes})
@@ -130,6 +166,25 @@ def test_the_excess_is_shown_for_the_runs_that_it_is_known_of() -> None:
             "causes": [{"cause": "sizing", "usd": 1.5}, {"cause": "rollout", "usd": 0.5}],
         }
     ]
+
+
+def test_the_excess_of_several_seeds_begins_with_its_mean() -> None:
+    known = Background(excess_usd={("plimsoll", 2): {"sizing": 2.0}, ("plimsoll", 1): {"sizing": 1.0, "rollout": 0.5}})
+    (told,) = _embedded(page([a_scenario_result()], {"made-up": known}), "material")["scenarios"]
+    assert [(one["seed"], [(by["cause"], by["usd"]) for by in one["causes"]]) for one in told["excess"]] == [
+        (None, [("sizing", 1.5), ("rollout", 0.25)]),
+        (1, [("sizing", 1.0), ("rollout", 0.5)]),
+        (2, [("sizing", 2.0)]),
+    ]
+
+
+@pytest.mark.parametrize("selector", [":root {", ":root[data-dark] {"])
+def test_what_is_drawn_stands_out_from_its_card(selector: str) -> None:
+    block = _Style(page([])).block(selector)
+    for name in [f"c{number}" for number in range(8)] + ["demand", "ready", "safe", "mark", "good", "bad", "quiet"]:
+        # WCAG 2.2, 1.4.11: graphical objects 3:1; 1.4.3: text 4.5:1.
+        least = 4.5 if name in ("mark", "good", "bad", "quiet") else 3.0
+        assert _contrast(block[name], block["card"]) >= least, name
 
 
 def test_a_week_of_everything_fits() -> None:

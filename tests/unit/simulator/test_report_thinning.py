@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from plimsoll.domain import LatencyMetric, ObjectKey, VariantKey
+from plimsoll.domain import LatencyMetric, ObjectKey
 from plimsoll.simulator.report import thinning
-from plimsoll.simulator.report.series import drawn_run, moves_each, short
+from plimsoll.simulator.report.series import drawn_run, short
 from plimsoll.simulator.report.standing import standing
-from plimsoll.simulator.result import LatencySeries, ModelSeries, Move, RunResult, ScenarioResult
+from plimsoll.simulator.result import LatencySeries, ModelSeries, RunResult, ScenarioResult
 from unit.simulator.reports import CHAT, a_run, a_scenario_result
 
 
@@ -54,22 +54,6 @@ def test_first_the_settings_that_are_nobody_s_best_go_then_seeds_then_models() -
     assert detail.intervals >= 200
 
 
-def test_the_moves_that_change_most_are_told_in_order_of_time() -> None:
-    moves = tuple(
-        Move(60.0 * at, VariantKey("team-a", "chat", "l4"), 1, 1 + size, "ScaleUp: " + "x" * 400 if size else "")
-        for at, size in ((1, 5), (2, 0), (3, 2), (4, 9))
-    )
-    run = a_run()
-    told = drawn_run(
-        RunResult("s", "p", 1, run.hours, 1.0, 0.0, 1, 0, 1.0, 1.0, moves, run.pools, run.models), [], 480, 2
-    )
-    assert [(move[0], move[3]) for move in told["moves"]] == [(1.0, 6), (4.0, 10)]
-    assert told["moved"] == 4
-    assert told["reasons"] == [("ScaleUp", 3), ("no reason given", 1)]
-    assert len(told["moves"][0][5]) == 160
-    assert moves_each(10**6) == 40
-
-
 def test_latencies_without_a_limit_are_drawn_only_where_none_has_one() -> None:
     told = drawn_run(a_run(), [str(CHAT)], 480, 10)["models"][str(CHAT)]["latencies"]
     assert [one["metric"] for one in told] == ["ttft"]
@@ -78,3 +62,15 @@ def test_latencies_without_a_limit_are_drawn_only_where_none_has_one() -> None:
                        (LatencySeries(LatencyMetric.E2E, None, None, nan_m, nan_m, nan_m),))  # fmt: skip
     run = RunResult("s", "p", 1, 2.0, 1.0, 0.0, 0, 0, 1.0, 1.0, (), (), (free,))
     assert drawn_run(run, [str(CHAT)], 480, 10)["models"][str(CHAT)]["latencies"][0]["p95"][0] is None
+
+
+def test_the_sum_of_all_models_tells_how_many_were_above_their_own_line() -> None:
+    # Together they are below the sum of their lines.
+    demand_m, line_m = np.array([1.0, 1.0, 5.0, 1.0]), np.full(4, 4.0)
+    busy, idle = (
+        ModelSeries(key, "org/model", one_m, line_m * 2, line_m, np.ones(4), {}, ())
+        for key, one_m in ((CHAT, demand_m), (ObjectKey("team-a", "idle"), np.zeros(4)))
+    )
+    run = RunResult("s", "p", 1, 4 / 60, 1.0, 0.0, 0, 0, 1.0, 1.0, (), (), (busy, idle))
+    assert drawn_run(run, [], 480, 10)["all"]["over"] == [0, 0, 1, 0]
+    assert drawn_run(run, [], 2, 10)["all"]["over"] == [0, 1]

@@ -6,8 +6,10 @@ stays below `MOST_BYTES`. Never here: a file, a clock, a figure that is computed
 
 - ``background``: what a page may know besides results.
 - ``standing``: which policies keep the goal, and which setting speaks for each.
-- ``wording``: numbers and the first paragraph, for a tired reader. ``table``: the table to copy.
-- ``thinning``, ``series``: what is drawn over time. ``page``: everything put together.
+- ``against_bound``: what the bound says of a policy, and whether it is one.
+- ``wording``: numbers. ``verdict``: the first paragraph, for a tired reader. ``table``: the table to copy.
+- ``thinning``, ``series``, ``moves``: what is drawn over time. ``excess``: where the money above the bound went.
+- ``page``: everything put together.
 - ``assets``: style sheet and scripts. Charts are drawn in the reader's browser, so that they fit its width: libraries
   that draw as much (Bokeh, Plotly, Vega) put one to four megabytes of script into each file.
 """

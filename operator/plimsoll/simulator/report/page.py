@@ -10,16 +10,21 @@ from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
-from plimsoll.simulator.report import thinning, wording
+from plimsoll.simulator.report import thinning, verdict, wording
 from plimsoll.simulator.report.background import Background
-from plimsoll.simulator.report.series import drawn_run, moves_each
+from plimsoll.simulator.report.excess import excess
+from plimsoll.simulator.report.moves import bytes_each
+from plimsoll.simulator.report.series import drawn_run
 from plimsoll.simulator.report.standing import Standing, standing
 from plimsoll.simulator.report.table import COLUMNS, rows
 from plimsoll.simulator.result import RunResult, ScenarioResult, report_data
 
 _NO_BACKGROUND: Final = Background()
 _NOTHING: Final = '<section class="words"><h2>Nothing was simulated</h2></section>'
-_SCRIPTS: Final = ("draw.js", "frame.js", "compare.js", "timeline.js", "table.js", "page.js")
+_SCRIPTS: Final = (
+    "draw.js", "marks.js", "pointing.js", "frame.js", "scatter.js", "excess.js", "cost.js", "capacity.js", "latency.js",
+    "moves.js", "table.js", "page.js",
+)  # fmt: skip
 
 
 def page(scenarios: Sequence[ScenarioResult], backgrounds: Mapping[str, Background] | None = None) -> str:
@@ -35,7 +40,7 @@ def page(scenarios: Sequence[ScenarioResult], backgrounds: Mapping[str, Backgrou
     parts = {
         "style": _asset("page.css"),
         "script": "\n".join(_asset(name) for name in _SCRIPTS),
-        "words": "\n".join(_words(one, standing(one, about.goal), about) for one, about in told) or _NOTHING,
+        "words": "\n".join(_words(one, about) for one, about in told) or _NOTHING,
         "figures": _embedded(figures),
         "material": _embedded(material(told, figures)),
     }
@@ -49,7 +54,7 @@ def material(told: Sequence[tuple[ScenarioResult, Background]], figures: Mapping
     """All that the scripts read besides the JSON's figures."""
     standings = [standing(one, about.goal) for one, about in told]
     wanted = thinning.detail([(one, found.best) for (one, _), found in zip(told, standings, strict=True)])
-    each = moves_each(
+    each = bytes_each(
         sum(len(thinning.drawn(one, found.best, wanted)) for (one, _), found in zip(told, standings, strict=True))
     )
     return {
@@ -67,18 +72,19 @@ def _scenario(
     found: Standing,
     figures: Mapping[str, Any],
     wanted: thinning.Detail,
-    most_moves: int,
+    moves_bytes: int,
 ) -> dict[str, Any]:
     runs = thinning.drawn(scenario, found.best, wanted)
     models = _busiest(scenario.runs)
     return {
         "name": scenario.name,
-        "headline": wording.headline(found),
+        "headline": verdict.headline(scenario, about.goal),
         "goal": about.goal,
         "goal_text": wording.plain_share(about.goal),
         "span": wording.span(figures["hours"]),
-        "bound_text": wording.usd(figures["bound_usd"]),
-        "rows": rows(figures, found),
+        "bound_text": verdict.bound_text(scenario),
+        "bound_is_none": verdict.bound_is_none(scenario, about.goal),
+        "rows": rows(figures, found, scenario.bound_usd),
         "seeds": [
             {"policy": run.policy, "seed": run.seed, "usd": run.usd, "attainment": run.slo_attainment}
             for run in scenario.runs
@@ -89,17 +95,8 @@ def _scenario(
         ],
         "models": models[: wanted.models],
         "more_models": max(0, len(models) - wanted.models),
-        "runs": [drawn_run(run, models[: wanted.models], wanted.intervals, most_moves) for run in runs],
-        "excess": [
-            {
-                "policy": policy,
-                "seed": seed,
-                "bound_usd": scenario.bound_usd[seed],
-                "causes": [{"cause": cause, "usd": value} for cause, value in by_cause.items()],
-            }
-            for (policy, seed), by_cause in about.excess_usd.items()
-            if seed in scenario.bound_usd
-        ],
+        "runs": [drawn_run(run, models[: wanted.models], wanted.intervals, moves_bytes) for run in runs],
+        "excess": excess(about, scenario.bound_usd),
     }
 
 
@@ -111,14 +108,14 @@ def _busiest(runs: Sequence[RunResult]) -> list[str]:
     return [str(one.key) for one in ordered]
 
 
-def _words(scenario: ScenarioResult, found: Standing, about: Background) -> str:
-    texts = wording.paragraphs(scenario, found)
+def _words(scenario: ScenarioResult, about: Background) -> str:
+    texts = verdict.paragraphs(scenario, about.goal)
     lead = "".join(f"<p>{escape(text)}</p>" for text in texts)
     what = f'<p class="quiet">{escape(about.description)}</p>' if about.description else ""
     return (
         f'<section class="words" data-scenario="{escape(scenario.name, quote=True)}">'
         f'<p class="eyebrow">{escape(scenario.name)}</p>'
-        f"<h2>{escape(wording.headline(found))}</h2>{lead}{what}</section>"
+        f"<h2>{escape(verdict.headline(scenario, about.goal))}</h2>{lead}{what}</section>"
     )
 
 

@@ -6,52 +6,50 @@ where a quantile of the requests got no answer at all.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plimsoll.domain import ObjectKey
 from plimsoll.engine.arrays import Floats
-from plimsoll.simulator.report import thinning
+from plimsoll.simulator.report import moves, thinning
 from plimsoll.simulator.result import LatencySeries, ModelSeries, Move, RunResult
 
 UNANSWERED: Final = -1
-_MOST_MOVES_BYTES: Final = 700_000
-_MOVE_BYTES: Final = 90
-"""Measured with Plimsoll's own reasons, which tell more than those of others."""
-_FEWEST_MOVES: Final = 40
-_MOST_MOVES: Final = 1500
-_REASON_LENGTH: Final = 160
 
 
-def moves_each(runs: int) -> int:
-    """How many moves of each run are told one by one, when so many runs are drawn."""
-    return min(_MOST_MOVES, max(_FEWEST_MOVES, _MOST_MOVES_BYTES // _MOVE_BYTES // max(runs, 1)))
-
-
-def drawn_run(run: RunResult, models: Sequence[str], intervals: int, most_moves: int) -> dict[str, Any]:
+def drawn_run(run: RunResult, models: Sequence[str], intervals: int, moves_bytes: int) -> dict[str, Any]:
     """One run for the page.
 
     Args:
         run: what came of it.
         models: keys of the deployments that are drawn one by one.
         intervals: how many at most.
-        most_moves: that are told one by one; those that change most.
+        moves_bytes: how much may be said of moves one by one; those that change most are.
     """
     edges_b = thinning.edges(run.minutes, intervals)
     by_key = {str(one.key): one for one in run.models}
+    told = moves.told(run.moves, moves_bytes)
+    moves_of: dict[ObjectKey, list[Move]] = {}
+    for move in run.moves:
+        moves_of.setdefault(move.key.deployment_key, []).append(move)
     return {
         "policy": run.policy,
         "seed": run.seed,
         "edges": edges_b.tolist(),
         "pools": [short(thinning.means_b(pool.usd_m * 60.0, edges_b)) for pool in run.pools],
-        "all": _capacity(run.models, edges_b) if run.models else None,
-        "models": {key: _model(by_key[key], edges_b) for key in models if key in by_key},
-        "moves": _moves(run.moves, most_moves),
-        "moved": len(run.moves),
-        "reasons": Counter(reason_of(move) for move in run.moves).most_common(),
+        "all": _all(run.models, edges_b) if run.models else None,
+        "models": {
+            key: _model(by_key[key], edges_b) | moves.counted(moves_of.get(by_key[key].key, ()))
+            for key in models
+            if key in by_key
+        },
+        **moves.counted(run.moves),
+        "moves": told.moves,
+        "reasons": told.reasons,
+        "texts": told.texts,
     }
 
 
@@ -61,6 +59,12 @@ def _model(series: ModelSeries, edges_b: NDArray[np.int64]) -> dict[str, Any]:
         **_capacity([series], edges_b),
         "latencies": [_latency(one, edges_b) for one in promised or series.latencies],
     }
+
+
+def _all(models: Sequence[ModelSeries], edges_b: NDArray[np.int64]) -> dict[str, Any]:
+    """The sums, and how many models were above their own safe line at once: a sum has none that means anything."""
+    over_m = np.stack([one.demand_rps_m > one.safe_rps_m for one in models]).sum(axis=0).astype(np.float64)
+    return {**_capacity(models, edges_b), "over": short(thinning.worst_b(over_m, edges_b))}
 
 
 def _capacity(models: Sequence[ModelSeries], edges_b: NDArray[np.int64]) -> dict[str, Any]:
@@ -81,30 +85,6 @@ def _latency(series: LatencySeries, edges_b: NDArray[np.int64]) -> dict[str, Any
             for name, value_m in (("p50", series.p50_ms_m), ("p95", series.p95_ms_m), ("p99", series.p99_ms_m))
         },
     }
-
-
-def reason_of(move: Move) -> str:
-    """The reason without its message: ``ScaleUp`` of ``ScaleUp: demand rises``."""
-    return move.reason.partition(":")[0] or "no reason given"
-
-
-def _moves(moves: Sequence[Move], most: int) -> list[list[Any]]:
-    kept = sorted(moves, key=lambda move: -abs(move.to_replicas - move.from_replicas))[:most]
-    return [
-        [
-            round(move.at_s / 60.0, 2),
-            str(move.key),
-            move.from_replicas,
-            move.to_replicas,
-            reason_of(move),
-            _cut(move.reason.partition(":")[2].strip()),
-        ]
-        for move in sorted(kept, key=lambda move: move.at_s)
-    ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 1] + "…"
 
 
 def short(values: Iterable[float] | Floats) -> list[float | int | None]:

@@ -5,7 +5,7 @@ tried with several targets is compared by its best setting, by the rule of ``sim
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.sweep import keeps, mean_attainment, mean_usd, name_of, preference
@@ -65,6 +65,15 @@ class Standing:
     def best(self) -> frozenset[str]:
         """Labels of the best settings."""
         return frozenset(entry.label for entry in self.ranked)
+
+
+def of_common_seeds(scenario: ScenarioResult) -> ScenarioResult:
+    """The runs of the seeds that all policies have; all runs where there is none. Ended early some lack seeds."""
+    each = [{run.seed for run in scenario.of_policy(label)} for label in scenario.policies]
+    common = set.intersection(*each) if each else set()
+    if not common:
+        return scenario
+    return replace(scenario, runs=tuple(run for run in scenario.runs if run.seed in common))
 
 
 def standing(scenario: ScenarioResult, goal: float) -> Standing:

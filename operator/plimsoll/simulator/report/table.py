@@ -1,11 +1,18 @@
 """The table of a scenario: every figure of its JSON, as a number to copy and as text to read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from plimsoll.simulator.report import wording
-from plimsoll.simulator.report.standing import Standing
+from plimsoll.simulator.report.against_bound import compared
+from plimsoll.simulator.report.standing import Entry, Standing
+
+_Texts = Callable[[Sequence[float | None]], list[str]]
+
+
+def _each(text: Callable[[float | None], str]) -> _Texts:
+    return lambda values: [text(value) for value in values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,52 +22,73 @@ class Column:
     key: str
     """As in the JSON; ``spread.usd`` for the spread of a figure."""
     title: str
-    text: Callable[[float | None], str]
+    texts: _Texts
+    """Of all rows at once, so that they have the same number of decimals."""
     about: str
     """What it means."""
 
 
 COLUMNS: Final = (
-    Column("usd", "Cost, USD", wording.amount, "All on-demand and spot node time, by its price; mean over seeds"),
-    Column("spread.usd", "± USD", wording.amount, "Largest less smallest over seeds"),
-    Column("times_bound", "× bound", wording.ratio, "Cost divided by the bound: nothing can get below 1.00"),
-    Column("usd_per_million_tokens", "USD per M tokens", wording.amount, "Of prompt and output tokens answered"),
-    Column("slo_attainment", "Within SLO", wording.share, "Share of all requests, dropped ones included; cut off"),
-    Column("spread.slo_attainment", "± points", wording.points, "Largest less smallest over seeds"),
-    Column("requests", "Requests", wording.count, "Mean over seeds"),
-    Column("dropped", "Dropped", wording.count, "Requests that never got an answer"),
-    Column("moves", "Moves", wording.count, "Changes of the wanted number of replicas"),
-    Column("paid_usd", "Already paid, USD", wording.amount, "Amortised price of nodes that are on no bill"),
+    Column("usd", "Cost, USD", wording.amounts, "All on-demand and spot node time, by its price; mean over seeds."),
+    Column("spread.usd", "Range, USD", wording.amounts, "Cost with the dearest seed less cost with the cheapest."),
+    Column(
+        "times_bound",
+        "× bound",
+        _each(wording.ratio),
+        "Cost divided by the bound, over the seeds that have one. Who keeps the goal cannot get below 1.00, who misses "
+        "it can; where one that keeps it does, the bound is none, and the first paragraph says so.",
+    ),
+    Column("usd_per_million_tokens", "USD per M tokens", wording.amounts, "Of prompt and output tokens answered."),
+    Column(
+        "slo_attainment",
+        "Within SLO",
+        _each(wording.share),
+        "Share of all requests, dropped ones included; cut off, not rounded: 98.996% is not 99%.",
+    ),
+    Column(
+        "spread.slo_attainment",
+        "Range, points",
+        _each(wording.points),
+        "Share within SLO with the best seed less that with the worst, in percentage points.",
+    ),
+    Column("requests", "Requests", wording.counts, "Mean over seeds."),
+    Column("dropped", "Dropped", wording.counts, "Requests that never got an answer; mean over seeds."),
+    Column("moves", "Moves", wording.counts, "Changes of the wanted number of replicas; mean over seeds."),
+    Column("paid_usd", "Already paid, USD", wording.amounts, "Amortised price of nodes that are on no bill."),
 )
 
 
-def rows(data: Mapping[str, Any], found: Standing) -> list[dict[str, Any]]:
+def rows(data: Mapping[str, Any], found: Standing, bound_usd: Mapping[int, float]) -> list[dict[str, Any]]:
     """A row for each policy, the best first.
 
     Args:
         data: the JSON of the scenario.
         found: who keeps the goal.
+        bound_usd: by seed.
     """
     ordered = sorted(found.entries, key=lambda entry: entry.preference)
+    columns = [_cells(column, [_value(column.key, data, entry, bound_usd) for entry in ordered]) for column in COLUMNS]
     return [
         {
             "policy": entry.label,
             "family": entry.family,
             "keeps": entry.keeps,
             "best": entry.label in found.best,
-            "cells": [
-                {"value": value, "text": column.text(value)}
-                for column in COLUMNS
-                for value in [_value(column.key, data["policies"][entry.label], data["bound_usd"])]
-            ],
+            "cells": [cells[place] for cells in columns],
         }
-        for entry in ordered
+        for place, entry in enumerate(ordered)
     ]
 
 
-def _value(key: str, figures: Mapping[str, Any], bound_usd: float | None) -> float | None:
+def _cells(column: Column, values: Sequence[float | None]) -> list[dict[str, Any]]:
+    return [{"value": value, "text": text} for value, text in zip(values, column.texts(values), strict=True)]
+
+
+def _value(key: str, data: Mapping[str, Any], entry: Entry, bound_usd: Mapping[int, float]) -> float | None:
     if key == "times_bound":
-        return figures["usd"] / bound_usd if bound_usd else None
+        against = compared(entry, bound_usd)
+        return against.ratio if against else None
+    figures = data["policies"][entry.label]
     for part in key.split("."):
         figures = figures[part]
-    return figures  # type: ignore[return-value]
+    return figures  # type: ignore[no-any-return]

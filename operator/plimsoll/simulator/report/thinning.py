@@ -30,6 +30,8 @@ _FEWEST_INTERVALS: Final = 200
 _LATENCY_SERIES: Final = 9
 """p50, p95, p99 of three latencies."""
 _CAPACITY_SERIES: Final = 3
+_SUM_SERIES: Final = 4
+"""Capacity of all models together, and how many of them are above their own safe line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def _intervals(scenarios: Iterable[tuple[ScenarioResult, frozenset[str]]], wante
     for scenario, best in scenarios:
         for run in drawn(scenario, best, wanted):
             models = min(len(run.models), wanted.models)
-            values += len(run.pools) + _CAPACITY_SERIES + models * (_CAPACITY_SERIES + _LATENCY_SERIES)
+            values += len(run.pools) + _SUM_SERIES + models * (_CAPACITY_SERIES + _LATENCY_SERIES)
     return int(_FOR_SERIES_BYTES / _VALUE_BYTES / values) if values else _MOST_INTERVALS
 
 

@@ -1,4 +1,4 @@
-// Elements, numbers and scales: what every chart is made of.
+// Elements, numbers, scales and legends: what every chart is made of.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -24,6 +24,14 @@ function number(value) {
   if (size === 0) return "0";
   return String(Number(value.toPrecision(3)));
 }
+
+// A price has as many digits as its provider gives it.
+function price(value) {
+  const [whole, digits] = value.toFixed(4).split(".");
+  return `${whole}.${digits.replace(/0{1,2}$/, "")}`;
+}
+
+const counted = (count, thing) => `${count.toLocaleString("en-US")} ${thing}${count === 1 ? "" : "s"}`;
 
 function duration(ms) {
   if (ms >= 60000) return `${number(ms / 60000)} min`;
@@ -72,32 +80,7 @@ function timeLabel(minute, total) {
   return total > 1440 ? `${minute / 60} h` : moment(minute, total);
 }
 
-// --- Marks ------------------------------------------------------------------
-
-// Told apart by shape, not by colour alone.
-const SHAPES = [
-  (r) => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`,
-  (r) => `M${-r * 0.88} ${-r * 0.88}h${r * 1.76}v${r * 1.76}h${-r * 1.76}z`,
-  (r) => `M0 ${-r * 1.15}L${r * 1.1} ${r * 0.8}H${-r * 1.1}z`,
-  (r) => `M0 ${-r * 1.25}L${r * 1.25} 0L0 ${r * 1.25}L${-r * 1.25} 0z`,
-  (r) => `M0 ${r * 1.15}L${r * 1.1} ${-r * 0.8}H${-r * 1.1}z`,
-  (r) => `M${-r * 0.4} ${-r * 1.1}h${r * 0.8}v${r * 0.7}h${r * 0.7}v${r * 0.8}h${-r * 0.7}v${r * 0.7}h${-r * 0.8}v${-r * 0.7}h${-r * 0.7}v${-r * 0.8}h${r * 0.7}z`,
-  (r) => `M${-r * 1.15} 0L${-r * 0.57} ${-r}H${r * 0.57}L${r * 1.15} 0L${r * 0.57} ${r}H${-r * 0.57}z`,
-  (r) => `M0 ${-r * 1.2}L${r * 1.14} ${-r * 0.37}L${r * 0.7} ${r}H${-r * 0.7}L${-r * 1.14} ${-r * 0.37}z`,
-];
-const colour = (index) => `var(--c${index % 8})`;
-const shape = (index, r) => SHAPES[(index + Math.floor(index / 8)) % 8](r);
-
-// Stripes for areas: none, then two directions, dots, both.
-const HATCHES = [null, "M0 8L8 0M-2 2L2 -2M6 10L10 6", "M0 0L8 8M6 -2L10 2M-2 6L2 10", "M4 0V8", "M0 4H8", "M0 0L8 8M0 8L8 0", "M2 2h2v2h-2z", "M0 2H8M0 6H8"];
-
-function hatch(index, id) {
-  const pattern = put("svg:pattern", { id, width: 8, height: 8, patternUnits: "userSpaceOnUse" });
-  pattern.append(put("svg:rect", { width: 8, height: 8, fill: colour(index) }));
-  const lines = HATCHES[index % 8];
-  if (lines) pattern.append(put("svg:path", { d: lines, stroke: "var(--card)", "stroke-width": 1.6, "stroke-opacity": 0.75, fill: "none" }));
-  return pattern;
-}
+// --- Legends ----------------------------------------------------------------
 
 function legend(items) {
   return put("ul", { class: "legend" }, ...items.map(([swatch, text]) => {
@@ -106,5 +89,3 @@ function legend(items) {
     return put("li", {}, drawn, put("span", {}, text));
   }));
 }
-
-const lineSwatch = (style) => put("svg:path", { d: "M1 7H29", fill: "none", ...style });

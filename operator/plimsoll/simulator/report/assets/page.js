@@ -4,6 +4,7 @@ const DATA = JSON.parse(byId("figures").textContent);
 const { scenarios: SCENARIOS, columns: COLUMNS } = JSON.parse(byId("material").textContent);
 const ALL = "*";
 const state = { scenario: SCENARIOS.length ? SCENARIOS[0].name : "", policy: "", model: "", seed: "" };
+const MEAN = "mean";
 
 const current = () => SCENARIOS.find((one) => one.name === state.scenario);
 const rowOf = (scenario, policy) => scenario.rows.find((row) => row.policy === policy);
@@ -70,7 +71,7 @@ function tiles(scenario) {
   const text = (key) => cellOf(row, key).text;
   const told = row ? [
     ["usd", `${text("usd")} USD`, `${state.policy}, ${scenario.span}`],
-    ["times_bound", cellOf(row, "times_bound").value === null ? null : text("times_bound"), `the bound of ${scenario.bound_text}`],
+    boundTile(scenario, row),
     ["slo_attainment", text("slo_attainment"), `within SLO, goal ${scenario.goal_text}: ${row.keeps ? "✓ kept" : "✗ missed"}`],
     ["usd_per_million_tokens", text("usd_per_million_tokens"), "USD per million tokens"],
     ["requests", text("requests"), `requests, ${text("dropped")} dropped`],
@@ -79,13 +80,26 @@ function tiles(scenario) {
   byId("tiles").replaceChildren(...told.map(([key, value, about]) => put("li", { "data-figure": key }, put("b", {}, value), put("span", {}, about))));
 }
 
+// Only who keeps the goal can be measured by what keeping it costs at least.
+function boundTile(scenario, row) {
+  const times = cellOf(row, "times_bound");
+  if (times.value === null) return ["times_bound", null, ""];
+  if (scenario.bound_is_none) return ["bound", scenario.bound_text, "the bound, which is none here"];
+  if (!row.keeps) return ["bound", scenario.bound_text, "the bound: what keeping the goal costs at least"];
+  return ["times_bound", times.text, `the bound of ${scenario.bound_text}`];
+}
+
 function excess(scenario) {
-  const told = scenario.excess.filter((one) => one.policy === state.policy);
-  const found = told.find((one) => String(one.seed) === state.seed);
-  byId("excess-card").hidden = !found;
-  byId("scatter-card").parentNode.classList.toggle("single", !found);
-  if (!found) return;
-  byId("excess-about").textContent = `${state.policy}, seed ${found.seed}. A hollow bar to the left is money that was saved: too little was forecast, or a move was not made yet.`;
+  const policy = excessPolicy(scenario, state.policy), told = scenario.excess.filter((one) => one.policy === policy);
+  byId("excess-card").hidden = !told.length;
+  byId("scatter-card").parentNode.classList.toggle("single", !told.length);
+  if (!told.length) return;
+  const name = (one) => (one.seed === null ? MEAN : String(one.seed)), select = byId("excess-seed");
+  const found = told.find((one) => name(one) === select.value) || told[0];
+  fill(select, told.map((one) => [name(one), one.seed === null ? `mean over ${told.length - 1} seeds` : `seed ${one.seed}`]), name(found));
+  byId("excess-choice").hidden = told.length < 2;
+  byId("excess-title").textContent = `Where ${policy}'s money above the bound went`;
+  byId("excess-about").textContent = `${policy}, ${found.seed === null ? `mean over ${told.length - 1} seeds` : `seed ${found.seed}`}. Each step is the cheapest that was possible with one thing more as ${policy} had it. A hollow bar to the left is money that was saved: too little was forecast, or a move was not made yet.`;
   drawExcess(byId("excess"), found);
 }
 
@@ -106,17 +120,16 @@ function overTime(scenario) {
   const single = state.model === ALL ? null : run.models[state.model];
   const name = state.model === ALL ? "all models" : state.model;
   byId("capacity-card").hidden = !run.all;
+  byId("capacity-about").textContent = single ? CAPACITY_ABOUT : SUM_ABOUT;
   drawCapacity(byId("capacity"), run, state.model === ALL ? run.all : single, name);
   byId("latency-about").textContent = single ? `${name}, the worst minute of each interval, by the minute in which requests came.` : "Each model has an SLO of its own: choose a model above to see its latencies.";
   drawLatencies(byId("latency"), run, single, name);
-  moves(scenario, run);
+  moves(run);
 }
 
-function moves(scenario, run) {
-  const mine = state.model === ALL ? run.moves : run.moves.filter((move) => move[1].startsWith(`${state.model}/`) || move[1] === state.model);
-  const why = run.reasons.map(([reason, often]) => `${often}× ${reason}`).join(", ");
-  const few = run.moves.length < run.moved ? ` The ${run.moves.length} largest are drawn.` : "";
-  byId("moves-about").textContent = run.moved ? `${run.moved} moves in this run: ${why}.${few}` : "";
+function moves(run) {
+  const mine = movesOf(run, state.model);
+  byId("moves-about").textContent = movesAbout(run, state.model, mine.length);
   drawMoves(byId("moves"), run, mine);
   byId("moves-details").hidden = !mine.length;
   listMoves(byId("moves-table"), run, mine);
@@ -171,6 +184,7 @@ function start() {
   addEventListener("afterprint", () => theme(chosenTheme()));
   for (const what of ["scenario", "policy", "model", "seed"]) byId(what).addEventListener("change", (event) => choose(what, event.target.value));
   byId("paid").addEventListener("change", show);
+  byId("excess-seed").addEventListener("change", show);
   byId("print").addEventListener("click", () => print());
   byId("copy-tsv").addEventListener("click", (event) => copyTable(event.currentTarget, current(), false));
   byId("copy-md").addEventListener("click", (event) => copyTable(event.currentTarget, current(), true));

@@ -12,19 +12,23 @@ function sortedRows(scenario) {
   });
 }
 
-// Columns that tell nothing in this scenario are left out.
+// Columns that tell nothing in this scenario, or the same of everybody, are left out.
 function usefulColumns(scenario) {
   return COLUMNS.map((_, index) => index).filter((index) => {
     const values = scenario.rows.map((row) => row.cells[index].value);
-    const optional = ["paid_usd", "times_bound", "spread.usd", "spread.slo_attainment"].includes(COLUMNS[index].key);
+    if (COLUMNS[index].key === "paid_usd") return new Set(values).size > 1;
+    const optional = ["times_bound", "spread.usd", "spread.slo_attainment"].includes(COLUMNS[index].key);
     return !optional || values.some((value) => value !== null && value !== 0);
   });
 }
 
 function drawTable(table, scenario, chosen, choose, again) {
-  const columns = usefulColumns(scenario);
+  const columns = usefulColumns(scenario), families = knownFamilies();
   const heading = (index) => {
-    const button = put("button", { type: "button", title: COLUMNS[index].about }, COLUMNS[index].title);
+    const button = put("button", { type: "button", "aria-describedby": `about-${index}` }, COLUMNS[index].title);
+    const say = () => { const box = button.getBoundingClientRect(); tell(speaker, COLUMNS[index].about, box.left, box.top); };
+    const speaker = pointing(button, say);
+    button.addEventListener("focus", say);
     button.addEventListener("click", () => {
       order = { column: index, falling: order.column === index ? !order.falling : false };
       again();
@@ -34,14 +38,23 @@ function drawTable(table, scenario, chosen, choose, again) {
     return put("th", { scope: "col", "aria-sort": sort }, button);
   };
   const row = (one) => {
-    const button = put("button", { type: "button", class: "link", title: "Look at this policy" }, one.policy);
+    const button = put("button", { type: "button", class: "link" }, one.policy);
     button.addEventListener("click", () => choose(one.policy));
     return put("tr", { "data-policy": one.policy, "data-chosen": one.policy === chosen, class: one.best ? "best" : undefined },
-      put("th", { scope: "row" }, button), put("td", {}, put("span", { class: `pill ${one.keeps ? "yes" : "no"}` }, one.keeps ? "✓ kept" : "✗ missed")),
+      put("th", { scope: "row" }, loneMark(families.indexOf(one.family), one.keeps), button), put("td", {}, put("span", { class: `pill ${one.keeps ? "yes" : "no"}` }, one.keeps ? "✓ kept" : "✗ missed")),
       ...columns.map((index) => put("td", { "data-figure": COLUMNS[index].key, "data-value": one.cells[index].value }, one.cells[index].text)));
   };
   table.replaceChildren(put("thead", {}, put("tr", {}, put("th", { scope: "col" }, "Policy"), put("th", { scope: "col" }, `Goal ${scenario.goal_text}`), ...columns.map(heading))),
     put("tbody", {}, ...sortedRows(scenario).map(row)));
+  byId("column-terms").replaceChildren(...columns.flatMap((index) => [put("dt", {}, COLUMNS[index].title), put("dd", { id: `about-${index}` }, COLUMNS[index].about)]));
+  byId("paid-about").textContent = paidAbout(scenario, columns);
+}
+
+// What is the same for everybody is said once.
+function paidAbout(scenario, columns) {
+  const paid = COLUMNS.findIndex((column) => column.key === "paid_usd"), first = scenario.rows[0];
+  if (columns.includes(paid) || !first || !first.cells[paid].value) return "";
+  return `Nodes that are already paid for: ${first.cells[paid].text} USD at their amortised price, the same under every policy and on no bill.`;
 }
 
 // Tab-separated with the JSON's own numbers, for spreadsheets; Markdown as it reads here.

@@ -1,0 +1,44 @@
+"""What does the bound say of a policy, and is it one?
+
+In: runs of a scenario and the bound of each seed. Out: a comparison over the seeds that have both, and the runs that
+show the bound to be none. It holds for those that keep the goal: whoever misses it may pay less. After a run that was
+ended early some seeds have no bound, and some policies lack seeds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from plimsoll.simulator.report.standing import Entry
+from plimsoll.simulator.result import RunResult, ScenarioResult
+from plimsoll.simulator.sweep import keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A policy and the bound over the same seeds."""
+
+    usd: float
+    """Mean over `seeds`, as is the bound."""
+    bound_usd: float
+    seeds: tuple[int, ...]
+
+    @property
+    def ratio(self) -> float:
+        return self.usd / self.bound_usd
+
+
+def compared(entry: Entry, bound_usd: Mapping[int, float]) -> Compared | None:
+    """Over the seeds that have both; None where there are none or nothing must be paid."""
+    runs = [run for run in entry.runs if run.seed in bound_usd]
+    least = fmean(bound_usd[run.seed] for run in runs) if runs else 0.0
+    return Compared(fmean(run.usd for run in runs), least, tuple(run.seed for run in runs)) if least > 0.0 else None
+
+
+def undercutting(scenario: ScenarioResult, goal: float) -> Sequence[RunResult]:
+    """Runs that kept the goal for less than the bound of their seed: each shows that it is none."""
+    return [
+        run
+        for run in scenario.runs
+        if run.seed in scenario.bound_usd and keeps([run], goal) and run.usd < scenario.bound_usd[run.seed]
+    ]
