@@ -10,24 +10,26 @@ Why nothing can be cheaper. Each step gives away, none takes:
    not in requests, so neither a minute that chance made busy nor one of long requests counts for more than what a
    fleet that carries the rate for long has to carry. Requests that one minute leaves to the next are in the mean of
    both.
-2. Capacity (``capacity``). A replica carries what its true profile carries as one of so many as the minute would need
-   of its variant alone, at steady arrivals without bursts, with each latency at its quantile: it may miss there
-   already.
-3. Misses. The share that may miss is taken once more, by leaving out requests where that saves most, over all models
-   and minutes together. It is priced: for every price m of a miss, sum over minutes of min(cost + m x misses) - m x
-   allowance is a lower bound (Lagrangian duality), and the highest of them is taken.
+2. Capacity (``misses``). A replica may be loaded in any way, also past its percentiles: at each rate it misses what it
+   misses when the run's own requests come steadily, without bursts, and every miss counts, whatever the quantile of the
+   limit. Behind a router that chooses by chance that is a lone replica; behind any other one it is one of so many as
+   the slowest variant would need alone. Each variant gets the rate that suits it, however its router shares.
+3. Misses. The share that may miss is for all models, variants and minutes together, and goes where it saves most: to
+   replicas that carry more or are cheap and slow, or to requests that nobody takes. It is priced: for every price m of
+   a miss, sum over minutes of min(cost + m x misses) - m x allowance is a lower bound (Lagrangian duality), and the
+   highest of them is taken.
 4. Nodes (``programme``). A minute pays for the nodes that its replicas fill, added up by resource: how they pack is
    not looked at. Whole nodes for whole minutes are no loss for any policy, although the bill goes by the second: a
    node is on it while it boots and while it waits to be removed, minutes in which it serves nobody, and so for at
    least as many whole minutes as it serves in. Nodes that are paid for cost nothing, stock-outs and interruptions do
    not happen.
-5. Rounding. Demand is rounded down so that like minutes are solved once, and of each solve the proven bound counts.
+5. Rounding. Demand is rounded down so that like minutes are solved once, of each solve the proven bound counts, and
+   between two rates that were played a replica is credited with the misses of the lower one.
 
-Where it is none: attainment counts requests over all variants and minutes, and step 2 counts what each replica carries
-within its own quantile. A replica past its safe rate, or of a variant that misses the quantile even for a lone request,
-has most of its requests within the SLO all the same; where others miss next to none, all together may keep the share
-for less. It takes a variant whose misses are few and whose price is far lower; seen with small nodes that are paid for.
-To close it, capacity must be told with the misses that go with it.
+What it stands on: that no router looks at the lengths of requests, so that those that come to a variant are like all
+others; that nodes boot and stay for at least as long as the two minutes in which they serve in part. It is a bound for
+the share of all requests together, as runs are judged: where models differ, that may be kept by one that misses far
+more than its own percentile, and the bound is then far below what a policy pays that keeps every model's.
 
 Array names end in their axes: m for minutes.
 """

@@ -1,4 +1,4 @@
-"""What does one replica carry at most while the SLO holds?
+"""What does one replica carry while each percentile of its SLO holds? What the bound's excess is attributed by.
 
 In: true profiles, the run's lengths, the SLO. Out: the table of true safe rates at steady arrivals, by number of
 replicas. It goes on rising beyond the eight replicas that are played, by what each doubling gives at most.

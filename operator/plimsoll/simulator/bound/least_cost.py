@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plimsoll.domain import CapacityTable, Deployment, ObjectKey, Profile, VariantKey
+from plimsoll.domain import Deployment, ObjectKey, Profile, VariantKey
 from plimsoll.engine.arrays import Floats
-from plimsoll.simulator.bound.capacity import most_of_one_rps, true_table
+from plimsoll.engine.serving import Router
 from plimsoll.simulator.bound.demand import least_rps_m
+from plimsoll.simulator.bound.misses import Load, completes_rps, loads, sharing
 from plimsoll.simulator.bound.programme import Asked, Minute, Way, solve
 from plimsoll.simulator.episode import Episode
 
@@ -64,18 +65,18 @@ class _Cases:
 
     def __init__(self, episode: Episode, profiles: Mapping[VariantKey, Profile]) -> None:
         self._pools = {pool.name: pool for pool in episode.pools}
+        self._episode, self._profiles = episode, profiles
         self._deployments: list[Deployment] = []
-        self._tables: dict[VariantKey, CapacityTable] = {}
+        self._completes: dict[VariantKey, float] = {}
         self._rates: dict[VariantKey, Floats] = {}
         self._requests: dict[ObjectKey, Floats] = {}
+        self._loads: dict[tuple[VariantKey, int], tuple[Load, ...]] = {}
         for deployment in episode.deployments:
             traffic = episode.traffic[deployment.key]
-            usable = []
             for variant in deployment.variants:
-                table = true_table(profiles[variant.key], deployment.slo, traffic)
-                if table.per_replica_rps > 0.0 and variant.pool in self._pools:
-                    usable.append(variant)
-                    self._tables[variant.key] = table
+                most_rps = completes_rps(profiles[variant.key], deployment.slo, traffic)
+                if most_rps > 0.0 and variant.pool in self._pools:
+                    self._completes[variant.key] = most_rps
                     self._rates[variant.key] = least_rps_m(profiles[variant.key], traffic, episode.minutes)
             self._requests[deployment.key] = traffic.rate_rps_m(episode.minutes) * 60.0
             self._deployments.append(deployment)
@@ -98,19 +99,32 @@ class _Cases:
 
     def _asked(self, place: int, requests: float, rates: tuple[float, ...]) -> Asked:
         deployment = self._deployments[place]
+        asked = [
+            (variant, rate_rps) for variant, rate_rps in zip(deployment.variants, rates, strict=True) if rate_rps > 0.0
+        ]
+        replicas = 1
+        if self._episode.scenario.router(deployment.routing) is not Router.RANDOM:
+            # However the variants are mixed, no more even out the arrivals than the slowest one would need alone.
+            replicas = sharing(max((rate_rps / self._completes[one.key] for one, rate_rps in asked), default=1.0))
         ways = [
-            Way(variant, most_of_one_rps(self._tables[variant.key], rate_rps) / rate_rps)
-            for variant, rate_rps in zip(deployment.variants, rates, strict=True)
-            if rate_rps > 0.0
+            Way(variant, load.rate_rps / rate_rps, load.missed_share * load.rate_rps / rate_rps)
+            for variant, rate_rps in asked
+            for load in self._loads_of(deployment, variant.key, replicas)
         ]
         return Asked(deployment.key, requests, ways)
+
+    def _loads_of(self, deployment: Deployment, key: VariantKey, replicas: int) -> tuple[Load, ...]:
+        if (key, replicas) not in self._loads:
+            traffic = self._episode.traffic[deployment.key]
+            self._loads[key, replicas] = loads(self._profiles[key], deployment.slo, traffic, replicas)
+        return self._loads[key, replicas]
 
 
 _NOTHING = Minute(0.0, 0.0, 0.0)
 
 
 def _best_price(cases: _Cases, questions: Mapping[_Question, int], allowance: float, total: int) -> float:
-    """The price at which as many requests are left out as may be, by halving on a sample of minutes."""
+    """The price at which as many requests miss as may, by halving on a sample of minutes."""
     if total == 0:
         return 0.0
     spread = sorted(question for question in questions if question)
@@ -124,8 +138,8 @@ def _best_price(cases: _Cases, questions: Mapping[_Question, int], allowance: fl
     low, high = average * _PRICES[0], average * _PRICES[1]
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
-        left_out = sum(cases.solve(question, middle).left_out * questions[question] for question in sample)
-        low, high = (middle, high) if left_out > share * seen else (low, middle)
+        missed = sum(cases.solve(question, middle).missed * questions[question] for question in sample)
+        low, high = (middle, high) if missed > share * seen else (low, middle)
     return math.sqrt(low * high)
 
 
