@@ -6,24 +6,20 @@ A browser that cannot be had is an error of every test here, never a skip: `make
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
+from integration.report_page import EXCESS, SCENARIOS, TIME_CHARTS, a_file, shown_in
 from plimsoll.cli import app
-from plimsoll.simulator.report import Background, page
 from plimsoll.simulator.result import ScenarioResult, report_data
 from plimsoll_testkit.browser import a_browser
 from unit.simulator.folders import a_folder
 from unit.simulator.reports import a_scenario_result
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-SCENARIOS = (a_scenario_result(), a_scenario_result(name="two days", hours=48.0))
-EXCESS = {"chance": 1.2, "sizing": 0.7, "forecast": -0.5, "planning": 0.2, "rollout": 0.4}
-TIME_CHARTS = ("cost", "capacity", "latency", "moves")
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -32,40 +28,8 @@ def browser() -> Iterator["Browser"]:
         yield found
 
 
-class Shown:
-    """A page that is open, and all that its console and its network had to say."""
-
-    def __init__(self, page: "Page", file: Path) -> None:
-        self.page, self.told, self.asked = page, [], []  # type: tuple[Page, list[str], list[str]]
-        page.on("console", lambda message: self.told.append(message.text))
-        page.on("pageerror", lambda error: self.told.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(file.as_uri())
-
-    def choose(self, what: str, value: str) -> None:
-        self.page.select_option(f"#{what}", value)
-
-    def text(self, selector: str) -> str:
-        return self.page.inner_text(selector)
-
-    def number_of(self, selector: str) -> int:
-        return self.page.locator(selector).count()
-
-
-def _file(folder: Path, scenarios: tuple[ScenarioResult, ...] = SCENARIOS) -> Path:
-    file = folder / "report.html"
-    file.write_text(page(scenarios, {"made-up": Background(excess_usd={("plimsoll", 1): EXCESS})}), encoding="utf-8")
-    return file
-
-
-def _shown(browser: "Browser", file: Path, **context: Any) -> Shown:
-    size = context.pop("size", (1280, 900))
-    made = browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
-    return Shown(made.new_page(), file)
-
-
 def test_every_chart_is_there_without_a_word_on_the_console(browser: "Browser", tmp_path: Path) -> None:
-    shown = _shown(browser, _file(tmp_path))
+    shown = shown_in(browser, a_file(tmp_path))
     assert shown.number_of("#scatter .mark") == 4
     assert shown.number_of("#scatter .bound") == 1
     assert shown.number_of("#excess rect") == len(EXCESS) + 2
@@ -84,7 +48,7 @@ def test_every_chart_is_there_without_a_word_on_the_console(browser: "Browser", 
 
 
 def test_figures_on_the_page_are_those_of_the_json(browser: "Browser", tmp_path: Path) -> None:
-    shown = _shown(browser, _file(tmp_path))
+    shown = shown_in(browser, a_file(tmp_path))
     for name, told in report_data(SCENARIOS)["scenarios"].items():
         shown.choose("scenario", name)
         for policy, figures in told["policies"].items():
@@ -100,7 +64,7 @@ def test_figures_on_the_page_are_those_of_the_json(browser: "Browser", tmp_path:
 
 
 def test_whoever_misses_the_goal_has_a_hollow_mark(browser: "Browser", tmp_path: Path) -> None:
-    shown = _shown(browser, _file(tmp_path))
+    shown = shown_in(browser, a_file(tmp_path))
     filled = {
         mark.get_attribute("data-policy"): (mark.locator("path").last.get_attribute("fill") or "") != "var(--card)"
         for mark in shown.page.locator("#scatter .mark").all()
@@ -110,7 +74,7 @@ def test_whoever_misses_the_goal_has_a_hollow_mark(browser: "Browser", tmp_path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark_follow_the_system_and_the_switch(browser: "Browser", tmp_path: Path, scheme: str) -> None:
-    shown = _shown(browser, _file(tmp_path), color_scheme=scheme)
+    shown = shown_in(browser, a_file(tmp_path), color_scheme=scheme)
 
     def brightness() -> float:
         paper = shown.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -125,7 +89,7 @@ def test_light_and_dark_follow_the_system_and_the_switch(browser: "Browser", tmp
 
 @pytest.mark.parametrize("width", [360, 390])
 def test_a_phone_needs_no_sideways_scrolling(browser: "Browser", tmp_path: Path, width: int) -> None:
-    shown = _shown(browser, _file(tmp_path), size=(width, 780), has_touch=True)
+    shown = shown_in(browser, a_file(tmp_path), size=(width, 780), has_touch=True)
     for policy in ("plimsoll", "hpa"):
         shown.choose("policy", policy)
         assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
@@ -133,7 +97,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser: "Browser", tmp_path: Path,
 
 
 def test_everything_is_reached_and_used_by_keyboard(browser: "Browser", tmp_path: Path) -> None:
-    shown = _shown(browser, _file(tmp_path))
+    shown = shown_in(browser, a_file(tmp_path))
     keyboard, reached = shown.page.keyboard, []
     for _ in range(60):
         keyboard.press("Tab")
@@ -171,7 +135,7 @@ def test_everything_is_reached_and_used_by_keyboard(browser: "Browser", tmp_path
 
 
 def test_the_table_is_sorted_and_copied(browser: "Browser", tmp_path: Path) -> None:
-    shown = _shown(browser, _file(tmp_path), permissions=["clipboard-read", "clipboard-write"])
+    shown = shown_in(browser, a_file(tmp_path), permissions=["clipboard-read", "clipboard-write"])
     shown.page.click("#figures-table thead button >> text='Cost, USD'")
     ordered = shown.page.locator("#figures-table tbody tr").evaluate_all("rows => rows.map(row => row.dataset.policy)")
     assert ordered == ["hpa", "plimsoll", "hpa=0.6", "static"]
@@ -186,7 +150,7 @@ def test_the_table_is_sorted_and_copied(browser: "Browser", tmp_path: Path) -> N
 
 
 def test_without_leave_to_copy_the_text_is_there_to_take(browser: "Browser", tmp_path: Path) -> None:
-    shown = _shown(browser, _file(tmp_path))
+    shown = shown_in(browser, a_file(tmp_path))
     shown.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
     shown.page.click("#copy-tsv")
     shown.page.wait_for_selector("#copied", state="visible")
@@ -194,7 +158,7 @@ def test_without_leave_to_copy_the_text_is_there_to_take(browser: "Browser", tmp
 
 
 def test_a_link_leads_to_the_same_choice(browser: "Browser", tmp_path: Path) -> None:
-    shown = _shown(browser, _file(tmp_path))
+    shown = shown_in(browser, a_file(tmp_path))
     shown.choose("scenario", "two days")
     shown.choose("policy", "static")
     shown.choose("seed", "2")
@@ -216,7 +180,7 @@ def test_a_link_leads_to_the_same_choice(browser: "Browser", tmp_path: Path) -> 
 def test_pages_with_little_in_them_have_no_errors(
     browser: "Browser", tmp_path: Path, scenarios: tuple[ScenarioResult, ...]
 ) -> None:
-    shown = _shown(browser, _file(tmp_path, scenarios))
+    shown = shown_in(browser, a_file(tmp_path, scenarios))
     assert shown.told == []
     assert "Nothing was simulated" in shown.text("main") or shown.number_of("#scatter .mark") == 1
 
@@ -237,7 +201,7 @@ def test_plimsoll_simulate_writes_the_page(browser: "Browser", tmp_path: Path) -
     ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    shown = _shown(browser, file)
+    shown = shown_in(browser, file)
     assert json.loads(shown.page.text_content("#figures") or "") == json.loads(figures.read_text())
     assert "The goal was 50%" in shown.text("#words")
     assert shown.number_of("#capacity path.line.demand") == 1

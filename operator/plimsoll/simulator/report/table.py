@@ -26,11 +26,15 @@ class Column:
     """Of all rows at once, so that they have the same number of decimals."""
     about: str
     """What it means."""
+    like: str = ""
+    """The column whose decimals it has, where it has none of its own: those of a range say nothing."""
 
 
 COLUMNS: Final = (
     Column("usd", "Cost, USD", wording.amounts, "All on-demand and spot node time, by its price; mean over seeds."),
-    Column("spread.usd", "Range, USD", wording.amounts, "Cost with the dearest seed less cost with the cheapest."),
+    Column(
+        "spread.usd", "Range, USD", wording.amounts, "Cost with the dearest seed less cost with the cheapest.", "usd"
+    ),
     Column(
         "times_bound",
         "× bound",
@@ -67,7 +71,8 @@ def rows(data: Mapping[str, Any], found: Standing, bound_usd: Mapping[int, float
         bound_usd: by seed.
     """
     ordered = sorted(found.entries, key=lambda entry: entry.preference)
-    columns = [_cells(column, [_value(column.key, data, entry, bound_usd) for entry in ordered]) for column in COLUMNS]
+    values = {column.key: [_value(column.key, data, entry, bound_usd) for entry in ordered] for column in COLUMNS}
+    columns = [_cells(column, values) for column in COLUMNS]
     return [
         {
             "policy": entry.label,
@@ -80,8 +85,10 @@ def rows(data: Mapping[str, Any], found: Standing, bound_usd: Mapping[int, float
     ]
 
 
-def _cells(column: Column, values: Sequence[float | None]) -> list[dict[str, Any]]:
-    return [{"value": value, "text": text} for value, text in zip(values, column.texts(values), strict=True)]
+def _cells(column: Column, values: Mapping[str, Sequence[float | None]]) -> list[dict[str, Any]]:
+    mine = values[column.key]
+    texts = wording.with_decimals(mine, wording.decimals_of(values[column.like])) if column.like else column.texts(mine)
+    return [{"value": value, "text": text} for value, text in zip(mine, texts, strict=True)]
 
 
 def _value(key: str, data: Mapping[str, Any], entry: Entry, bound_usd: Mapping[int, float]) -> float | None:

@@ -30,13 +30,21 @@ def amount(value: float | None) -> str:
 
 def amounts(values: Sequence[float | None]) -> list[str]:
     """A column of numbers: two decimals, fewer from a thousand on, more where the smallest would lose its digits."""
+    return with_decimals(values, decimals_of(values))
+
+
+def decimals_of(values: Sequence[float | None]) -> int:
+    """So many as the numbers of a column need."""
     sizes = [abs(value) for value in values if value is not None and math.isfinite(value) and value != 0.0]
     if not sizes:
-        return [amount(value) for value in values]
+        return 2
     largest, smallest = max(sizes), min(sizes)
     usual = 0 if largest >= 1000.0 else 2 if largest >= 1.0 else 2 - math.floor(math.log10(largest))
     for_the_smallest = 1 - math.floor(math.log10(smallest))
-    decimals = min(max(usual, for_the_smallest), _MOST_DECIMALS)
+    return min(max(usual, for_the_smallest), _MOST_DECIMALS)
+
+
+def with_decimals(values: Sequence[float | None], decimals: int) -> list[str]:
     return [NOTHING if value is None or not math.isfinite(value) else f"{value:,.{decimals}f}" for value in values]
 
 

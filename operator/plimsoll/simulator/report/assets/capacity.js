@@ -7,6 +7,8 @@ const LINES = {
 };
 const LINE_NAMES = { demand: "demand", safe: "safe line", ready: "ready capacity" };
 const MOST_TIMES_DEMAND = 3;
+// What is little higher is not worth a cut.
+const HARDLY_MORE = 1.3;
 
 const CAPACITY_ABOUT = "Demand that stays above the safe line takes latency out of the SLO; above ready capacity queues grow. Each point is the tightest minute of its interval.";
 // The sum may be far below its line while one of its models is above its own.
@@ -19,7 +21,7 @@ function drawCapacity(place, run, series, model) {
   place.append(legend(Object.entries(LINE_NAMES).map(([key, name]) => [lineSwatch(LINES[key]), isSum ? `${name}, sum` : name]).concat([[put("svg:rect", { x: 1, y: 2, width: 28, height: 10, fill: "var(--bad)", opacity: isSum ? 0.75 : 0.3 }), red]])));
   // Capacity may be many times demand, which would be a flat line under it.
   const demand = roof(series.demand), capacity = Math.max(roof(series.ready), roof(series.safe));
-  const top = demand > 1e-6 ? Math.max(demand, Math.min(capacity, MOST_TIMES_DEMAND * demand)) : capacity;
+  const most = MOST_TIMES_DEMAND * demand, top = Math.max(demand, demand > 1e-6 && capacity > most * HARDLY_MORE ? most : capacity);
   const over = (at) => (isSum && series.over[at] ? `\nabove their own safe line: ${counted(series.over[at], "model")}` : "");
   const frame = timeFrame(place, { edges: run.edges, top: top * 1.06, height: 290, name: `Demand, ready capacity and safe line of ${model} under ${run.policy}`, axis: "requests per second", unit: "rps",
     texts: (at) => Object.entries(LINE_NAMES).map(([key, name]) => `${name}: ${number(series[key][at])}/s`).join("\n") + over(at) });

@@ -34,7 +34,7 @@ function price(value) {
 const counted = (count, thing) => `${count.toLocaleString("en-US")} ${thing}${count === 1 ? "" : "s"}`;
 
 function duration(ms) {
-  if (ms >= 60000) return `${number(ms / 60000)} min`;
+  if (ms >= 120000) return `${number(ms / 60000)} min`;
   return ms >= 1000 ? `${number(ms / 1000)} s` : `${number(ms)} ms`;
 }
 

@@ -99,7 +99,7 @@ function excess(scenario) {
   fill(select, told.map((one) => [name(one), one.seed === null ? `mean over ${told.length - 1} seeds` : `seed ${one.seed}`]), name(found));
   byId("excess-choice").hidden = told.length < 2;
   byId("excess-title").textContent = `Where ${policy}'s money above the bound went`;
-  byId("excess-about").textContent = `${policy}, ${found.seed === null ? `mean over ${told.length - 1} seeds` : `seed ${found.seed}`}. Each step is the cheapest that was possible with one thing more as ${policy} had it. A hollow bar to the left is money that was saved: too little was forecast, or a move was not made yet.`;
+  byId("excess-about").textContent = `${policy}, ${found.seed === null ? `mean over ${told.length - 1} seeds` : `seed ${found.seed}`}. Step by step, the cheapest fleet with one thing more as ${policy} had it. A hollow bar to the left is money that was saved: too little was forecast, or a move was not made yet.`;
   drawExcess(byId("excess"), found);
 }
 
@@ -143,7 +143,7 @@ function overview() {
     const row = scenario.rows[0], button = put("button", { type: "button", class: "link" }, scenario.name);
     button.addEventListener("click", () => { choose("scenario", scenario.name); byId("report").focus(); scrollTo(0, 0); });
     return put("tr", { "data-chosen": scenario.name === state.scenario }, put("th", { scope: "row" }, button), put("td", { class: "words-cell" }, scenario.headline),
-      ...["usd", "times_bound", "slo_attainment"].map((key) => put("td", {}, row ? cellOf(row, key).text : "–")));
+      ...["usd", "times_bound", "slo_attainment"].map((key) => put("td", {}, !row ? "–" : key === "times_bound" && scenario.bound_is_none ? "none" : cellOf(row, key).text)));
   };
   byId("scenarios").replaceChildren(put("thead", {}, put("tr", {}, ...["Scenario", "Outcome", "Cost, USD", "× bound", "Within SLO"].map((name, index) => put("th", { scope: "col", style: index === 1 ? "text-align:left" : undefined }, name)))),
     put("tbody", {}, ...SCENARIOS.map(line)));

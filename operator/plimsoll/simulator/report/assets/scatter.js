@@ -37,13 +37,14 @@ function drawScatter(place, scenario, chosen, choose) {
   // Of marks in the same place the lower ones are larger, so that none hides another.
   for (const row of [...rows].sort((a, b) => Number(a.best) - Number(b.best))) {
     const same = groups.find((group) => group.includes(row)) || [row];
-    markPolicy(svg, row, x, y, chosen, pick, 3.5 * (same.length - 1 - same.indexOf(row)));
+    markPolicy(svg, row, x, y, chosen, pick, 4.5 * (same.length - 1 - same.indexOf(row)));
   }
-  const taken = [...area.lines, ...rows.map((row) => ({ x: x(row.usd) - 7, y: y(row.attainment) - 7, w: 14, h: 14 }))];
+  const taken = rows.map((row) => ({ x: x(row.usd) - 7, y: y(row.attainment) - 7, w: 14, h: 14 }));
   const isChosen = (group) => group.some((row) => row.policy === chosen);
   for (const group of [...groups].sort((a, b) => Number(isChosen(b)) - Number(isChosen(a)))) {
-    const [{ usd, attainment }] = group, around = (isChosen(group) ? 5 : 0) + 3.5 * (group.length - 1);
-    label(svg, group.map((row) => row.policy).join(", "), x(usd), y(attainment), around, taken, area);
+    const [{ usd, attainment }] = group, around = (isChosen(group) ? 5 : 0) + 4.5 * (group.length - 1);
+    const others = rows.filter((row) => !group.includes(row)).map((row) => [x(row.usd), y(row.attainment)]);
+    label(svg, group.map((row) => row.policy).join(", "), [x(usd), y(attainment)], around, taken, others, area);
   }
   scatterPointing(area, scenario, rows, pick);
   place.append(svg, legend(policyItems(rows)));
@@ -145,12 +146,15 @@ function markPolicy(svg, row, x, y, chosen, pick, larger) {
   svg.append(group);
 }
 
-// Beside its mark, where nothing else stands; the legend has those that find no room.
-function label(svg, text, px, py, ring, taken, area) {
-  const w = text.length * 7 + 6, h = 15;
+// Beside its mark, where nothing else stands and no other mark is nearer; the legend has those that find no room.
+function label(svg, text, [px, py], ring, taken, others, area) {
+  const w = text.length * 7.6 + 6, h = 15;
   const places = [[px + 12 + ring, py - 8], [px - 12 - ring - w, py - 8], [px - w / 2, py - 28 - ring], [px - w / 2, py + 12 + ring], [px + 9, py - 25], [px + 9, py + 10], [px - w - 9, py - 25], [px - w - 9, py + 10]];
-  const free = places.find(([left, top]) => left >= area.left && left + w <= area.right + 8 && top >= area.top && top + h <= area.bottom
-    && taken.every((one) => left + w < one.x || left > one.x + one.w || top + h < one.y || top > one.y + one.h));
+  const far = ([left, top], [mx, my]) => Math.hypot(Math.max(left - mx, 0, mx - left - w), Math.max(top - my, 0, my - top - h));
+  const inside = places.filter((at) => at[0] >= area.left && at[0] + w <= area.right + 8 && at[1] >= area.top && at[1] + h <= area.bottom
+    && others.every((other) => far(at, other) > far(at, [px, py])));
+  const clear = (things) => ([left, top]) => things.every((one) => left + w < one.x || left > one.x + one.w || top + h < one.y || top > one.y + one.h);
+  const free = inside.find(clear([...taken, ...area.lines])) || inside.find(clear(taken));
   if (!free) return;
   taken.push({ x: free[0], y: free[1], w, h });
   svg.append(put("svg:text", { x: free[0] + 2, y: free[1] + 12, class: "halo name" }, text));

@@ -22,10 +22,15 @@ function usefulColumns(scenario) {
   });
 }
 
+function columnTitle(scenario, index) {
+  const { key, title } = COLUMNS[index];
+  return key === "times_bound" && scenario.bound_is_none ? `${title} (none here)` : title;
+}
+
 function drawTable(table, scenario, chosen, choose, again) {
   const columns = usefulColumns(scenario), families = knownFamilies();
   const heading = (index) => {
-    const button = put("button", { type: "button", "aria-describedby": `about-${index}` }, COLUMNS[index].title);
+    const button = put("button", { type: "button", "aria-describedby": `about-${index}` }, columnTitle(scenario, index));
     const say = () => { const box = button.getBoundingClientRect(); tell(speaker, COLUMNS[index].about, box.left, box.top); };
     const speaker = pointing(button, say);
     button.addEventListener("focus", say);
@@ -46,7 +51,7 @@ function drawTable(table, scenario, chosen, choose, again) {
   };
   table.replaceChildren(put("thead", {}, put("tr", {}, put("th", { scope: "col" }, "Policy"), put("th", { scope: "col" }, `Goal ${scenario.goal_text}`), ...columns.map(heading))),
     put("tbody", {}, ...sortedRows(scenario).map(row)));
-  byId("column-terms").replaceChildren(...columns.flatMap((index) => [put("dt", {}, COLUMNS[index].title), put("dd", { id: `about-${index}` }, COLUMNS[index].about)]));
+  byId("column-terms").replaceChildren(...columns.flatMap((index) => [put("dt", {}, columnTitle(scenario, index)), put("dd", { id: `about-${index}` }, COLUMNS[index].about)]));
   byId("paid-about").textContent = paidAbout(scenario, columns);
 }
 
@@ -60,7 +65,7 @@ function paidAbout(scenario, columns) {
 // Tab-separated with the JSON's own numbers, for spreadsheets; Markdown as it reads here.
 function tableText(scenario, markdown) {
   const columns = usefulColumns(scenario);
-  const head = ["Policy", `Goal ${scenario.goal_text}`, ...columns.map((index) => COLUMNS[index].title)];
+  const head = ["Policy", `Goal ${scenario.goal_text}`, ...columns.map((index) => columnTitle(scenario, index))];
   const body = sortedRows(scenario).map((row) => [row.policy, row.keeps ? "kept" : "missed", ...columns.map((index) => (markdown ? row.cells[index].text : row.cells[index].value ?? ""))]);
   if (!markdown) return [head, ...body].map((line) => line.join("\t")).join("\n") + "\n";
   const safe = (cell) => String(cell).replaceAll("|", "\\|");
