@@ -1,8 +1,9 @@
 """How fast is the simulator, and does it agree with what it did not come from?
 
 In: the data folder, where there is one. Out: seconds for one hour of the Azure conversation trace on 20 replicas, alone
-and with the shipped decision at every tick; errors against queueing closed forms and against measured points; with
---json one line of JSON at the end. Exit code 1 where the time or an error is beyond its ceiling.
+and with the shipped decision at every tick, each beside the ceiling; errors against queueing closed forms and against
+everything measured; with --json one line of JSON at the end. Exit code 1 where the time without decisions or an error
+is beyond its ceiling; what was measured too little to tell an error has its reason printed instead.
 
     python benchmarks/simulator.py [--json]
 """
@@ -19,7 +20,7 @@ import numpy as np
 import yaml
 
 import data_folder
-from calibration.measured import cross_validation, other_files
+from calibration.measured import MOST_LAW_ERROR, MOST_PLAYED_ERROR, cross_validation, other_files
 from plimsoll.domain import Profile, StepTime
 from plimsoll.engine.arrays import Floats, Ints
 from plimsoll.engine.serving import Router
@@ -34,7 +35,8 @@ from plimsoll.simulator.world import World
 TRACE = "AzureLLMInferenceTrace_conv.csv"
 REPLICAS = 20
 MOST_S = 4.0
-"""For the hour, on two cores, without what a policy computes: that is told beside it, and is the policy's."""
+"""For the hour, on two cores. It must hold without what a policy computes; what the shipped decision takes besides is
+the policy's, and is told beside the same ceiling."""
 MOST_QUEUEING_ERROR = 0.03
 """Of mean waits over 1.6 million requests at 70% load; chance alone makes about 1%."""
 _COUNT = 1_600_000
@@ -119,23 +121,32 @@ class Still:
 def main(arguments: list[str]) -> int:
     figures: dict[str, float | None] = dict(queueing_errors())
     worst = max(abs(error) for error in figures.values() if error is not None)
+    beyond: dict[str, tuple[float, float]] = {}
     folder = data_folder.found()
     if folder is None:
         print(f"no data folder: set {data_folder.VARIABLE} to time the Azure hour and to compare with measured points")
         figures["seconds"] = None
     else:
         figures |= timed(folder)
-        figures |= {f"measured_{name}": error for name, error in cross_validation(folder).items()}
-        for line in other_files(folder):
-            print(line)
+        measured = {f"measured_{name}": error for name, error in cross_validation(folder).items()}
+        beyond = {name: (error, MOST_PLAYED_ERROR) for name, error in measured.items() if error > MOST_PLAYED_ERROR}
+        for told in other_files(folder):
+            print(told.line)
+            if told.too_little:
+                print(f"  held to nothing: {told.too_little}")
+            measured |= told.errors
+            beyond |= {name: (error, MOST_LAW_ERROR) for name, error in told.beyond.items()}
+        figures |= measured
     slow = (figures["seconds"] or 0.0) > MOST_S
     if slow:
         print(f"MISSED: the hour takes {figures['seconds']:.1f} s, at most {MOST_S:g} s are wanted")
     if worst > MOST_QUEUEING_ERROR:
         print(f"MISSED: off by {worst:.1%} from queueing theory, at most {MOST_QUEUEING_ERROR:.0%} are wanted")
+    for name, (error, most) in beyond.items():
+        print(f"MISSED: {name} is off by {error:.1%}, at most {most:.0%} are wanted")
     if "--json" in arguments:
         print(json.dumps({"benchmark": "simulator", **figures}))
-    return int(slow or worst > MOST_QUEUEING_ERROR)
+    return int(slow or worst > MOST_QUEUEING_ERROR or bool(beyond))
 
 
 # --- Speed -----------------------------------------------------------------------------------------------------------
@@ -149,14 +160,15 @@ def timed(folder: Path) -> Mapping[str, float]:
         (scenario_folder / "scenario.yaml").write_text(yaml.safe_dump(SCENARIO))
         episode = draw(load(scenario_folder, folder), 1)
         _played(episode, "still")
-        found: dict[str, float] = {}
+        found: dict[str, float] = {"most_seconds": MOST_S}
         for policy, name, what in PLAYS:
             wall_s, cpu_s, kept, requests = _played(episode, policy)
             print(
                 f"azure conversation hour, {requests} requests on {REPLICAS} replicas, {what}: {wall_s:.2f} s "
-                f"({cpu_s:.2f} s of processor), {kept:.2%} within SLO"
+                f"({cpu_s:.2f} s of processor), {wall_s / MOST_S:.0%} of {MOST_S:g} s, {kept:.2%} within SLO"
             )
             found |= {name: round(wall_s, 3), f"{name}_of_processor": round(cpu_s, 3)}
+            found[f"{name}_over_most"] = round(wall_s / MOST_S, 3)
     return found
 
 

@@ -1,13 +1,16 @@
 """How far off is sizing's physics from what was measured on hardware?
 
-In: the measured files of the data folder. Out: cross-validated errors on load points, and for every other file the
-error of the law that fits it best, each figure predicted by a law that did not see it.
+In: the measured files of the data folder. Out: cross-validated errors on load points, each played request by request;
+for every other file the error of the law that fits it best, each figure predicted by a law that did not see it; and,
+where that is far off, why.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
+from calibration import vllm_serving
 from plimsoll.errors import UnusableMeasurements
 from plimsoll.fitting import CHUNK_TOKENS, Given, crossvalidate, fit, read, saturated
 from plimsoll.fitting.observations import LoadPoint, Observation
@@ -17,12 +20,35 @@ LENGTH_CV = 0.289
 llm-inferno/model-trainer, the configuration of its second experiment."""
 
 
+MOST_LAW_ERROR = 0.15
+"""Median error left out, of each machine of which enough was measured."""
+MOST_PLAYED_ERROR = 0.12
+"""Median error of each figure of the load points."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One machine of a measured file."""
 
     file: str
     given: Given
+    too_little: str = ""
+    """Why what was measured of it cannot tell a law's error; nothing where it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one machine's measurements say of the physics."""
+
+    line: str
+    errors: Mapping[str, float] = field(default_factory=dict)
+    """Median relative error, by file, machine and figure."""
+    too_little: str = ""
+
+    @property
+    def beyond(self) -> Mapping[str, float]:
+        """What is further off than it may be."""
+        return {} if self.too_little else {name: one for name, one in self.errors.items() if one > MOST_LAW_ERROR}
 
 
 PARTS = (
@@ -30,8 +56,7 @@ PARTS = (
     Part("splitwise_llama2_70b_tp2.csv", Given(only={"hardware": "h100-80gb x2"})),
     Part("cpu_batch_sweeps.csv", Given(only={"hardware": "Neoverse-N2 64 threads"})),
     Part("cpu_batch_sweeps.csv", Given(only={"hardware": "1 socket Xeon Gold 6430 (AMX)"})),
-    Part("vllm_serving_iog.csv", Given(only={"gpu": "H100-PCIe"})),
-    Part("vllm_serving_iog.csv", Given(only={"gpu": "RTX-4090"})),
+    *(Part(vllm_serving.FILE, Given(only={"gpu": gpu}), why) for gpu, why in vllm_serving.TOO_LITTLE.items()),
     Part(
         "mlperf.csv",
         Given(
@@ -39,6 +64,8 @@ PARTS = (
             prompt_tokens=778.0,
             sequences=256,
         ),
+        "two runs, offline and server, each predicted from the other alone; how many sequences ran at once is not told,"
+        " and 256 is a guess; the data's README says no more",
     ),
 )
 
@@ -63,13 +90,28 @@ def cross_validation(folder: Path) -> dict[str, float]:
     }
 
 
-def other_files(folder: Path) -> Iterator[str]:
-    """A line for each machine of each other file."""
+def other_files(folder: Path) -> Iterator[Told]:
+    """Each machine of each other file."""
     for part in PARTS:
-        yield _errors(f"{part.file}, {', '.join((part.given.only or {}).values())}", _read(folder, part))
+        machine = ", ".join((part.given.only or {}).values())
+        yield _told(f"{part.file}, {machine}", _read(folder, part), part.too_little)
     for hardware in ("h100", "h200"):
         for model in ("Llama-3.1-8B", "Llama-3.3-70B"):
-            yield _errors(f"trtllm_llama_fp8.csv, {model} on {hardware}", _trtllm(folder, model, hardware))
+            yield _told(f"trtllm_llama_fp8.csv, {model} on {hardware}", _trtllm(folder, model, hardware))
+    yield from _served(folder)
+
+
+def _served(folder: Path) -> Iterator[Told]:
+    """vLLM's rows, played as the load points are: means and the 0.99 quantiles, which no law tells."""
+    rows = list(vllm_serving.played(folder))
+    for gpu in dict.fromkeys(one.row.gpu for one in rows):
+        own = [one for one in rows if one.row.gpu == gpu]
+        how = "played by its own law" if own[0].seen_before else "played"
+        errors = {
+            _key(f"{vllm_serving.FILE} {gpu} {how} {figure}"): round(median(abs(one.errors[place]) for one in own), 4)
+            for place, figure in enumerate(vllm_serving.FIGURES)
+        }
+        yield Told("\n".join(one.line for one in own), errors, vllm_serving.TOO_LITTLE[gpu])
 
 
 def _read(folder: Path, part: Part) -> list[Observation]:
@@ -90,14 +132,23 @@ def _trtllm(folder: Path, model: str, hardware: str) -> list[Observation]:
     return observations
 
 
-def _errors(name: str, observations: list[Observation]) -> str:
+def _told(name: str, observations: list[Observation], too_little: str = "") -> Told:
     try:
         fitted = fit(observations)
     except UnusableMeasurements as error:
-        return f"{name}: no fit: {error}"
+        return Told(f"{name}: no fit: {error}", too_little=too_little)
     law = fitted.step_time
     terms = (law.alpha_ms, law.beta_ms_per_sequence, law.pi_ms_per_prefill_token, law.kappa_ms_per_kv_token)
     errors = ", ".join(
         f"{figure.value} {found.median_ratio:.1%} of {found.count}" for figure, found in fitted.errors.items()
     )
-    return f"{name}: {' '.join(f'{term:.4g}' for term in terms)}; median error left out: {errors}"
+    return Told(
+        f"{name}: {' '.join(f'{term:.4g}' for term in terms)}; median error left out: {errors}",
+        {_key(f"{name} {figure.value}"): round(found.median_ratio, 4) for figure, found in fitted.errors.items()},
+        too_little,
+    )
+
+
+def _key(name: str) -> str:
+    """A name in JSON: letters, digits and underscores."""
+    return "_".join("".join(one if one.isalnum() else " " for one in name.replace(".csv", "")).lower().split())
