@@ -103,6 +103,10 @@ def test_a_reason_has_the_same_mark_in_every_run(browser: "Browser", tmp_path: P
     assert len({paint for _, paint in first}) == 3
     shown.choose("policy", "plimsoll@l4")
     assert marks() == first
+    # A mark is told although what points at it is beside it.
+    x, y = shown.middle("#moves .move[data-reason=Bridging] >> nth=0")
+    shown.page.mouse.move(x + 5, y)
+    assert "Bridging: x" in shown.text("#tip")
     # Up is more replicas, whatever the reason.
     above, below = (
         {one.bounding_box()["y"] for one in shown.page.locator(f'#moves .move[data-direction="{way}"]').all()}  # type: ignore[index]

@@ -2,6 +2,7 @@
 
 const LEFT = 52, RIGHT = 14, TOP = 32, BOTTOM = 44;
 const LETTER = 6.6;
+const FINGER = 9;
 const frames = new Set();
 
 // Takes whatever a place had before off the list of charts that follow the cursor.
@@ -12,8 +13,8 @@ function emptied(place) {
 }
 
 // An empty chart; `top` is the end of the vertical scale, `axis` what is on it, `name` what the chart is called for
-// those who do not see it.
-function timeFrame(place, { edges, top, height, name, axis, unit, texts }) {
+// those who do not see it; `snap` the minute that is meant by one that is so many minutes off at most.
+function timeFrame(place, { edges, top, height, name, axis, unit, texts, snap = (minute) => minute }) {
   const width = Math.max(220, place.clientWidth), right = width - RIGHT, bottom = height - BOTTOM;
   const total = edges[edges.length - 1];
   const x = linear(0, total, LEFT, right), y = linear(0, top, bottom, TOP);
@@ -32,7 +33,7 @@ function timeFrame(place, { edges, top, height, name, axis, unit, texts }) {
   svg.append(put("svg:path", { d: `M${LEFT} ${bottom}H${right}`, stroke: "var(--line)" }));
   svg.append(put("svg:text", { x: right, y: bottom + 36, "text-anchor": "end", class: "axis" }, "time since the start →"));
   const cursor = put("svg:path", { stroke: "var(--quiet)", "stroke-dasharray": "2 3", visibility: "hidden", class: "cursor" });
-  const frame = { svg, x, y, edges, total, width, right, bottom, cursor, texts, at: -1, free: 4 + axis.length * LETTER + 14 };
+  const frame = { svg, x, y, edges, total, width, right, bottom, cursor, texts, snap, at: -1, free: 4 + axis.length * LETTER + 14 };
   place.append(svg);
   frames.add(frame);
   follow(frame);
@@ -63,7 +64,8 @@ function follow(frame) {
   const pointed = (event) => {
     const minute = ((event.clientX - svg.getBoundingClientRect().left - LEFT) / (frame.right - LEFT)) * frame.total;
     if (minute < 0 || minute > frame.total) return;
-    const index = frame.edges.findIndex((edge) => edge > minute) - 1;
+    const meant = frame.snap(minute, (FINGER / (frame.right - LEFT)) * frame.total);
+    const index = frame.edges.findIndex((edge) => edge > meant) - 1;
     show(index < 0 ? last() : index, event);
   };
   const speaker = pointing(svg, pointed, () => { for (const other of frames) other.cursor.setAttribute("visibility", "hidden"); });

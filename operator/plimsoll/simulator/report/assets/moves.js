@@ -44,7 +44,11 @@ function drawMoves(place, run, moves) {
     const now = shown.filter((move) => move.at >= run.edges[at] && move.at < run.edges[at + 1]);
     return now.length ? now.slice(0, 4).map(moveText).join("\n") + (now.length > 4 ? `\nand ${now.length - 4} more` : "") : "no move";
   };
-  const frame = timeFrame(place, { edges: run.edges, top: 1, height: TOP + BOTTOM + lanes.length * LANE, name: `Moves of ${counted(lanes.length, "variant")} under ${run.policy}, with their reasons`, axis: counted(shown.length, "move"), unit: "none", texts });
+  const snap = (minute, most) => {
+    const off = (move) => Math.abs(move.at - minute), nearest = shown.reduce((one, other) => (off(other) < off(one) ? other : one));
+    return off(nearest) <= most ? nearest.at : minute;
+  };
+  const frame = timeFrame(place, { edges: run.edges, top: 1, height: TOP + BOTTOM + lanes.length * LANE, name: `Moves of ${counted(lanes.length, "variant")} under ${run.policy}, with their reasons`, axis: counted(shown.length, "move"), unit: "none", texts, snap });
   lanes.forEach((lane, index) => {
     const top = TOP + index * LANE, middle = top + 41;
     frame.svg.append(put("svg:text", { x: 4, y: top + 12, class: "light" }, lane));

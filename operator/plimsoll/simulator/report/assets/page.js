@@ -75,7 +75,7 @@ function tiles(scenario) {
     ["slo_attainment", text("slo_attainment"), `within SLO, goal ${scenario.goal_text}: ${row.keeps ? "✓ kept" : "✗ missed"}`],
     ["usd_per_million_tokens", text("usd_per_million_tokens"), "USD per million tokens"],
     ["requests", text("requests"), `requests, ${text("dropped")} dropped`],
-    ["moves", text("moves"), "moves"],
+    ["moves", text("moves"), cellOf(row, "moves").value === 1 ? "move" : "moves"],
   ].filter(([, value]) => value !== null) : [];
   byId("tiles").replaceChildren(...told.map(([key, value, about]) => put("li", { "data-figure": key }, put("b", {}, value), put("span", {}, about))));
 }
