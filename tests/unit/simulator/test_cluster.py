@@ -139,6 +139,59 @@ def test_a_sold_out_pool_delivers_nothing_and_is_asked_again_after_the_backoff()
     assert [moment for _, moment in told] == [310.0 + BOOT_S + STARTUP_S]
 
 
+@pytest.mark.parametrize(
+    ("sold_out_until_s", "requested_s"),
+    [
+        # Refused at 10 s: asked again after 300 s, then after twice as long each time.
+        (300, 310.0),
+        (800, 910.0),
+        (1000, 2110.0),
+        # 2400 s would be next, but the longest wait is half an hour, and stays.
+        (2200, 3910.0),
+        (4000, 5710.0),
+    ],
+)
+def test_the_backoff_doubles_up_to_half_an_hour(sold_out_until_s: int, requested_s: float) -> None:
+    stage = a_stage({"pools": {"gpu-h100": {"stockOuts": [{"begin": "0s", "lasts": f"{sold_out_until_s}s"}]}}})
+    stage.scale(5.0, 1)
+    stage.play(7000.0)
+    assert [node.requested_s for node in stage.cluster.nodes[stage.pool.name].values()] == [requested_s]
+
+
+def test_a_node_that_came_ends_the_backoff() -> None:
+    outs = [{"begin": "0s", "lasts": "800s"}, {"begin": "1500s", "lasts": "200s"}]
+    stage = a_stage({"pools": {"gpu-h100": {"stockOuts": outs}}})
+    stage.scale(5.0, 1)
+    stage.scale(1495.0, 3)
+    stage.play(7000.0)
+    # Refused at 10 and 310 s, granted at 910 s; refused anew at 1500 s, and asked again after 300 s as at first.
+    requested = [node.requested_s for node in stage.cluster.nodes[stage.pool.name].values()]
+    assert requested == [910.0, 1800.0]
+
+
+def test_boots_spread_around_the_pools_time_by_the_sigma_of_the_logarithm() -> None:
+    stage = a_stage({"bootSpread": 0.3}, max_nodes=200)
+    stage.scale(5.0, 400)
+    stage.play(3000.0)
+    nodes = stage.cluster.nodes[stage.pool.name].values()
+    logs = np.log([(node.ready_since_s or np.nan) - node.requested_s for node in nodes])
+    assert len(logs) == 200
+    assert logs.std() == pytest.approx(0.3, rel=0.15)
+    # Half of them take longer than the pool says: the mean of the logarithm, within three standard errors.
+    assert logs.mean() == pytest.approx(np.log(BOOT_S), abs=3 * 0.3 / 200**0.5)
+
+
+def test_starts_spread_around_the_profiles_time_by_the_sigma_of_the_logarithm() -> None:
+    stage = a_stage({"startupSpread": 0.2}, max_nodes=100, min_nodes=100)
+    stage.play(BOOT_S + 100.0)
+    stage.scale(400.0, 200)
+    told = stage.play(3000.0)
+    logs = np.log([moment - 400.0 for name, moment in told if name.startswith("ready")])
+    assert len(logs) == 200
+    assert logs.std() == pytest.approx(0.2, rel=0.15)
+    assert logs.mean() == pytest.approx(np.log(STARTUP_S), abs=3 * 0.2 / 200**0.5)
+
+
 def test_a_terminating_pod_stays_until_it_is_done_or_its_grace_is_over() -> None:
     patient = a_stage({"terminationGrace": "2m"}, begin=1, drain_s=30.0)
     patient.scale(100.0, 0)
@@ -158,6 +211,19 @@ def test_an_interrupted_node_drains_within_its_notice_and_its_pods_are_replaced(
     assert told[3][0].startswith("ready")
     assert 100.0 + BOOT_S + STARTUP_S <= told[3][1] <= 110.0 + BOOT_S + STARTUP_S
     assert stage.cluster.lifetimes[stage.pool.name] == [(0.0, 220.0)]
+
+
+@pytest.mark.parametrize(("share", "taken"), [(0.3, 1), (0.5, 2), (1.0, 3)])
+def test_an_interruption_takes_its_share_of_the_nodes_rounded_up_and_the_oldest_first(share: float, taken: int) -> None:
+    facts = {"interruptionNotice": "2m", "pools": {"gpu-h100": {"interruptions": [{"at": "1005s", "share": share}]}}}
+    stage = a_stage(facts, begin=2, price_kind=PriceKind.SPOT, max_nodes=3)
+    stage.scale(100.0, 4)
+    stage.scale(500.0, 6)
+    # Three nodes, there since 0, 100 and 500 s.
+    stage.play(1125.0 + 1.0)
+    gone = [begin_s for begin_s, _ in stage.cluster.lifetimes[stage.pool.name]]
+    assert gone == [0.0, 100.0, 500.0][:taken]
+    assert {end_s for _, end_s in stage.cluster.lifetimes[stage.pool.name]} == {1125.0}
 
 
 def test_spot_nodes_are_taken_at_the_pools_rate() -> None:
