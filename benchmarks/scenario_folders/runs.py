@@ -16,6 +16,7 @@ from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.bound import Bound
 from plimsoll.simulator.bounded import Bounded, bounded
 from plimsoll.simulator.episode import draw
+from plimsoll.simulator.report.against_bound import undercutting
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.runs import Job, results
 from plimsoll.simulator.scenario import Scenario
@@ -58,11 +59,7 @@ class Outcome:
 
     def under_bound(self, attainment: float) -> Sequence[RunResult]:
         """Runs that kept the SLO for less than the bound, each of which shows that it is none."""
-        return [
-            run
-            for run in self.result.runs
-            if run.slo_attainment >= attainment and run.usd < self.result.bound_usd[run.seed]
-        ]
+        return undercutting(self.result, attainment)
 
     def as_data(self) -> dict[str, Any]:
         """The JSON of one scenario."""

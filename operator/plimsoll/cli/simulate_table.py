@@ -4,19 +4,17 @@ In: the results of a scenario, the goal. Out: the table. Shares are cut off as o
 must not look as if it kept it.
 """
 
-from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
 
 if TYPE_CHECKING:
-    from plimsoll.simulator.result import RunResult, ScenarioResult
+    from plimsoll.simulator.report.against_bound import Compared
+    from plimsoll.simulator.result import ScenarioResult
 
 _NOTHING = "-"
-_LEAST_USD = 0.01
-"""Of a bound that costs are told in: where nodes are paid for it may be nothing, and so would its multiples be."""
-_TITLES = ("USD", "+-", "x bound", "USD/M tokens", "in SLO", "dropped", "moves")
+_TITLES = ("USD", "range", "x bound", "USD/M tokens", "in SLO", "dropped", "moves")
 
 
 def table(result: "ScenarioResult", goal: float) -> Table:
@@ -26,15 +24,25 @@ def table(result: "ScenarioResult", goal: float) -> Table:
         result: of one scenario.
         goal: share of requests that are to be within their SLO, 0 to 1.
     """
+    from plimsoll.simulator.report.against_bound import compared
     from plimsoll.simulator.report.standing import standing
+    from plimsoll.simulator.report.verdict import bound_is_none
     from plimsoll.simulator.report.wording import plain_share, share
 
     found = standing(result, goal)
     marked = {one.label for one in found.ranked if one.keeps} if len(found.ranked) < len(found.entries) else set()
-    caption = f"* cheapest setting of its policy that keeps {plain_share(goal)} within the SLO" if marked else None
+    told = [f"* cheapest setting of its policy that keeps {plain_share(goal)} within the SLO"] if marked else []
+    if bound_is_none(result, goal):
+        told.append("the bound is none here: a run kept the goal for less")
     columns = [Column(title, justify="right") for title in _TITLES]
     made = Table(
-        "policy", *columns, title=result.name, title_justify="left", caption=caption, caption_justify="left", box=None
+        "policy",
+        *columns,
+        title=result.name,
+        title_justify="left",
+        caption="\n".join(told) or None,
+        caption_justify="left",
+        box=None,
     )
     for entry in found.entries:
         runs = entry.runs
@@ -44,7 +52,7 @@ def table(result: "ScenarioResult", goal: float) -> Table:
             f"{entry.label} *" if entry.label in marked else entry.label,
             f"{fmean(usd):.2f}",
             f"{max(usd) - min(usd):.2f}",
-            _times_bound(result, runs),
+            _times(compared(entry, result.bound_usd)),
             f"{fmean(run.usd_per_million_tokens for run in runs):.4f}" if asked else _NOTHING,
             share(entry.attainment) if asked else _NOTHING,
             f"{fmean(run.dropped for run in runs):.0f}",
@@ -53,8 +61,5 @@ def table(result: "ScenarioResult", goal: float) -> Table:
     return made
 
 
-def _times_bound(result: "ScenarioResult", runs: "Sequence[RunResult]") -> str:
-    """Over the seeds whose bound is known: a run that was ended early has some."""
-    pairs = [(run.usd, result.bound_usd[run.seed]) for run in runs if run.seed in result.bound_usd]
-    bound = sum(least for _, least in pairs)
-    return f"{sum(usd for usd, _ in pairs) / bound:.2f}" if bound >= _LEAST_USD else _NOTHING
+def _times(found: "Compared | None") -> str:
+    return _NOTHING if found is None else f"{found.ratio:.2f}"

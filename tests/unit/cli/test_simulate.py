@@ -235,3 +235,10 @@ def test_a_prometheus_that_refuses_connections_is_told_at_once(folder: Path) -> 
     assert isinstance(result.exception, MetricsUnavailable)
     assert "http://127.0.0.1:1 cannot be reached" in str(result.exception)
     assert "Nothing was simulated" in str(result.exception)
+
+
+def test_a_bound_that_a_run_undercuts_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    played(monkeypatch, lambda job: Done(a_run(job, usd=7.0, attained=0.995), bound_usd=8.0))
+    assert "the bound is none here" in simulate(folder).stdout
+    played(monkeypatch, lambda job: Done(a_run(job, usd=7.0, attained=0.9), bound_usd=8.0))
+    assert "the bound is none here" not in simulate(folder).stdout

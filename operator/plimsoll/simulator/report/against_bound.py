@@ -13,6 +13,9 @@ from plimsoll.simulator.report.standing import Entry
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.sweep import keeps
 
+LEAST_USD = 0.01
+"""Of a bound that costs are told in: where nodes are paid for it may be nothing, and so would its multiples be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -29,10 +32,12 @@ class Compared:
 
 
 def compared(entry: Entry, bound_usd: Mapping[int, float]) -> Compared | None:
-    """Over the seeds that have both; None where there are none or nothing must be paid."""
+    """Over the seeds that have both; None where there are none, or hardly anything must be paid."""
     runs = [run for run in entry.runs if run.seed in bound_usd]
     least = fmean(bound_usd[run.seed] for run in runs) if runs else 0.0
-    return Compared(fmean(run.usd for run in runs), least, tuple(run.seed for run in runs)) if least > 0.0 else None
+    if least < LEAST_USD:
+        return None
+    return Compared(fmean(run.usd for run in runs), least, tuple(run.seed for run in runs))
 
 
 def undercutting(scenario: ScenarioResult, goal: float) -> Sequence[RunResult]:
