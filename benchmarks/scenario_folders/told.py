@@ -15,9 +15,9 @@ catalogue, and demand. Engines are truly faster or slower than their profiles, b
 how much.
 
 The *bound* is what must be paid at least, whoever decides: minute by minute the proven lower bound of the integer
-programme with that minute's true demand and true safe rates, no start-up, no minimum stay, the share that may miss
-the SLO left out where it saves most. [The simulator's page](simulator.md) says why nothing can be cheaper, and where
-the bound is none; where a run kept the SLO for less than its bound, its scenario here says so.
+programme with that minute's true demand and true speeds, no start-up, no minimum stay, the share that may miss the SLO
+spent where it saves most. [The simulator's page](simulator.md#the-bound) says why nothing can be cheaper. Where a run
+kept the SLO for less than its bound all the same, its scenario here says so.
 
 What Plimsoll pays over the bound is told *by station*, minute by minute the cheapest bill with one thing more as
 Plimsoll had it: *chance* is the minute's own demand with nobody left out, which no fleet could have been spared;
