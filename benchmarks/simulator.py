@@ -131,9 +131,7 @@ def main(arguments: list[str]) -> int:
         measured = {f"measured_{name}": error for name, error in cross_validation(folder).items()}
         beyond = {name: (error, MOST_PLAYED_ERROR) for name, error in measured.items() if error > MOST_PLAYED_ERROR}
         for told in other_files(folder):
-            print(told.line)
-            if told.too_little:
-                print(f"  held to nothing: {told.too_little}")
+            print(told)
             measured |= told.errors
             beyond |= {name: (error, MOST_LAW_ERROR) for name, error in told.beyond.items()}
         figures |= measured

@@ -45,6 +45,9 @@ class Told:
     """Median relative error, by file, machine and figure."""
     too_little: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.line}\n  held to nothing: {self.too_little}" if self.too_little else self.line
+
     @property
     def beyond(self) -> Mapping[str, float]:
         """What is further off than it may be."""

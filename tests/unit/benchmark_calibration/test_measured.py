@@ -63,3 +63,5 @@ def test_an_error_beyond_its_ceiling_counts_unless_too_little_was_measured() -> 
     errors = {"near": MOST_LAW_ERROR - 0.01, "far": MOST_LAW_ERROR + 0.01}
     assert Told("line", errors).beyond == {"far": errors["far"]}
     assert Told("line", errors, too_little="two rates").beyond == {}
+    assert str(Told("line", errors)) == "line"
+    assert str(Told("line", errors, too_little="two rates")) == "line\n  held to nothing: two rates"
