@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build", help="folder of bench.json")
     parser.add_argument("--keep", type=Path, help="folder of runs; default: kept in the folder of bench.json")
     parser.add_argument("--older", action="store_true", help="take kept baselines though the simulator has changed")
+    parser.add_argument("--older-plimsoll", action="store_true", help="the same of Plimsoll's runs and its bounds")
     parser.add_argument("--page", type=Path, help="write the page here; default: docs/ when everything was run")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ def main() -> int:
     if arguments.baselines is not None:
         told = tuple(one for one in arguments.baselines.split(",") if one)
         everything = [replace(goal, baselines=told) for goal in everything]
-    kept = Kept(arguments.keep or arguments.out / "kept", HERE / "scenarios", arguments.older)
+    kept = Kept(arguments.keep or arguments.out / "kept", HERE / "scenarios", arguments.older, arguments.older_plimsoll)
     bench = Bench(arguments.jobs, arguments.out / "answers", kept, arguments.seeds, dict(arguments.seeds_of))
     outcomes: dict[str, Outcome] = {}
     interrupted = False
@@ -84,13 +85,8 @@ def main() -> int:
         else REPOSITORY / "docs" / "benchmarks.md"
     )
     if where is not None:
-        where.write_text(page(outcomes, verdicts, kept.taken_older))
-    for goal, verdict in verdicts:
-        if verdict is not None:
-            print(f"{'reached' if verdict.reached else 'MISSED '} {', '.join(goal.scenarios)}: {verdict.text}")
-    under_bound = _told_under_bound(everything, outcomes)
-    if kept.taken_older:
-        print(f"{kept.taken_older} runs of baselines were made by another state of the simulator")
+        where.write_text(page(outcomes, verdicts, kept.older_of_baselines, kept.older_of_ours))
+    under_bound = _told_of(everything, verdicts, outcomes, kept)
     missed = sum(verdict is not None and not verdict.reached for _, verdict in verdicts)
     if arguments.json:
         print(json.dumps({"scenarios": len(outcomes), "missed": missed}))
@@ -137,6 +133,24 @@ def _verdict(goal: Goal, outcomes: Mapping[str, Outcome]) -> Verdict | None:
     if not all(name in outcomes for name in goal.scenarios):
         return None
     return goal.judge({name: outcomes[name].result for name in goal.scenarios}, goal.attainment)
+
+
+def _told_of(
+    everything: Sequence[Goal],
+    verdicts: Sequence[tuple[Goal, Verdict | None]],
+    outcomes: Mapping[str, Outcome],
+    kept: Kept,
+) -> int:
+    """Tells what came of it; how many runs show that their bound is none."""
+    for goal, verdict in verdicts:
+        if verdict is not None:
+            print(f"{'reached' if verdict.reached else 'MISSED '} {', '.join(goal.scenarios)}: {verdict.text}")
+    under_bound = _told_under_bound(everything, outcomes)
+    if kept.older_of_baselines:
+        print(f"{kept.older_of_baselines} runs of baselines were made by another state of the simulator")
+    if kept.older_of_ours:
+        print(f"Plimsoll's runs were made by another state of its code in: {', '.join(sorted(kept.older_of_ours))}")
+    return under_bound
 
 
 def _told_under_bound(everything: Sequence[Goal], outcomes: Mapping[str, Outcome]) -> int:

@@ -43,6 +43,7 @@ class Kept:
         folder: Path,
         scenarios: Path,
         older: bool = False,
+        ours_too: bool = False,
         source_of: Callable[[str], str] | None = None,
     ) -> None:
         """A folder that is made when something is kept.
@@ -51,15 +52,19 @@ class Kept:
             folder: of this.
             scenarios: folder of the scenarios' folders.
             older: baselines that another source made count too.
+            ours_too: and so do Plimsoll's runs, with their bounds.
             source_of: what tells of a label whether its code is still the same; default: `source`.
         """
         self._folder = folder
         self._scenarios = scenarios
         self._older = older
+        self._ours_too = ours_too
         self._source_of = source_of or source
         self._starts: dict[tuple[str, int], Mapping[VariantKey, int]] = {}
-        self.taken_older = 0
-        """How many runs of another source were taken."""
+        self.older_of_baselines = 0
+        """How many of their runs are of another source."""
+        self.older_of_ours: set[str] = set()
+        """Scenarios in which Plimsoll's runs are, or its bounds."""
 
     def of(self, scenario: Scenario, label: str, seed: int) -> object | None:
         """What was kept of it; None where nothing is, or it has been made of something else."""
@@ -75,9 +80,12 @@ class Kept:
             return None
         if made_of == self._made_of(scenario, label, seed):
             return value
-        if not self._older or _is_ours(label):
+        if not (self._ours_too if _is_ours(label) else self._older):
             return None
-        self.taken_older += 1
+        if _is_ours(label):
+            self.older_of_ours.add(scenario.name)
+        else:
+            self.older_of_baselines += 1
         return value
 
     def add(self, scenario: Scenario, label: str, seed: int, value: object) -> None:

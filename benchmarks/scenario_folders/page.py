@@ -4,7 +4,7 @@ In: outcomes and verdicts. Out: text, HTML. Goals that were missed stand there l
 """
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -25,15 +25,28 @@ MOST_SHARE = 0.9
 """Of the missed requests."""
 
 
-def page(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verdict | None]], taken_older: int = 0) -> str:
+def page(
+    outcomes: Mapping[str, Outcome],
+    verdicts: Sequence[tuple[Goal, Verdict | None]],
+    older_of_baselines: int = 0,
+    older_of_ours: Collection[str] = (),
+) -> str:
     """The whole page.
 
     Args:
         outcomes: by scenario.
         verdicts: of every goal; None where it was not run.
-        taken_older: how many runs of baselines were made by another state of the simulator.
+        older_of_baselines: how many of their runs were made by another state of the simulator.
+        older_of_ours: scenarios in which Plimsoll's runs were.
     """
-    parts = [HEAD, *_older(taken_older), "## Goals\n", _goals(verdicts), *_missed(outcomes, verdicts), "## Scenarios\n"]
+    parts = [
+        HEAD,
+        *_older(older_of_baselines, older_of_ours),
+        "## Goals\n",
+        _goals(verdicts),
+        *_missed(outcomes, verdicts),
+        "## Scenarios\n",
+    ]
     attainment = {name: goal.attainment for goal, _ in verdicts for name in goal.scenarios}
     parts += [_scenario(name, one, attainment[name]) for name, one in outcomes.items()]
     return "\n".join(parts)
@@ -54,14 +67,15 @@ def _goals(verdicts: Sequence[tuple[Goal, Verdict | None]]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _older(count: int) -> Sequence[str]:
-    if not count:
-        return ()
-    told = (
-        f"{count} runs of baselines were made by an earlier state of the simulator and not made again; Plimsoll's are "
-        "of the state that wrote this page."
-    )
-    return (_wrapped(told),)
+def _older(of_baselines: int, of_ours: Collection[str]) -> Sequence[str]:
+    told = []
+    if of_baselines:
+        told.append(
+            f"{of_baselines} runs of baselines were made by an earlier state of the simulator, and not made again."
+        )
+    if of_ours:
+        told.append(f"Plimsoll's runs and bounds are of an earlier state of its code in {', '.join(sorted(of_ours))}.")
+    return (_wrapped(" ".join(told)),) if told else ()
 
 
 def _missed(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verdict | None]]) -> Sequence[str]:

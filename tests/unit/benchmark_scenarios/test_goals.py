@@ -128,8 +128,9 @@ def test_a_page_says_which_setting_came_nearest_and_which_baselines_are_of_an_ea
     result = a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.8), hpaX1=(40.0, 0.98), kpa=(1.0, 0.9), kpaX1=(9.0, 1.0))
     found = {"s": Outcome(result["s"], {"hpa": "hpa=1", "kpa": "kpa=1"}, {1: EXCESS_USD})}
     goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
-    text = page(found, [(goal, None)], taken_older=7)
+    text = page(found, [(goal, None)], older_of_baselines=7, older_of_ours={"s"})
     assert "| hpa=1 (nearest) |" in text
     assert "| kpa=1 (best) |" in text
     assert "7 runs of baselines were made by an earlier state" in text
+    assert "of an earlier state of its code in s." in text.replace("\n", " ")
     assert "earlier state" not in page(found, [(goal, None)])

@@ -44,15 +44,20 @@ def test_a_scenario_that_changed_is_run_anew(scenarios: Path, tmp_path: Path) ->
     assert [again.of(of(scenarios), label, 1) for label in (PLIMSOLL, BOUND, "hpa")] == [None, None, None]
 
 
-def test_baselines_of_another_source_count_only_when_asked_for_and_are_counted(scenarios: Path, tmp_path: Path) -> None:
+def test_runs_of_another_source_count_only_when_asked_for_and_are_counted(scenarios: Path, tmp_path: Path) -> None:
 
     for label in (PLIMSOLL, "hpa"):
         Kept(tmp_path / "kept", scenarios).add(of(scenarios), label, 1, label)
-    strict, lenient = (Kept(tmp_path / "kept", scenarios, older, lambda label: "another") for older in (False, True))
+    strict, lenient, all_of_them = (
+        Kept(tmp_path / "kept", scenarios, older, ours_too, lambda label: "another")
+        for older, ours_too in ((False, False), (True, False), (True, True))
+    )
     assert strict.of(of(scenarios), "hpa", 1) is None
     assert lenient.of(of(scenarios), "hpa", 1) == "hpa"
     assert lenient.of(of(scenarios), PLIMSOLL, 1) is None
-    assert lenient.taken_older == 1
+    assert (lenient.older_of_baselines, lenient.older_of_ours) == (1, set())
+    assert all_of_them.of(of(scenarios), PLIMSOLL, 1) == PLIMSOLL
+    assert all_of_them.older_of_ours == {"homogeneous"}
 
 
 def test_code_counts_and_comments_do_not(tmp_path: Path) -> None:
