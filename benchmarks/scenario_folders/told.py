@@ -67,9 +67,11 @@ WHY = {
         "costs."
     ),
     "mixed-fleet": (
-        "Two models of 70B have variants on H100 alone, in nodes of eight: one such node for all the time is "
-        "nearly all that the cheapest baseline pays, and 30% under that is less than the node. Plimsoll buys a "
-        "second one where a model's outputs grow longer by far, for safe rates that count every request in full."
+        "A replica that stays alone on a second H100 node of eight keeps the node on the bill for hours, although "
+        "it would fit on the first: Plimsoll moves replicas from pool to pool, and none from node to node "
+        "(rollout is most of the excess where it happens, and nothing where it does not). That is the next thing "
+        "to mend. Besides, two models of 70B have variants on H100 alone: one such node for all the time is "
+        "nearly all that the cheapest baseline pays, and 30% under that is less than the node."
     ),
     "homogeneous": (
         "How many replicas, and nothing else: what is left unused once the profile is confirmed, and the margin "
