@@ -53,21 +53,18 @@ def test_wva_1_grows_the_cheapest_and_shrinks_the_dearest() -> None:
     assert make("wva-v1", setup).decide(an_observation([deployment], idle)).replicas == {H100: 1}
 
 
-def test_wva_1_passes_over_a_variant_with_a_replica_on_its_way() -> None:
-    setup = a_setup([deployment := two_variants(h100=(2, 2), xeon=(2, 1))], POOLS)
-    full = {H100: [a_scrape([1, 1], kv=[0.9, 0.9])], XEON: [a_scrape([1], kv=[0.9])]}
-    # The Xeon is cheaper, 3/4 USD against 12/4, but one of its two is not ready: the H100 grows.
-    assert make("wva-v1", setup).decide(an_observation([deployment], full)).replicas == {H100: 3}
-    both = two_variants(h100=(2, 1), xeon=(2, 1))
-    loaded = {H100: [a_scrape([1], kv=[0.9])], XEON: [a_scrape([1], kv=[0.9])]}
-    assert make("wva-v1", setup).decide(an_observation([both], loaded)).replicas == {}
-
-
-def test_wva_1_shrinks_the_dearest_though_a_replica_is_on_its_way() -> None:
-    deployment = two_variants(h100=(3, 2), xeon=(1, 1))
-    idle = {H100: [a_scrape([0, 0], kv=[0.1, 0.1])], XEON: [a_scrape([0], kv=[0.1])]}
-    # 0.3 on two of the three that report: 0.8 - 0.15 is plenty, so the dearest of three goes to two.
-    assert make("wva-v1", a_setup([deployment], POOLS)).decide(an_observation([deployment], idle)).replicas == {H100: 2}
+@pytest.mark.parametrize(("h100", "xeon"), [((2, 2), (2, 1)), ((2, 1), (2, 2))])
+def test_wva_1_moves_nothing_of_a_model_while_a_replica_is_on_its_way(
+    h100: tuple[int, int], xeon: tuple[int, int]
+) -> None:
+    deployment = two_variants(h100, xeon)
+    policy = make("wva-v1", a_setup([deployment], POOLS))
+    for kv in (0.9, 0.1):
+        scrapes = {
+            H100: [a_scrape([1] * h100[1], kv=[kv] * h100[1])],
+            XEON: [a_scrape([1] * xeon[1], kv=[kv] * xeon[1])],
+        }
+        assert policy.decide(an_observation([deployment], scrapes)).replicas == {}
 
 
 def test_wva_1_takes_the_last_by_name_of_equal_prices() -> None:

@@ -3,13 +3,14 @@
 In: KV cache use and queue of every pod, the highest of the last minute. Out: numbers of replicas of all variants of a
 deployment. Its rule, every 15 s: a pod is saturated at a KV use of 0.80 or a queue of 5. Over all others of the model:
 where they have less than 0.1 of KV or 3 places of queue to spare on average, or there are none, one replica more of the
-cheapest variant that has none on its way; where they would still have that with one pod less, one less of the dearest,
-whether it has some on their way or not. Of equal prices the first by name grows and the last shrinks. The target is the
-KV use.
+cheapest variant; where they would still have that with one pod less, one less of the dearest. Nothing of a model moves
+while any of its variants has a replica on its way. Of equal prices the first by name grows and the last shrinks. The
+target is the KV use.
 
-Where the published texts differ, the one that serves it better is played: its documentation passes over a variant with
-a pending replica and grows the next cheapest, while its code since January 2026 moves nothing of a model as long as any
-variant has one; and there, replicas that do not report yet are given up when nothing else is to be done.
+Where the published texts differ, the one that serves it better is played: its code, since January 2026, waits for what
+is on its way, as here. Its documentation passes over a variant with a pending replica and grows the next cheapest:
+played so, it orders an H100 each time an L4 boots, costs four times as much on the Azure conversation hour, and keeps
+less.
 
 Source: llm-d/llm-d-workload-variant-autoscaler docs/saturation-analyzer.md, docs/saturation-scaling-config.md;
 internal/saturation/constants.go (at least two unsaturated pods before one is taken away).
@@ -63,6 +64,8 @@ class WvaV1:
             # Healthy but inert: without metrics it says nothing. Only a model without any replica gets its first.
             asked = observation.queued.get(deployment.key, 0.0) > 0.0 or not deployment.demand.sees_zero_replicas
             return self._one_more(deployment) if asked and not any(kept.values()) else {}
+        if any(variant.ready_replicas < variant.replicas for variant in deployment.variants):
+            return {}
         change = step(pods, self._kv)
         if change > 0:
             return self._one_more(deployment)
@@ -70,9 +73,6 @@ class WvaV1:
 
     def _one_more(self, deployment: Deployment) -> Mapping[VariantKey, int]:
         for variant in self._cheapest_first(deployment):
-            # What has just been ordered may be enough of this one, says the rule, and not of the others.
-            if variant.ready_replicas < variant.replicas:
-                continue
             if variant.replicas < variant.max_replicas:
                 return {variant.key: variant.replicas + 1}
         return {}
