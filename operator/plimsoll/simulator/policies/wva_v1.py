@@ -9,7 +9,7 @@ target is the KV use.
 
 Where the published texts differ, the one that serves it better is played: its code, since January 2026, waits for what
 is on its way, as here. Its documentation passes over a variant with a pending replica and grows the next cheapest:
-played so, it orders an H100 each time an L4 boots, costs four times as much on the Azure conversation hour, and keeps
+played so, it orders an H100 each time an L4 boots, costs five times as much on the Azure conversation hour, and keeps
 less.
 
 Source: llm-d/llm-d-workload-variant-autoscaler docs/saturation-analyzer.md, docs/saturation-scaling-config.md;
