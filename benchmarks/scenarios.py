@@ -2,8 +2,8 @@
 
 In: benchmarks/scenarios/, the public traces (PLIMSOLL_DATA_DIR). Out: build/bench.json, charts of each scenario in
 build/bench/, docs/benchmarks.md. Without the traces only scenarios with generated demand run, and the page is left as
-it is. With --strict it
-exits 1 where a goal is missed, or where a run kept the SLO for less than the bound, which is none then.
+it is. With --strict it exits 1 where a goal is missed, or where a run kept the SLO for less than the bound, which is
+none then.
 
 Every run is kept in build/kept, and made again only when something has changed that it depends on: after Ctrl-C it
 goes on where it was, and while Plimsoll's stations are mended its rivals' runs are not repeated.

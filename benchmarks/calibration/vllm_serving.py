@@ -14,10 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from plimsoll.domain import POISSON
-from plimsoll.engine.serving import Replica, Requests, serve
-from plimsoll.engine.workload import Timeline
-from plimsoll.fitting import CHUNK_TOKENS, fit
+from plimsoll.fitting import CHUNK_TOKENS, Play, fit, latencies_at
 from plimsoll.fitting.observations import LoadPoint
 
 FILE = "vllm_serving_iog.csv"
@@ -32,11 +29,9 @@ TOO_LITTLE = {
 """Why these rows cannot tell how far off the physics is."""
 _COLUMNS = ("mean_ttft_ms", "p99_ttft_ms", "mean_tpot_ms", "p99_tpot_ms")
 _FEWEST_OTHERS = 2
-_REQUESTS = 20_000
-_WARM_UP = 2_000
-_MAX_SEQUENCES = 256
-"""vLLM's default when this was measured."""
-_SEED = 20_260_103
+_PLAY = Play(warm_up=2_000, requests=20_000, interval_cv=1.0, seed=20_260_103)
+_LIMITS = (256, 10**9, CHUNK_TOKENS)
+"""Sequences: vLLM's default when this was measured. The cache is taken as large enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +94,7 @@ def errors(row: Row, known: Sequence[LoadPoint]) -> tuple[float, ...]:
     Raises:
         UnusableMeasurements: they tell no law.
     """
-    fitted = fit(known)
-    rng = np.random.default_rng(_SEED)
-    count = _WARM_UP + _REQUESTS
-    requests = Requests(
-        Timeline.drawn(count, POISSON, rng).arrivals_ms(row.point.rate_rps / 1000.0),
-        np.full(count, round(row.point.prompt_tokens), dtype=np.int64),
-        np.full(count, round(row.point.output_tokens), dtype=np.int64),
-    )
-    seen = serve([Replica(fitted.step_time, _MAX_SEQUENCES, 10**9, CHUNK_TOKENS)], requests)
-    ttft_ms_i = seen.ttft_ms_i[_WARM_UP:] + fitted.ttft_overhead_ms
-    tpot_ms_i = seen.tpot_ms_i[_WARM_UP:]
+    ttft_ms_i, tpot_ms_i = latencies_at(row.point, fit(known), _LIMITS, _PLAY)
     predicted_ms = (
         float(ttft_ms_i.mean()),
         float(np.quantile(ttft_ms_i, 0.99)),

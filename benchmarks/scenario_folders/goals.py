@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
+from plimsoll.simulator.report.against_bound import compared
 from plimsoll.simulator.report.wording import share
 from plimsoll.simulator.result import RunResult, ScenarioResult
 from plimsoll.simulator.sweep import keeps, mean_attainment, mean_usd, name_of
@@ -174,9 +175,8 @@ def _kept(result: ScenarioResult, attainment: float) -> bool:
 
 
 def _ratio(result: ScenarioResult) -> float:
-    bound = fmean(result.bound_usd.values()) if result.bound_usd else 0.0
-    runs = result.of_policy(PLIMSOLL)
-    return mean_usd(runs) / bound if bound > 0.0 and runs else math.inf
+    found = compared(result.of_policy(PLIMSOLL), result.bound_usd)
+    return found.ratio if found is not None else math.inf
 
 
 GROWTH = ("growth-x1", "growth-x3", "growth-x10")

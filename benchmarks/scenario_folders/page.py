@@ -12,6 +12,7 @@ import numpy as np
 from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.report import Background
 from plimsoll.simulator.report import page as charts
+from plimsoll.simulator.report.against_bound import compared
 from plimsoll.simulator.report.wording import share, span
 from plimsoll.simulator.result import RunResult
 from plimsoll.simulator.sweep import keeps, mean_attainment
@@ -107,9 +108,7 @@ def _when(one: Outcome) -> str:
 
 
 def _minutes_of_most(run: RunResult) -> int:
-    missed_m = sum(np.nan_to_num(1.0 - model.within_slo_m) * model.demand_rps_m for model in run.models) + np.zeros(
-        run.minutes
-    )
+    missed_m = np.sum([np.nan_to_num(1.0 - one.within_slo_m) * one.demand_rps_m for one in run.models], axis=0)
     most_first_m = np.sort(missed_m)[::-1].cumsum()
     return int(np.searchsorted(most_first_m, MOST_SHARE * most_first_m[-1])) + 1
 
@@ -124,12 +123,12 @@ def _scenario(name: str, one: Outcome, attainment: float) -> str:
         "| policy | USD | x bound | USD a million tokens | in SLO | dropped | moves |",
         "|---|---|---|---|---|---|---|",
     ]
-    compared = {PLIMSOLL: "", **{label: "" for label in one.best}}
+    shown = {PLIMSOLL: "", **{label: "" for label in one.best}}
     for default, best in one.best.items():
         if best != default:
-            compared[best] = " (best)" if keeps(one.result.of_policy(best), attainment) else " (nearest)"
-    labels = [label for label in one.result.policies if label in compared]
-    rows += [_row(label + compared[label], one.result.of_policy(label), bound) for label in labels]
+            shown[best] = " (best)" if keeps(one.result.of_policy(best), attainment) else " (nearest)"
+    labels = [label for label in one.result.policies if label in shown]
+    rows += [_row(label + shown[label], one.result.of_policy(label), one.result.bound_usd) for label in labels]
     if not one.best:
         rows.append("\nNo rivals were played here: the goal is Plimsoll's own.\n")
     excess = ", ".join(f"{step} {one.attribution_usd[step]:+.2f}" for step in STEPS)
@@ -140,11 +139,10 @@ def _scenario(name: str, one: Outcome, attainment: float) -> str:
     return "\n".join(rows)
 
 
-def _row(label: str, runs: Sequence[RunResult], bound: float) -> str:
-    usd = [run.usd for run in runs]
-    ratio = f"{fmean(usd) / bound:.2f}" if bound > 0.0 else "-"
+def _row(label: str, runs: Sequence[RunResult], bound_usd: Mapping[int, float]) -> str:
+    usd, against = [run.usd for run in runs], compared(runs, bound_usd)
     return (
-        f"| {label} | {fmean(usd):.2f} ± {max(usd) - min(usd):.2f} | {ratio} "
+        f"| {label} | {fmean(usd):.2f} ± {max(usd) - min(usd):.2f} | {f'{against.ratio:.2f}' if against else '-'} "
         f"| {fmean(run.usd_per_million_tokens for run in runs):.4f} | {share(mean_attainment(runs))} "
         f"| {fmean(run.dropped for run in runs):.0f} | {fmean(len(run.moves) for run in runs):.0f} |"
     )

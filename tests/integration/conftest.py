@@ -9,6 +9,7 @@ be had is an error of every test that asks for it, never a skip.
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from kubernetes.client import ApiClient
@@ -16,11 +17,15 @@ from kubernetes.client import ApiClient
 from integration.small_exporter import Exporter, an_exporter
 from integration.world import World
 from plimsoll_testkit.binaries import BinaryMissing, ensure
+from plimsoll_testkit.browser import a_browser
 from plimsoll_testkit.control_plane import PARTS, ControlPlane
 from plimsoll_testkit.json_api import delete, items, request
 from plimsoll_testkit.kwok import FixedPools
 from plimsoll_testkit.processes import die_with_parent, wait_until
 from plimsoll_testkit.prometheus_server import PrometheusServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SCRAPE_S = 0.5
 SETTLES_WITHIN_S = 60.0
@@ -72,6 +77,13 @@ def api(control_plane: ControlPlane) -> Iterator[ApiClient]:
     """The admin's client."""
     with control_plane.api_client() as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Headless Chromium, for the pages that Plimsoll writes."""
+    with a_browser() as found:
+        yield found
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ A browser that cannot be had is an error of every test here, never a skip: `make
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +13,11 @@ from typer.testing import CliRunner
 from integration.report_page import EXCESS, SCENARIOS, TIME_CHARTS, a_file, shown_in
 from plimsoll.cli import app
 from plimsoll.simulator.result import ScenarioResult, report_data
-from plimsoll_testkit.browser import a_browser
 from unit.simulator.folders import a_folder
 from unit.simulator.reports import a_scenario_result
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with a_browser() as found:
-        yield found
 
 
 def test_every_chart_is_there_without_a_word_on_the_console(browser: "Browser", tmp_path: Path) -> None:

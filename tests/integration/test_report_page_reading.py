@@ -1,26 +1,16 @@
 """Can what the report shows be read and understood, by finger and keyboard too? In headless Chromium."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from integration.report_page import EXCESS, TIME_CHARTS, a_file, shown_in
 from plimsoll.domain import VariantKey
 from plimsoll.simulator.result import Move, ScenarioResult
-from plimsoll_testkit.browser import a_browser
 from unit.simulator.reports import a_run, a_scenario_result
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with a_browser() as found:
-        yield found
 
 
 def test_what_a_finger_touched_is_told_until_it_touches_something_else(browser: "Browser", tmp_path: Path) -> None:

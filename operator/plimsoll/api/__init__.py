@@ -45,7 +45,7 @@ from plimsoll.api.labels import (
     VERSION,
     owned_deployment_name,
 )
-from plimsoll.api.parsing import KINDS, AnyKind, parse, parse_part
+from plimsoll.api.parsing import KINDS, AnyKind, nearest, parse, parse_part
 from plimsoll.api.scaling_policy import ScalingPolicy, ScalingPolicySpec
 from plimsoll.api.serving_profile import Provenance, ServingProfile, ServingProfileSpec
 from plimsoll.api.values import DecimalText, Duration, Money, Quantity, Timestamp
@@ -102,6 +102,7 @@ __all__ = [
     "Timestamp",
     "VariantSpec",
     "VariantStatus",
+    "nearest",
     "owned_deployment_name",
     "parse",
     "parse_part",

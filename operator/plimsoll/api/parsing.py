@@ -201,8 +201,13 @@ def _first_sentence(model: type[BaseModel], parts: Sequence[int | str]) -> str:
 def _nearest_field(model: type[BaseModel], parts: Sequence[int | str]) -> str:
     owner = _model_at(model, parts[:-1])
     known = [str(field.alias) for field in owner.model_fields.values()] if owner else []
-    near = get_close_matches(str(parts[-1]), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    return nearest(str(parts[-1]), known)
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Which name may have been meant, for the end of a message about one that is not there."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
 
 
 def _model_at(model: type[BaseModel], parts: Sequence[int | str]) -> type[BaseModel] | None:

@@ -52,7 +52,7 @@ def table(result: "ScenarioResult", goal: float) -> Table:
             f"{entry.label} *" if entry.label in marked else entry.label,
             f"{fmean(usd):.2f}",
             f"{max(usd) - min(usd):.2f}",
-            _times(compared(entry, result.bound_usd)),
+            _times(compared(runs, result.bound_usd)),
             f"{fmean(run.usd_per_million_tokens for run in runs):.4f}" if asked else _NOTHING,
             share(entry.attainment) if asked else _NOTHING,
             f"{fmean(run.dropped for run in runs):.0f}",

@@ -12,7 +12,7 @@ In: the text of measurement files, and a few facts that no file holds. Out: a `F
 - ``crossvalidation``: the law on loads that it never saw, request by request.
 """
 
-from plimsoll.fitting.crossvalidation import Accuracy, crossvalidate
+from plimsoll.fitting.crossvalidation import Accuracy, Play, crossvalidate, latencies_at
 from plimsoll.fitting.formats import FORMATS, Given, read
 from plimsoll.fitting.law import CHUNK_TOKENS, Fit, fit
 from plimsoll.fitting.observations import DecodeStep, LoadPoint, Observation, PromptPass, saturated
@@ -26,9 +26,11 @@ __all__ = [
     "Given",
     "LoadPoint",
     "Observation",
+    "Play",
     "PromptPass",
     "crossvalidate",
     "fit",
+    "latencies_at",
     "read",
     "saturated",
 ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from plimsoll.domain import POISSON
-from plimsoll.engine.arrays import Ints
+from plimsoll.engine.arrays import Floats, Ints
 from plimsoll.engine.serving import Replica, Requests, serve
 from plimsoll.engine.workload import Timeline
 from plimsoll.fitting.law import CHUNK_TOKENS, Fit, fit
@@ -101,21 +101,44 @@ def _with_spread(point: LoadPoint, length_cv: float) -> LoadPoint:
     )
 
 
-def _play(point: LoadPoint, fitted: Fit, limits: tuple[int, int, int]) -> Deviation:
-    rng = np.random.default_rng(_SEED)
-    warm_up = math.ceil(_WARM_UP_TURNOVERS * point.running)
-    count = warm_up + _REQUESTS
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How much is played of a load point, and how its requests come."""
+
+    warm_up: int
+    """Requests that do not count."""
+    requests: int = _REQUESTS
+    interval_cv: float = 0.0
+    """Coefficient of variation of intervals: 0 as a load generator at a fixed rate sends them, 1 by chance."""
+    seed: int = _SEED
+
+
+def latencies_at(point: LoadPoint, fitted: Fit, limits: tuple[int, int, int], play: Play) -> tuple[Floats, Floats]:
+    """TTFT and time per output token of each request that counts, in ms, where it has one.
+
+    Args:
+        point: the load.
+        fitted: the law of the engine.
+        limits: its sequences, cache tokens and tokens a chunk.
+        play: how much of it, and how.
+    """
+    rng = np.random.default_rng(play.seed)
+    count = play.warm_up + play.requests
     rate_per_ms = point.rate_rps / 1000.0 / (_APART if point.alone else 1.0)
-    timeline = Timeline.drawn(count, POISSON, rng, interval_cv=0.0)
+    timeline = Timeline.drawn(count, POISSON, rng, interval_cv=play.interval_cv)
     requests = Requests(
         timeline.arrivals_ms(rate_per_ms),
         _lengths(point.prompt_tokens, point.prompt_sd, count, rng),
         _lengths(point.output_tokens, point.output_sd, count, rng),
     )
     latencies = serve([Replica(fitted.step_time, *limits)], requests)
-    ttft_ms_i = latencies.ttft_ms_i[warm_up:] + fitted.ttft_overhead_ms
-    tpot_ms_i = latencies.tpot_ms_i[warm_up:]
-    tpot_ms_i = tpot_ms_i[np.isfinite(tpot_ms_i)]
+    tpot_ms_i = latencies.tpot_ms_i[play.warm_up :]
+    return latencies.ttft_ms_i[play.warm_up :] + fitted.ttft_overhead_ms, tpot_ms_i[np.isfinite(tpot_ms_i)]
+
+
+def _play(point: LoadPoint, fitted: Fit, limits: tuple[int, int, int]) -> Deviation:
+    warm_up = math.ceil(_WARM_UP_TURNOVERS * point.running)
+    ttft_ms_i, tpot_ms_i = latencies_at(point, fitted, limits, Play(warm_up))
     itl = _deviation(float(np.median(tpot_ms_i)), point.itl_ms)
     assert itl is not None, "every load point has a time per output token"
     return Deviation(

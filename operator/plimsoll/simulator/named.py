@@ -4,12 +4,11 @@ In: a specification and the manifests beside it. Out: nothing, or what is asked 
 field, with the nearest name that there is. A run must not go on without it: its figures would be about something else.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plimsoll.api import InferenceDeployment
+from plimsoll.api import InferenceDeployment, nearest
 from plimsoll.domain import ObjectKey, VariantKey
 from plimsoll.errors import InvalidObject
 from plimsoll.observe import Contents
@@ -88,7 +87,7 @@ def start_replicas(named: Mapping[str, int], keys: Sequence[VariantKey]) -> Mapp
     known = {f"{key.deployment}/{key.variant}": key for key in keys} | {str(key): key for key in keys}
     for name, replicas in named.items():
         if name not in known:
-            raise InvalidObject(f"startReplicas names {name}, which is no variant here: {nearest(name, known)}")
+            raise InvalidObject(f"startReplicas names {name}, which is no variant here: {nearest(name, list(known))}")
         if replicas < 0:
             raise InvalidObject(f"startReplicas.{name} is {replicas}: write 0 or more")
     return {known[name]: replicas for name, replicas in named.items()}
@@ -109,10 +108,3 @@ def refuse_missing_files(scenario: "Scenario", without: Collection[ObjectKey] = 
             for field, names in source.files.items():
                 for name in names:
                     scenario.file(name, f"demand[{number}].{field}")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Which name may have been meant."""
-    there = list(known)
-    near = get_close_matches(name, there, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(there) or 'none'}"

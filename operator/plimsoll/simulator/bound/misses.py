@@ -22,6 +22,7 @@ from plimsoll.domain import POISSON, LatencyMetric, LatencyTarget, Profile
 from plimsoll.engine.arrays import Floats
 from plimsoll.engine.questions import Physics
 from plimsoll.engine.serving import Requests, serve
+from plimsoll.engine.workload import Timeline
 from plimsoll.simulator.safe_rates import mix_of
 from plimsoll.simulator.traffic import Traffic
 from plimsoll.sizing.cases import case_of
@@ -94,12 +95,11 @@ def loads(profile: Profile, slo: Sequence[LatencyTarget], traffic: Traffic, repl
     fits_i = prompts_i + outputs_i <= profile.kv_cache_tokens
     if not fits_i.any():
         return ()
-    arrivals_i = np.cumsum(rng.gamma(evenness(traffic.arrival_s_i), 1.0, count))
-    arrivals_i *= count / arrivals_i[-1]
+    timeline = Timeline.drawn(count, POISSON, rng, interval_cv=evenness(traffic.arrival_s_i) ** -0.5)
     rates_k = _SHARES_K * completes_rps(profile, slo, traffic)
     missed_k = np.ones(rates_k.size)
     for k, rate_rps in enumerate(rates_k):
-        at_ms_i = arrivals_i / (rate_rps * replicas) * 1000.0
+        at_ms_i = timeline.arrivals_ms(rate_rps * replicas / 1000.0)
         seen = serve([case.replica] * replicas, Requests(at_ms_i[fits_i], prompts_i[fits_i], outputs_i[fits_i]))
         value_ms = {
             LatencyMetric.TTFT: seen.ttft_ms_i,

@@ -92,12 +92,13 @@ class _Columns:
     @classmethod
     def of(cls, asked: Sequence[Asked], pools: Mapping[str, Pool]) -> "_Columns":
         variants: dict[VariantKey, Variant] = {}
+        places: dict[VariantKey, int] = {}
         ways = []
         for row, one in enumerate(asked):
             for way in one.ways:
                 if way.variant.pool in pools:
                     variants.setdefault(way.variant.key, way.variant)
-                    ways.append((row, list(variants).index(way.variant.key), way))
+                    ways.append((row, places.setdefault(way.variant.key, len(places)), way))
         used = [pools[name] for name in sorted({variant.pool for variant in variants.values()})]
         return cls(tuple(variants.values()), used, ways, len(asked))
 

@@ -117,8 +117,9 @@ def _filled(table: Table, name: str, rate_rps_k: Floats) -> Floats | None:
 
 def _as_bursty(rate_rps_k: Floats, cv_k: Floats, window_s: float, rng: np.random.Generator) -> Floats:
     """Arrivals whose burstiness is another in each window."""
+    gamma = ArrivalPattern.GAMMA
     parts = [
-        k * window_s + arrivals_s(rate_rps_k[k : k + 1], window_s, ArrivalPattern.GAMMA, 1.0 / cv**2, rng)
+        k * window_s + arrivals_s(rate_rps_k[k : k + 1], window_s, gamma, shape_for_cv(gamma, cv), rng)
         for k, cv in enumerate(np.clip(cv_k, *_CV_RANGE))
     ]
     return np.concatenate(parts)

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from plimsoll.simulator.report.standing import Entry
 from plimsoll.simulator.result import RunResult, ScenarioResult
-from plimsoll.simulator.sweep import keeps
+from plimsoll.simulator.sweep import keeps, mean_usd
 
 LEAST_USD = 0.01
 """Of a bound that costs are told in: where nodes are paid for it may be nothing, and so would its multiples be."""
@@ -31,13 +30,18 @@ class Compared:
         return self.usd / self.bound_usd
 
 
-def compared(entry: Entry, bound_usd: Mapping[int, float]) -> Compared | None:
-    """Over the seeds that have both; None where there are none, or hardly anything must be paid."""
-    runs = [run for run in entry.runs if run.seed in bound_usd]
-    least = fmean(bound_usd[run.seed] for run in runs) if runs else 0.0
+def compared(runs: Sequence[RunResult], bound_usd: Mapping[int, float]) -> Compared | None:
+    """Over the seeds that have both; None where there are none, or hardly anything must be paid.
+
+    Args:
+        runs: of one policy.
+        bound_usd: by seed.
+    """
+    both = [run for run in runs if run.seed in bound_usd]
+    least = fmean(bound_usd[run.seed] for run in both) if both else 0.0
     if least < LEAST_USD:
         return None
-    return Compared(fmean(run.usd for run in runs), least, tuple(run.seed for run in runs))
+    return Compared(mean_usd(both), least, tuple(run.seed for run in both))
 
 
 def undercutting(scenario: ScenarioResult, goal: float) -> Sequence[RunResult]:

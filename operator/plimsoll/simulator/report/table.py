@@ -93,7 +93,7 @@ def _cells(column: Column, values: Mapping[str, Sequence[float | None]]) -> list
 
 def _value(key: str, data: Mapping[str, Any], entry: Entry, bound_usd: Mapping[int, float]) -> float | None:
     if key == "times_bound":
-        against = compared(entry, bound_usd)
+        against = compared(entry.runs, bound_usd)
         return against.ratio if against else None
     figures = data["policies"][entry.label]
     for part in key.split("."):

@@ -96,7 +96,7 @@ def _next(found: Standing) -> str:
 
 def _bound(scenario: ScenarioResult, found: Standing) -> str:
     first = found.ranked[0]
-    against = compared(first, scenario.bound_usd)
+    against = compared(first.runs, scenario.bound_usd)
     if against is None:
         return ""
     shown = undercutting(scenario, found.goal)
