@@ -58,7 +58,8 @@ class Stage:
 
 
 def a_stage(facts: dict[str, Any] | None = None, begin: int = 0, drain_s: float = 0.0, **pool: Any) -> Stage:
-    one = a_pool(node_resources={"cpu": 16.0, "nvidia.com/gpu": 2.0}, provisioning_s=BOOT_S, **{"max_nodes": 4, **pool})
+    node = {"cpu": 16.0, "nvidia.com/gpu": 2.0}
+    one = a_pool(**{"node_resources": node, "provisioning_s": BOOT_S, "max_nodes": 4, **pool})
     variant: Variant = a_variant(
         profile=a_profile(startup_s=STARTUP_S), per_replica={"cpu": 4.0, "nvidia.com/gpu": 1.0}, pool=one.name
     )
@@ -251,3 +252,75 @@ def test_the_scheduler_spreads_or_packs(scoring: str, nodes_in_use: int) -> None
     stage.scale(5.0, 2)
     stage.play(100.0)
     assert sum(bool(node.pods) for node in stage.cluster.nodes[stage.pool.name].values()) == nodes_in_use
+
+
+# --- Nodes of which little is used --------------------------------------------------------------------------------
+
+
+def a_lonely_stage(facts: dict[str, Any] | None = None, nodes: int = 2, **pool: Any) -> Stage:
+    """Nodes of four GPUs, all full but the last, which has one pod; at second 10 a pod of the first node goes."""
+    four = {"cpu": 64.0, "nvidia.com/gpu": 4.0}
+    begin = 4 * (nodes - 1) + 1
+    removal = {"emptyNodeRemoval": "5m", "delayAfterAdd": "0s", **(facts or {})}
+    stage = a_stage(removal, begin=begin, node_resources=four, **pool)
+    stage.scale(10.0, begin - 1, "chat-h100-1")
+    return stage
+
+
+def test_a_node_of_which_little_is_used_is_emptied_where_its_pods_fit_on_others() -> None:
+    stage = a_lonely_stage()
+    told = stage.play(1000.0)
+    # Seen at the scan at 20; after five minutes its pod ends, and another starts beside the three that are left.
+    assert told[-3:] == [("drains chat-h100-5", 320.0), ("gone chat-h100-5", 320.0), ("ready chat-h100-6", 380.0)]
+    assert stage.nodes() == [f"{stage.pool.name}-n1"]
+    assert stage.cluster.lifetimes[stage.pool.name] == [(0.0, 320.0)]
+
+
+def test_a_node_that_is_emptied_goes_with_its_last_request() -> None:
+    stage = a_lonely_stage()
+    stage.listener.drain_s = 45.0
+    stage.play(1000.0)
+    # The pod of second 10 is gone at 55, so there is room from the scan at 60 on; from 360 on the lonely one drains.
+    assert stage.cluster.lifetimes[stage.pool.name] == [(0.0, 405.0)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "pool"),
+    [
+        pytest.param({"consolidationBelow": 0.0}, {}, id="no-node-is-emptied"),
+        pytest.param({}, {"min_nodes": 2}, id="the-pool-keeps-two"),
+    ],
+)
+def test_a_lonely_pod_stays_where(facts: dict[str, Any], pool: dict[str, Any]) -> None:
+    stage = a_lonely_stage(facts, **pool)
+    stage.play(1000.0)
+    assert len(stage.nodes()) == 2
+
+
+def test_no_node_is_emptied_soon_after_one_came() -> None:
+    stage = a_lonely_stage({"delayAfterAdd": "20m"}, max_nodes=3)
+    stage.scale(30.0, 9)  # two nodes' worth and one: a third is asked for at second 30
+    stage.scale(300.0, 4, *(f"chat-h100-{n}" for n in (2, 3, 4)))
+    stage.play(30.0 + 1200.0 - 1.0)
+    assert len(stage.nodes()) == 3
+    stage.play(2000.0)
+    assert len(stage.nodes()) == 1
+
+
+def test_nodes_are_emptied_one_after_another() -> None:
+    stage = a_lonely_stage(nodes=3, max_nodes=3)
+    stage.scale(20.0, 4, *(f"chat-h100-{n}" for n in (2, 3, 5, 6)))  # two pods, one and one are left
+    stage.listener.drain_s = 45.0
+    told = stage.play(1000.0)
+    ended = [moment for what, moment in told if what.startswith("drains") and moment > 100.0]
+    gone = sorted(end_s for _, end_s in stage.cluster.lifetimes[stage.pool.name])
+    assert len(ended) == len(gone) == 2
+    assert ended[1] >= gone[0] == ended[0] + 45.0
+
+
+def test_the_scheduler_avoids_a_node_that_is_to_be_emptied() -> None:
+    stage = a_lonely_stage()
+    stage.scale(100.0, 5)
+    stage.play(200.0)
+    # The lonely pod's node has more room, and would be taken but for its taint.
+    assert sorted(len(node.pods) for node in stage.cluster.nodes[stage.pool.name].values()) == [1, 4]

@@ -7,7 +7,7 @@ binpacking estimator has it.
 from collections.abc import Sequence
 
 from plimsoll.domain import Resources
-from plimsoll.simulator.cluster.objects import SimPod, fits
+from plimsoll.simulator.cluster.objects import SimPod, fits, take_from
 
 
 def nodes_missing(pending: Sequence[SimPod], node_offers: Resources, under_way: int) -> int:
@@ -20,8 +20,7 @@ def nodes_missing(pending: Sequence[SimPod], node_offers: Resources, under_way: 
         if place is None:
             place = dict(node_offers)
             bins.append(place)
-        for name, amount in pod.needs.items():
-            place[name] = place.get(name, 0.0) - amount
+        take_from(place, pod.needs)
     return len(bins) - under_way
 
 

@@ -3,7 +3,8 @@
 In: replicas that targets ask for. Out: calls to a `Listener`, and node lifetimes. The life of a pod: created, placed
 when a node has room, ready after its start-up, terminating until its requests are done or its grace is over. The life
 of a node: requested when pods find no room (from then on it is on the bill), ready after its boot, removed once it has
-been empty for long enough, or taken back by the provider after a notice.
+been unneeded for long enough (emptied first where a few pods are left that fit elsewhere), or taken back by the
+provider after a notice.
 """
 
 import math
@@ -16,6 +17,7 @@ import numpy as np
 
 from plimsoll.domain import Pool, PriceKind, Variant, VariantKey
 from plimsoll.simulator.agenda import Agenda
+from plimsoll.simulator.cluster.consolidation import unneeded
 from plimsoll.simulator.cluster.node_groups import nodes_missing
 from plimsoll.simulator.cluster.objects import SimNode, SimPod
 from plimsoll.simulator.cluster.replica_sets import leaving_order
@@ -146,6 +148,8 @@ class SimulatedCluster:
         self._listener.pod_gone(pod, now_s)
         if pod.node is not None:
             pod.node.release(pod, now_s)
+            if pod.node.emptied and not pod.node.pods:
+                self._drop(pod.node, now_s)
             self._schedule(pod.pool, now_s)
 
     # --- Scheduling --------------------------------------------------------------------------------------------------
@@ -173,7 +177,7 @@ class SimulatedCluster:
         for pool in self._pools.values():
             if pool.price_kind is not PriceKind.PAID:
                 self._add_nodes(pool, now_s)
-                self._remove_empty(pool, now_s)
+                self._remove_unneeded(pool, now_s)
 
     def _add_nodes(self, pool: Pool, now_s: float) -> None:
         nodes = self.nodes[pool.name].values()
@@ -216,21 +220,30 @@ class SimulatedCluster:
             self._agenda.note(now_s + life_s, lambda then_s: self._interrupt(node, then_s))
         self._schedule(node.pool, now_s)
 
-    def _remove_empty(self, pool: Pool, now_s: float) -> None:
+    def _remove_unneeded(self, pool: Pool, now_s: float) -> None:
+        nodes = self.nodes[pool.name]
+        names = unneeded(nodes.values(), self._facts.consolidation_below)
+        for node in nodes.values():
+            node.note_unneeded(node.name in names, now_s)
         if now_s - self._added_s < self._facts.delay_after_add.seconds:
             return
-        nodes = self.nodes[pool.name]
-        overdue = [
-            node
-            for node in nodes.values()
-            if node.ready
-            and not node.cordoned
-            and node.empty_since_s is not None
-            and now_s - node.empty_since_s >= self._facts.empty_node_removal.seconds
-        ]
+        for node in nodes.values():
+            node.avoided = node.name in names
         spare = sum(not node.cordoned for node in nodes.values()) - pool.min_nodes
-        for node in sorted(overdue, key=lambda one: one.name)[: max(0, spare)]:
-            self._drop(node, now_s)
+        overdue = [node for node in nodes.values() if self._is_overdue(node, now_s)]
+        for node in sorted(overdue, key=lambda one: (bool(one.pods), one.name))[: max(0, spare)]:
+            if not node.pods:
+                self._drop(node, now_s)
+            elif not self._is_emptying():
+                self._empty(node, now_s)
+
+    def _is_overdue(self, node: SimNode, now_s: float) -> bool:
+        since_s = node.unneeded_since_s
+        return since_s is not None and now_s - since_s >= self._facts.empty_node_removal.seconds
+
+    def _is_emptying(self) -> bool:
+        """One node at a time, as --max-drain-parallelism has it."""
+        return any(node.emptied for nodes in self.nodes.values() for node in nodes.values())
 
     def _take_back(self, pool: str, share: float, now_s: float) -> None:
         """The provider wants that share of a pool's nodes back, the oldest first."""
@@ -242,15 +255,23 @@ class SimulatedCluster:
     def _interrupt(self, node: SimNode, now_s: float) -> None:
         if node.cordoned or node.name not in self.nodes[node.pool]:
             return
-        node.cordoned = True
         notice_s = self._facts.interruption_notice.seconds
+        self._vacate(node, min(notice_s, self._facts.termination_grace.seconds), now_s)
+        self._agenda.note(now_s + notice_s, lambda then_s: self._drop(node, then_s))
+
+    def _empty(self, node: SimNode, now_s: float) -> None:
+        node.emptied = True
+        self._vacate(node, self._facts.termination_grace.seconds, now_s)
+
+    def _vacate(self, node: SimNode, grace_s: float, now_s: float) -> None:
+        """No pod comes any more, those that are there end, and others are made in their place."""
+        node.cordoned = True
         keys = sorted({pod.key for pod in node.pods.values()})
         for pod in list(node.pods.values()):
             if not pod.terminating:
-                self._terminate(pod, now_s, min(notice_s, self._facts.termination_grace.seconds))
+                self._terminate(pod, now_s, grace_s)
         for key in keys:
             self._reconcile(key, now_s)
-        self._agenda.note(now_s + notice_s, lambda then_s: self._drop(node, then_s))
 
     def _drop(self, node: SimNode, now_s: float) -> None:
         if self.nodes[node.pool].pop(node.name, None) is None:
