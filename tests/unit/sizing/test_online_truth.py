@@ -239,6 +239,14 @@ def test_a_moment_that_says_nothing_about_the_engine_teaches_nothing(what: str) 
     assert (factor(truth), truth.findings, dict(truth.latencies)) == (1.0, (), {})
 
 
+@pytest.mark.parametrize(("requests", "teaches"), [(99.0, False), (100.0, True)])
+def test_one_of_the_requests_must_be_beyond_the_quantile(requests: float, teaches: bool) -> None:
+    p99 = LatencyTarget(LatencyMetric.TPOT, 0.99, 14.0)
+    trial = Trial(pace=1.2, slo=(p99,))
+    truth = trial.run(60.0, demand_with(window_s=requests / (trial.share * trial.safe_rps)))
+    assert bool(truth.latencies) is (factor(truth) > 1.0) is teaches
+
+
 @pytest.mark.parametrize("share", [0.1, 0.95])
 def test_an_idle_minute_and_a_saturated_one_teach_nothing(share: float) -> None:
     truth = Trial(pace=1.2, share=share).run(60.0)
