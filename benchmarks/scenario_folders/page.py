@@ -9,7 +9,6 @@ from statistics import fmean
 
 import numpy as np
 
-from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.report import Background
 from plimsoll.simulator.report import page as charts
 from plimsoll.simulator.report.against_bound import compared
@@ -55,8 +54,7 @@ def page(
 
 def report(one: Outcome, description: str, goal: float) -> str:
     """The page with charts of one scenario, with bound and attribution."""
-    excess_usd = {(PLIMSOLL, seed): usd for seed, usd in one.excess_usd.items()}
-    return charts([one.result], {one.result.name: Background(description, goal, excess_usd)})
+    return charts([one.result], {one.result.name: Background(description, goal)})
 
 
 def _goals(verdicts: Sequence[tuple[Goal, Verdict | None]]) -> str:
@@ -131,7 +129,7 @@ def _scenario(name: str, one: Outcome, attainment: float) -> str:
     rows += [_row(label + shown[label], one.result.of_policy(label), one.result.bound_usd) for label in labels]
     if not one.best:
         rows.append("\nNo rivals were played here: the goal is Plimsoll's own.\n")
-    excess = ", ".join(f"{step} {one.attribution_usd[step]:+.2f}" for step in STEPS)
+    excess = ", ".join(f"{step} {usd:+.2f}" for step, usd in one.result.mean_excess_usd.items())
     rows.append(f"\nWhat Plimsoll pays over the bound, in USD by station: {excess}.\n")
     for run in one.under_bound(attainment):
         kept = f"with seed {run.seed} {run.policy} kept the SLO ({share(run.slo_attainment)}) for {run.usd:.2f} USD"

@@ -6,13 +6,11 @@ In: a scenario, a goal. Out: an `Outcome`. What has been made already is not mad
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import joblib
 
 from plimsoll.simulator.answers import ANSWERS
-from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.bound import Bound
 from plimsoll.simulator.bounded import Bounded, bounded
 from plimsoll.simulator.episode import draw
@@ -49,13 +47,6 @@ class Outcome:
     result: ScenarioResult
     best: Mapping[str, str]
     """By baseline as it comes: the setting that is compared."""
-    excess_usd: Mapping[int, Mapping[str, float]]
-    """By seed, what Plimsoll pays over the bound, by step."""
-
-    @property
-    def attribution_usd(self) -> Mapping[str, float]:
-        """Mean over seeds, by step."""
-        return {step: fmean(one[step] for one in self.excess_usd.values()) for step in STEPS}
 
     def under_bound(self, attainment: float) -> Sequence[RunResult]:
         """Runs that kept the SLO for less than the bound, each of which shows that it is none."""
@@ -63,8 +54,7 @@ class Outcome:
 
     def as_data(self) -> dict[str, Any]:
         """The JSON of one scenario."""
-        told = {name: float(f"{usd:.6g}") for name, usd in self.attribution_usd.items()}
-        return {**self.result.as_data(), "best_setting": dict(self.best), "excess_usd": told}
+        return {**self.result.as_data(), "best_setting": dict(self.best)}
 
 
 def outcome(scenario: Scenario, baselines: Sequence[str], attainment: float, bench: Bench) -> Outcome:
@@ -76,9 +66,9 @@ def outcome(scenario: Scenario, baselines: Sequence[str], attainment: float, ben
             scenario.name,
             (*(one.run for one in ours.values()), *(run for found in runs.values() for run in found)),
             {seed: one.bound.usd for seed, one in ours.items()},
+            {seed: one.attribution.usd for seed, one in ours.items()},
         ),
         best,
-        {seed: one.attribution.usd for seed, one in ours.items()},
     )
 
 

@@ -1,10 +1,11 @@
 """A report in a browser: how tests of it make, open and read one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plimsoll.simulator.report import Background, page
+from plimsoll.simulator.report import page
 from plimsoll.simulator.result import ScenarioResult
 from unit.simulator.reports import a_scenario_result
 
@@ -47,10 +48,11 @@ class Shown:
 def a_file(
     folder: Path,
     scenarios: tuple[ScenarioResult, ...] = SCENARIOS,
-    excess_usd: Mapping[tuple[str, int], Mapping[str, float]] = {("plimsoll", 1): EXCESS},
+    excess_usd: Mapping[int, Mapping[str, float]] = {1: EXCESS},
 ) -> Path:
     file = folder / "report.html"
-    file.write_text(page(scenarios, {"made-up": Background(excess_usd=excess_usd)}), encoding="utf-8")
+    told = [replace(one, excess_usd=excess_usd) if one.name == "made-up" else one for one in scenarios]
+    file.write_text(page(told), encoding="utf-8")
     return file
 
 

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -166,7 +166,7 @@ def _tell(
         write_text("--json", json_file, to_json(found) + "\n")
     if report_file is not None:
         about = {
-            one.name: Background(one.spec.description, goal, _excess_usd(one.name, done))
+            one.name: Background(one.spec.description, goal)
             for one in {job.scenario.name: job.scenario for job in made}.values()
         }
         write_text("--report", report_file, page(found, about))
@@ -182,12 +182,6 @@ def _with_bound(scenarios: "Sequence[Scenario]", asked: bool | None) -> Sequence
         if not is_quick(one):
             typer.echo(f"{one.name} is large: the least that must be paid is not computed, --bound does it", err=True)
     return [one.name for one in scenarios if is_quick(one)]
-
-
-def _excess_usd(name: str, done: "Sequence[Done]") -> "Mapping[tuple[str, int], Mapping[str, float]]":
-    return {
-        (one.run.policy, one.run.seed): one.excess_usd for one in done if one.run.scenario == name and one.excess_usd
-    }
 
 
 def _line(told: str) -> None:

@@ -1,7 +1,7 @@
 """What came of a run? Money, kept promises, and what happened minute by minute.
 
-In: nothing. Out: frozen values, and their JSON: per scenario the bound and per policy the mean over seeds of every
-figure, with its spread.
+In: nothing. Out: frozen values, and their JSON: per scenario the bound, what Plimsoll paid over it by station, and per
+policy the mean over seeds of every figure, with its spread.
 
 `usd` is what the bill says: every node-second of on-demand and spot nodes from the request for the node until it is
 given back, by its price. Nodes that are already paid for are on no bill, whatever runs on them; their amortised price
@@ -137,6 +137,8 @@ class ScenarioResult:
     runs: tuple[RunResult, ...]
     bound_usd: Mapping[int, float] = field(default_factory=dict)
     """By seed."""
+    excess_usd: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    """By seed: what Plimsoll paid over that seed's bound, by station in the order in which they add up to its bill."""
 
     def of_policy(self, policy: str) -> tuple[RunResult, ...]:
         return tuple(run for run in self.runs if run.policy == policy)
@@ -146,19 +148,26 @@ class ScenarioResult:
         """In the order in which they were asked for."""
         return tuple(dict.fromkeys(run.policy for run in self.runs))
 
+    @property
+    def mean_excess_usd(self) -> dict[str, float]:
+        """By station, the mean over seeds; a seed to whose bill a station added nothing counts as 0."""
+        stations = dict.fromkeys(station for one in self.excess_usd.values() for station in one)
+        return {name: fmean(one.get(name, 0.0) for one in self.excess_usd.values()) for name in stations}
+
     def as_data(self) -> dict[str, Any]:
         """The JSON of one scenario."""
         bound = list(self.bound_usd.values())
         return {
             "bound_usd": _number(fmean(bound)) if bound else None,
             "bound_usd_spread": _number(_spread(bound)) if bound else None,
+            "excess_usd": {station: _number(usd) for station, usd in self.mean_excess_usd.items()},
             "hours": self.runs[0].hours if self.runs else 0.0,
             "policies": {policy: _averaged(self.of_policy(policy)) for policy in self.policies},
         }
 
 
 def report_data(scenarios: Iterable[ScenarioResult]) -> dict[str, Any]:
-    """The JSON of many scenarios: ``{"scenarios": {name: {bound_usd, policies: {name: {usd, ..., spread}}}}}``."""
+    """The JSON of many scenarios: ``{"scenarios": {name: {bound_usd, ..., policies: {name: {usd, ..., spread}}}}}``."""
     return {"scenarios": {one.name: one.as_data() for one in scenarios}}
 
 

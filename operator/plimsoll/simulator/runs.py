@@ -157,5 +157,6 @@ def gathered(made: Sequence[Job], done: Iterable[Done]) -> list[ScenarioResult]:
         there = [by_job[key] for key in keys if key in by_job]
         if there:
             bounds = {one.run.seed: one.bound_usd for one in there if one.bound_usd is not None}
-            found.append(ScenarioResult(name, tuple(one.run for one in there), bounds))
+            excess = {one.run.seed: one.excess_usd for one in there if one.excess_usd}
+            found.append(ScenarioResult(name, tuple(one.run for one in there), bounds, excess))
     return found

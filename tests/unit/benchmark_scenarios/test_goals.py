@@ -21,7 +21,7 @@ def a_result(
         RunResult(name, label.replace("_", "@").replace("X", "="), 1, 1.0, usd, 0.0, 100, 0, attained, tokens)
         for label, (usd, attained) in policies.items()
     )
-    return {name: ScenarioResult(name, runs, {1: bound})}
+    return {name: ScenarioResult(name, runs, {1: bound}, {1: EXCESS_USD})}
 
 
 def test_within_the_bound_needs_both_cost_and_attainment() -> None:
@@ -72,9 +72,7 @@ def test_a_page_tells_missed_goals_like_reached_ones() -> None:
 
     result = a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 1.0))["s"]
     goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
-    text = page(
-        {"s": Outcome(result, {"hpa": "hpa"}, {1: EXCESS_USD})}, [(goal, Verdict(False, "2.00 x bound")), (goal, None)]
-    )
+    text = page({"s": Outcome(result, {"hpa": "hpa"})}, [(goal, Verdict(False, "2.00 x bound")), (goal, None)])
     assert "| s | <= 1.10 x bound | 99% | 2.00 x bound | **missed** |" in text
     assert "not run" in text
     assert "| hpa | 30.00 ± 0.00 | 3.00 |" in text
@@ -84,15 +82,13 @@ def test_a_page_tells_missed_goals_like_reached_ones() -> None:
 def test_a_run_that_keeps_the_slo_for_less_than_the_bound_is_told_and_one_that_misses_it_is_not() -> None:
     result = a_result(10.0, plimsoll=(8.0, 0.995), hpa=(7.0, 0.9))["s"]
     goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
-    text = page({"s": Outcome(result, {"hpa": "hpa"}, {1: EXCESS_USD})}, [(goal, None)])
+    text = page({"s": Outcome(result, {"hpa": "hpa"})}, [(goal, None)])
     assert "plimsoll kept the SLO (99.50%) for 8.00 USD, less than the 10.00 USD of it" in text
     assert "hpa kept the SLO" not in text
 
 
 def test_what_is_written_of_a_scenario_has_bound_figures_and_excess_by_station() -> None:
-    told = Outcome(
-        a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.98))["s"], {"hpa": "hpa"}, {1: EXCESS_USD}
-    ).as_data()
+    told = Outcome(a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.98))["s"], {"hpa": "hpa"}).as_data()
     assert told["bound_usd"] == 10.0
     assert told["excess_usd"] == EXCESS_USD
     figures = {"usd", "usd_per_million_tokens", "slo_attainment", "requests", "moves", "spread"}
@@ -101,7 +97,7 @@ def test_what_is_written_of_a_scenario_has_bound_figures_and_excess_by_station()
 
 
 def test_the_page_of_a_scenario_shows_bound_and_excess() -> None:
-    outcome = Outcome(a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.98))["s"], {"hpa": "hpa"}, {1: EXCESS_USD})
+    outcome = Outcome(a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.98))["s"], {"hpa": "hpa"})
     text = report(outcome, "what it is about", 0.99)
     assert "plimsoll alone kept the goal" in text
     assert "it could not have cost less than 10.00 USD" in text
@@ -116,7 +112,7 @@ def test_a_missed_goal_says_why_and_in_how_many_minutes_its_requests_were_missed
     ours, rival = result.runs
     result = replace(result, runs=(replace(ours, hours=4.0 / 60.0, models=(chat,)), rival))
     goal = Goal(("burst",), ">= 97%", 0.97, within_bound("burst", 1.10))
-    found = {"burst": Outcome(result, {"hpa": "hpa=0.5"}, {1: EXCESS_USD})}
+    found = {"burst": Outcome(result, {"hpa": "hpa=0.5"})}
     missed = page(found, [(goal, Verdict(False, "90.00%"))])
     assert "**burst.** Nearly all that is missed" in missed.replace("\n", " ")
     # 5 req/s of the second minute are missed, a tenth in the fourth, none where nothing came.
@@ -126,7 +122,7 @@ def test_a_missed_goal_says_why_and_in_how_many_minutes_its_requests_were_missed
 
 def test_a_page_says_which_setting_came_nearest_and_which_baselines_are_of_an_earlier_state() -> None:
     result = a_result(10.0, plimsoll=(20.0, 1.0), hpa=(30.0, 0.8), hpaX1=(40.0, 0.98), kpa=(1.0, 0.9), kpaX1=(9.0, 1.0))
-    found = {"s": Outcome(result["s"], {"hpa": "hpa=1", "kpa": "kpa=1"}, {1: EXCESS_USD})}
+    found = {"s": Outcome(result["s"], {"hpa": "hpa=1", "kpa": "kpa=1"})}
     goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
     text = page(found, [(goal, None)], older_of_baselines=7, older_of_ours={"s"})
     assert "| hpa=1 (nearest) |" in text

@@ -155,8 +155,8 @@ def test_a_bound_that_is_none_is_marked_so() -> None:
 
 def test_the_excess_is_shown_for_the_runs_that_it_is_known_of() -> None:
     causes = {"sizing": 1.5, "rollout": 0.5}
-    known = Background(excess_usd={("plimsoll", 1): causes, ("plimsoll", 9): causes})
-    (told,) = _embedded(page([a_scenario_result()], {"made-up": known}), "material")["scenarios"]
+    found = replace(a_scenario_result(), excess_usd={1: causes, 9: causes})
+    (told,) = _embedded(page([found]), "material")["scenarios"]
     # There is no bound of seed 9, and so nothing to start from.
     assert told["excess"] == [
         {
@@ -169,8 +169,9 @@ def test_the_excess_is_shown_for_the_runs_that_it_is_known_of() -> None:
 
 
 def test_the_excess_of_several_seeds_begins_with_its_mean() -> None:
-    known = Background(excess_usd={("plimsoll", 2): {"sizing": 2.0}, ("plimsoll", 1): {"sizing": 1.0, "rollout": 0.5}})
-    (told,) = _embedded(page([a_scenario_result()], {"made-up": known}), "material")["scenarios"]
+    found = replace(a_scenario_result(), excess_usd={2: {"sizing": 2.0}, 1: {"sizing": 1.0, "rollout": 0.5}})
+    assert found.as_data()["excess_usd"] == {"sizing": 1.5, "rollout": 0.25}
+    (told,) = _embedded(page([found]), "material")["scenarios"]
     assert [(one["seed"], [(by["cause"], by["usd"]) for by in one["causes"]]) for one in told["excess"]] == [
         (None, [("sizing", 1.5), ("rollout", 0.25)]),
         (1, [("sizing", 1.0), ("rollout", 0.5)]),

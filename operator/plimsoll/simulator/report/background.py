@@ -1,7 +1,6 @@
 """What may a page know of a scenario besides its results?"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 GOAL: Final = 0.99
@@ -16,6 +15,3 @@ class Background:
     """What the scenario is about, in a sentence."""
     goal: float = GOAL
     """Share of all requests within their SLO that a policy has to reach, 0 to 1."""
-    excess_usd: Mapping[tuple[str, int], Mapping[str, float]] = field(default_factory=dict)
-    """By policy and seed: the cost over the bound in US dollars by cause, in the order in which they add up. With the
-    bound of that seed they sum up to the bill."""

@@ -96,7 +96,7 @@ def _scenario(
         "models": models[: wanted.models],
         "more_models": max(0, len(models) - wanted.models),
         "runs": [drawn_run(run, models[: wanted.models], wanted.intervals, moves_bytes) for run in runs],
-        "excess": excess(about, scenario.bound_usd),
+        "excess": excess(scenario),
     }
 
 
