@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plimsoll.domain import Deployment, ObjectKey, Profile, VariantKey
+from plimsoll.domain import Deployment, ObjectKey, VariantKey
 from plimsoll.engine.arrays import Floats
 from plimsoll.engine.serving import Router
 from plimsoll.simulator.bound.demand import least_rps_m
@@ -41,15 +41,14 @@ class Bound:
     usd_per_miss: float
 
 
-def least_cost(episode: Episode, may_miss: float, profiles: Mapping[VariantKey, Profile] | None = None) -> Bound:
+def least_cost(episode: Episode, may_miss: float) -> Bound:
     """The bound of one episode.
 
     Args:
         episode: what is drawn.
         may_miss: share of all requests that need not keep the SLO, 0 to 1.
-        profiles: other profiles than the true ones, for what-if questions.
     """
-    cases = _Cases(episode, profiles or episode.true_profiles)
+    cases = _Cases(episode)
     questions = Counter(cases.question(m) for m in range(episode.minutes))
     total = sum(one.count for one in episode.traffic.values())
     allowance = may_miss * total
@@ -63,9 +62,9 @@ def least_cost(episode: Episode, may_miss: float, profiles: Mapping[VariantKey, 
 class _Cases:
     """What is asked in each minute."""
 
-    def __init__(self, episode: Episode, profiles: Mapping[VariantKey, Profile]) -> None:
+    def __init__(self, episode: Episode) -> None:
         self._pools = {pool.name: pool for pool in episode.pools}
-        self._episode, self._profiles = episode, profiles
+        self._episode = episode
         self._deployments: list[Deployment] = []
         self._completes: dict[VariantKey, float] = {}
         self._rates: dict[VariantKey, Floats] = {}
@@ -74,10 +73,11 @@ class _Cases:
         for deployment in episode.deployments:
             traffic = episode.traffic[deployment.key]
             for variant in deployment.variants:
-                most_rps = completes_rps(profiles[variant.key], deployment.slo, traffic)
+                profile = episode.true_profiles[variant.key]
+                most_rps = completes_rps(profile, deployment.slo, traffic)
                 if most_rps > 0.0 and variant.pool in self._pools:
                     self._completes[variant.key] = most_rps
-                    self._rates[variant.key] = least_rps_m(profiles[variant.key], traffic, episode.minutes)
+                    self._rates[variant.key] = least_rps_m(profile, traffic, episode.minutes)
             self._requests[deployment.key] = traffic.rate_rps_m(episode.minutes) * 60.0
             self._deployments.append(deployment)
 
@@ -116,7 +116,7 @@ class _Cases:
     def _loads_of(self, deployment: Deployment, key: VariantKey, replicas: int) -> tuple[Load, ...]:
         if (key, replicas) not in self._loads:
             traffic = self._episode.traffic[deployment.key]
-            self._loads[key, replicas] = loads(self._profiles[key], deployment.slo, traffic, replicas)
+            self._loads[key, replicas] = loads(self._episode.true_profiles[key], deployment.slo, traffic, replicas)
         return self._loads[key, replicas]
 
 
