@@ -67,16 +67,15 @@ WHY = {
         "costs."
     ),
     "mixed-fleet": (
-        "A replica that stays alone on a second H100 node of eight keeps the node on the bill for hours, although "
-        "it would fit on the first: Plimsoll moves replicas from pool to pool, and none from node to node "
-        "(rollout is most of the excess where it happens, and nothing where it does not). That is the next thing "
-        "to mend. Besides, two models of 70B have variants on H100 alone: one such node for all the time is "
-        "nearly all that the cheapest baseline pays, and 30% under that is less than the node."
+        "Two models of 70B have variants on H100 alone: one such node of eight for all the time is nearly all that "
+        "the cheapest baseline pays, and 30% under that is less than the node. What Plimsoll pays above it is a "
+        "second such node for an hour or two: places on a node that is there cost nothing more, so that it fills "
+        "with small replicas, and when they give way to fewer large ones, both have to stand side by side for a "
+        "while. It would take a price for free room on a node."
     ),
     "homogeneous": (
         "How many replicas, and nothing else: what is left unused once the profile is confirmed, and the margin "
-        "for what may come, keep each replica a little longer than the baseline does, whose setting was found by "
-        "hindsight and which does without either."
+        "for what may come, keep each replica a little longer than the baseline does, which does without either."
     ),
     "burst": (
         "Nearly all that is missed is missed in the first burst, which nobody can foresee and no GPU can answer "

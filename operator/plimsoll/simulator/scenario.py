@@ -84,7 +84,8 @@ class ClusterFacts(SpecModel):
     """For how long a node is empty, or could be emptied, before it goes (--scale-down-unneeded-time)."""
     consolidation_below: Share = 0.5
     """A node that is used by less than this share, and whose pods fit on others, is emptied: they end, and start again
-    there (--scale-down-utilization-threshold). 0: only empty nodes go, as where no pod may be evicted."""
+    there (--scale-down-utilization-threshold, --scale-down-gpu-utilization-threshold). 0: only empty nodes go; write it
+    if pods may not be evicted, because a PodDisruptionBudget forbids it or their annotation safe-to-evict is false."""
     delay_after_add: Duration = Duration("10m")
     """After a node was added, for how long none is removed (--scale-down-delay-after-add)."""
     stock_out_backoff: Duration = Duration("5m")

@@ -53,12 +53,14 @@ FULL_KV_RATIO = 0.9
 WAITING_SHARE = 0.05
 """Requests that may wait for each that runs without being called a queue: they have come since the last step."""
 FEWEST_REQUESTS = 40
-"""In the window. Two of 40 are beyond a p95; of fewer it is chance."""
+"""In the window, whatever the quantile: of a p95 two of 40 are beyond it."""
 FEWEST_BEYOND = 1.0
 """Requests beyond a quantile for it to be one: asks for 100 where it is a p99. Of so few it comes out low (of 60 a
 replica the p99 is hardly more than a p97): in simulated days factors were read off 8 to 12% too low, as they are of
 twice as many. Asking for 200 leaves models of less than 3.3 req/s at their first headroom for ever: a day of two such
 models cost 13% more with it, and kept no more of their SLO."""
+FEWEST_BEYOND_PER_REPLICA = 0.4
+"""Quantiles are read replica by replica: asks each for 40 requests where it is a p99, so that it is a p97 at least."""
 FEWEST_PER_REPLICA = 10
 """Quantiles are read replica by replica: of ten requests a p95 is about their slowest, of fewer it is too low."""
 GROUP_MARGIN = 0.1
@@ -193,12 +195,12 @@ def _observed_q(deployment: Deployment, variant: Variant, requests: float) -> di
     """Observed latencies where requests are enough to speak of their quantile."""
     if requests < max(FEWEST_REQUESTS, FEWEST_PER_REPLICA * variant.ready_replicas):
         return {}
+    fewest_beyond = max(FEWEST_BEYOND, FEWEST_BEYOND_PER_REPLICA * variant.ready_replicas) * (1.0 - 1e-9)
     seen = {(one.metric, one.quantile): one for one in variant.latencies if one.value_ms > 0.0}
     return {
         q: seen[target.metric, target.quantile]
         for q, target in enumerate(deployment.slo)
-        if (target.metric, target.quantile) in seen
-        and requests * (1.0 - target.quantile) >= FEWEST_BEYOND * (1.0 - 1e-9)
+        if (target.metric, target.quantile) in seen and requests * (1.0 - target.quantile) >= fewest_beyond
     }
 
 

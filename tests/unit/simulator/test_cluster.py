@@ -1,4 +1,4 @@
-"""Nodes come when pods find no room and go when they are empty, are billed in between, and may be taken away."""
+"""Nodes come when pods find no room, go when they are empty or could be, cost in between, and may be taken away."""
 
 import json
 from dataclasses import dataclass, field
@@ -123,6 +123,7 @@ def test_the_pools_minimum_always_stands() -> None:
     stage = a_stage({"emptyNodeRemoval": "1m", "delayAfterAdd": "0s"}, min_nodes=1)
     stage.play(1000.0)
     assert len(stage.nodes()) == 1
+    assert stage.cluster.lifetimes[stage.pool.name] == []
 
 
 def test_nodes_that_are_paid_for_are_all_there_and_stay() -> None:
@@ -284,17 +285,42 @@ def test_a_node_that_is_emptied_goes_with_its_last_request() -> None:
     assert stage.cluster.lifetimes[stage.pool.name] == [(0.0, 405.0)]
 
 
-@pytest.mark.parametrize(
-    ("facts", "pool"),
-    [
-        pytest.param({"consolidationBelow": 0.0}, {}, id="no-node-is-emptied"),
-        pytest.param({}, {"min_nodes": 2}, id="the-pool-keeps-two"),
-    ],
-)
-def test_a_lonely_pod_stays_where(facts: dict[str, Any], pool: dict[str, Any]) -> None:
-    stage = a_lonely_stage(facts, **pool)
+def test_a_lonely_pod_stays_where_no_node_is_emptied() -> None:
+    stage = a_lonely_stage({"consolidationBelow": 0.0})
     stage.play(1000.0)
     assert len(stage.nodes()) == 2
+
+
+def test_a_lonely_pod_stays_and_its_node_is_not_avoided_where_the_pool_keeps_as_many_nodes() -> None:
+    stage = a_lonely_stage(min_nodes=2)
+    # Both nodes are there from the start, so that pods spread: two and one are left.
+    stage.scale(12.0, 3, *(f"chat-h100-{n}" for n in (1, 2, 3, 4)))
+    stage.scale(900.0, 4)
+    stage.play(1000.0)
+    assert stage.cluster.lifetimes[stage.pool.name] == []
+    assert sorted(len(node.pods) for node in stage.cluster.nodes[stage.pool.name].values()) == [2, 2]
+
+
+def test_an_empty_node_goes_rather_than_one_with_a_pod_where_two_must_stay() -> None:
+    four = {"cpu": 64.0, "nvidia.com/gpu": 4.0}
+    facts = {"emptyNodeRemoval": "5m", "delayAfterAdd": "0s"}
+    stage = a_stage(facts, begin=9, node_resources=four, min_nodes=2, max_nodes=3)
+    # One pod is left on the first node, two on the second, and none on the third.
+    stage.scale(12.0, 3, *(f"chat-h100-{n}" for n in (3, 5, 6, 7, 8, 9)))
+    told = stage.play(1000.0)
+    assert [moment for what, moment in told if what.startswith("drains")] == [12.0] * 6
+    assert len(stage.cluster.lifetimes[stage.pool.name]) == 1
+    assert stage.nodes() == [f"{stage.pool.name}-n{n}" for n in (1, 2)]
+
+
+def test_a_spot_node_that_is_emptied_goes_with_the_providers_notice_at_the_latest() -> None:
+    taken = {"pools": {"gpu-h100": {"interruptions": [{"at": "330s"}]}}}
+    facts = {"terminationGrace": "600s", "interruptionNotice": "60s", **taken}
+    stage = a_lonely_stage(facts, price_kind=PriceKind.SPOT, interruptions_per_hour=0.0)
+    stage.agenda.note(300.0, lambda _: setattr(stage.listener, "drain_s", 500.0))
+    stage.play(2000.0)
+    assert (0.0, 390.0) in stage.cluster.lifetimes[stage.pool.name]
+    assert max(end_s for begin_s, end_s in stage.cluster.lifetimes[stage.pool.name] if begin_s == 0.0) == 390.0
 
 
 def test_no_node_is_emptied_soon_after_one_came() -> None:
@@ -324,3 +350,9 @@ def test_the_scheduler_avoids_a_node_that_is_to_be_emptied() -> None:
     stage.play(200.0)
     # The lonely pod's node has more room, and would be taken but for its taint.
     assert sorted(len(node.pods) for node in stage.cluster.nodes[stage.pool.name].values()) == [1, 4]
+    # There is no room for its pod now, so that it is needed again, and taken.
+    stage.scale(220.0, 6)
+    stage.scale(240.0, 5, "chat-h100-2")
+    stage.scale(260.0, 6)
+    stage.play(300.0)
+    assert not any(node.avoided for node in stage.cluster.nodes[stage.pool.name].values())

@@ -40,9 +40,13 @@ def test_a_node_can_be_done_without(used: tuple[int, ...], names: set[str]) -> N
 
 
 def test_all_pods_of_a_node_must_find_room_or_none_moves() -> None:
-    wide = a_node("wide", {"nvidia.com/gpu": 1.0}, {"cpu": 30.0}, offers={"cpu": 64.0, "nvidia.com/gpu": 4.0})
+    n0 = a_node("n0", {"nvidia.com/gpu": 1.0}, {"cpu": 30.0}, offers={"cpu": 30.0, "nvidia.com/gpu": 4.0})
     # The first pod would fit beside three others; the second fits nowhere, so that place is left for n2's.
-    nodes = [wide, a_node("n1", *[{"cpu": 8.0, "nvidia.com/gpu": 1.0}] * 3), with_gpus("n2", 1)]
+    nodes = [
+        n0,
+        a_node("n1", *[{"cpu": 8.0, "nvidia.com/gpu": 1.0}] * 3),
+        a_node("n2", {"cpu": 8.0, "nvidia.com/gpu": 1.0}),
+    ]
     assert unneeded(nodes, below=0.5) == {"n2"}
 
 
@@ -64,7 +68,8 @@ def test_nodes_that_boot_or_are_taken_back_are_no_place_to_go() -> None:
 
 def test_cpu_and_memory_tell_how_much_is_used_only_where_there_are_no_accelerators() -> None:
     assert utilisation(a_node("gpu", {"cpu": 30.0, "nvidia.com/gpu": 1.0})) == 0.25
-    plain = a_node("cpu", {"cpu": 2.0, "memory": 60.0}, offers={"cpu": 8.0, "memory": 100.0})
+    offers = {"cpu": 8.0, "memory": 100.0, "ephemeral-storage": 50.0}
+    plain = a_node("cpu", {"cpu": 2.0, "memory": 60.0}, offers=offers)
     assert utilisation(plain) == pytest.approx(0.6)
 
 

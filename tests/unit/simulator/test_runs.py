@@ -84,10 +84,15 @@ def test_policies_are_listed_with_blanks_or_without() -> None:
 def test_what_is_done_is_gathered_in_order_whatever_came_first(tmp_path: Path) -> None:
     scenario = a_scenario(tmp_path, seeds=[1, 2, 3])
     made = jobs([scenario], ["plimsoll"])
-    done = [Done(a_result(seed=seed, scenario=scenario.name), bound_usd=7.0 + seed) for seed in (3, 1)]
+    done = [
+        Done(a_result(seed=seed, scenario=scenario.name), bound_usd=7.0 + seed, excess_usd={"sizing": 1.0 * seed})
+        for seed in (3, 1)
+    ]
     (found,) = gathered(made, done)
     assert [run.seed for run in found.runs] == [1, 3]
     assert found.bound_usd == {1: 8.0, 3: 10.0}
+    assert found.excess_usd == {1: {"sizing": 1.0}, 3: {"sizing": 3.0}}
+    assert found.as_data()["excess_usd"] == {"sizing": 2.0}
     assert gathered(made, []) == []
 
 

@@ -239,11 +239,15 @@ def test_a_moment_that_says_nothing_about_the_engine_teaches_nothing(what: str) 
     assert (factor(truth), truth.findings, dict(truth.latencies)) == (1.0, (), {})
 
 
-@pytest.mark.parametrize(("requests", "teaches"), [(99.0, False), (100.0, True)])
-def test_one_of_the_requests_must_be_beyond_the_quantile(requests: float, teaches: bool) -> None:
+@pytest.mark.parametrize(
+    ("replicas", "requests", "teaches"), [(1, 99.0, False), (1, 100.0, True), (4, 159.0, False), (4, 160.0, True)]
+)
+def test_a_p99_needs_a_hundred_requests_and_forty_for_each_replica(
+    replicas: int, requests: float, teaches: bool
+) -> None:
     p99 = LatencyTarget(LatencyMetric.TPOT, 0.99, 14.0)
-    trial = Trial(pace=1.2, slo=(p99,))
-    truth = trial.run(60.0, demand_with(window_s=requests / (trial.share * trial.safe_rps)))
+    trial = Trial(pace=1.2, slo=(p99,), replicas=replicas)
+    truth = trial.run(60.0, demand_with(window_s=requests / (replicas * trial.share * trial.safe_rps)))
     assert bool(truth.latencies) is (factor(truth) > 1.0) is teaches
 
 

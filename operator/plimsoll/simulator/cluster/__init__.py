@@ -7,6 +7,7 @@ with their node, and the node-seconds of every pool. Whoever serves requests is 
 - ``replica_sets``: which pods go first.
 - ``scheduling``: which node a pod goes to.
 - ``node_groups``: how many nodes a pool needs, and what the provider gives and takes.
+- ``consolidation``: which nodes could be done without.
 - ``simulated``: all of it together.
 """
 

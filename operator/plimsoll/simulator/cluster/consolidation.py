@@ -35,7 +35,8 @@ def unneeded(nodes: Iterable[SimNode], below: float) -> frozenset[str]:
 
 def utilisation(node: SimNode) -> float:
     """The share of a node's accelerators that is requested; of its cpu or memory, the larger, where it has none."""
-    accelerators = [name for name, amount in node.offers.items() if name not in _ORDINARY and amount > 0.0]
+    # Extended resources have a domain, as in nvidia.com/gpu; ephemeral-storage and the like have none.
+    accelerators = [name for name, amount in node.offers.items() if "/" in name and amount > 0.0]
     return max(
         (1.0 - node.free[name] / node.offers[name] for name in accelerators or _ORDINARY if node.offers.get(name)),
         default=0.0,

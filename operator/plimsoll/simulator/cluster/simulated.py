@@ -222,20 +222,21 @@ class SimulatedCluster:
 
     def _remove_unneeded(self, pool: Pool, now_s: float) -> None:
         nodes = self.nodes[pool.name]
-        names = unneeded(nodes.values(), self._facts.consolidation_below)
+        spare = sum(not node.cordoned for node in nodes.values()) - pool.min_nodes
+        names = unneeded(nodes.values(), self._facts.consolidation_below) if spare > 0 else frozenset()
         for node in nodes.values():
             node.note_unneeded(node.name in names, now_s)
         if now_s - self._added_s < self._facts.delay_after_add.seconds:
             return
         for node in nodes.values():
             node.avoided = node.name in names
-        spare = sum(not node.cordoned for node in nodes.values()) - pool.min_nodes
         overdue = [node for node in nodes.values() if self._is_overdue(node, now_s)]
         for node in sorted(overdue, key=lambda one: (bool(one.pods), one.name))[: max(0, spare)]:
             if not node.pods:
                 self._drop(node, now_s)
             elif not self._is_emptying():
                 self._empty(node, now_s)
+                break
 
     def _is_overdue(self, node: SimNode, now_s: float) -> bool:
         since_s = node.unneeded_since_s
@@ -248,12 +249,12 @@ class SimulatedCluster:
     def _take_back(self, pool: str, share: float, now_s: float) -> None:
         """The provider wants that share of a pool's nodes back, the oldest first."""
         nodes = sorted(self.nodes[pool].values(), key=lambda one: (one.requested_s, one.name))
-        candidates = [node for node in nodes if node.ready and not node.cordoned]
+        candidates = [node for node in nodes if node.ready and (node.emptied or not node.cordoned)]
         for node in candidates[: math.ceil(share * len(candidates))]:
             self._interrupt(node, now_s)
 
     def _interrupt(self, node: SimNode, now_s: float) -> None:
-        if node.cordoned or node.name not in self.nodes[node.pool]:
+        if (node.cordoned and not node.emptied) or node.name not in self.nodes[node.pool]:
             return
         notice_s = self._facts.interruption_notice.seconds
         self._vacate(node, min(notice_s, self._facts.termination_grace.seconds), now_s)

@@ -11,9 +11,9 @@ from plimsoll.simulator.result import ScenarioResult
 
 
 def excess(scenario: ScenarioResult) -> list[dict[str, Any]]:
-    """One for each seed that has a bound to start from; where there are several, before them the mean, of no seed."""
+    """One for each seed; where there are several, before them the mean, of no seed."""
     bound_usd, excess_usd = scenario.bound_usd, scenario.excess_usd
-    seeds = sorted(seed for seed in excess_usd if seed in bound_usd)
+    seeds = sorted(excess_usd)
     found = [_drawn(seed, bound_usd[seed], excess_usd[seed]) for seed in seeds]
     if len(seeds) > 1:
         found.insert(0, _drawn(None, fmean(bound_usd[seed] for seed in seeds), scenario.mean_excess_usd))

@@ -32,7 +32,7 @@ def page(scenarios: Sequence[ScenarioResult], backgrounds: Mapping[str, Backgrou
 
     Args:
         scenarios: what was simulated.
-        backgrounds: by scenario; without one its goal is the default and nothing is attributed.
+        backgrounds: by scenario; without one its goal is the default.
     """
     known = backgrounds or {}
     told = [(one, known.get(one.name, _NO_BACKGROUND)) for one in scenarios]
