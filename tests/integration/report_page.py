@@ -51,16 +51,9 @@ def a_file(
     excess_usd: Mapping[int, Mapping[str, float]] = {1: EXCESS},
 ) -> Path:
     file = folder / "report.html"
-    told = [replace(one, excess_usd=_with_a_bound(one, excess_usd)) for one in scenarios]
+    told = [replace(one, excess_usd=excess_usd) if one.name == "made-up" else one for one in scenarios]
     file.write_text(page(told), encoding="utf-8")
     return file
-
-
-def _with_a_bound(
-    one: ScenarioResult, excess_usd: Mapping[int, Mapping[str, float]]
-) -> Mapping[int, Mapping[str, float]]:
-    """What is paid over a bound is known where there is one; of `made-up` alone here."""
-    return {seed: usd for seed, usd in excess_usd.items() if seed in one.bound_usd and one.name == "made-up"}
 
 
 def shown_in(browser: "Browser", file: Path, **context: Any) -> Shown:

@@ -149,10 +149,16 @@ class ScenarioResult:
         return tuple(dict.fromkeys(run.policy for run in self.runs))
 
     @property
+    def excess_over_bound_usd(self) -> dict[int, Mapping[str, float]]:
+        """By seed, the excess of those that have a bound: without one there is nothing to start from."""
+        return {seed: self.excess_usd[seed] for seed in sorted(self.excess_usd) if seed in self.bound_usd}
+
+    @property
     def mean_excess_usd(self) -> dict[str, float]:
-        """By station, the mean over seeds; a seed to whose bill a station added nothing counts as 0."""
-        stations = dict.fromkeys(station for one in self.excess_usd.values() for station in one)
-        return {name: fmean(one.get(name, 0.0) for one in self.excess_usd.values()) for name in stations}
+        """By station, the mean over seeds that have a bound; where a station added nothing it counts as 0."""
+        known = self.excess_over_bound_usd.values()
+        stations = dict.fromkeys(station for one in known for station in one)
+        return {name: fmean(one.get(name, 0.0) for one in known) for name in stations}
 
     def as_data(self) -> dict[str, Any]:
         """The JSON of one scenario."""

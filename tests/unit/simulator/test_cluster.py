@@ -258,12 +258,16 @@ def test_the_scheduler_spreads_or_packs(scoring: str, nodes_in_use: int) -> None
 # --- Nodes of which little is used --------------------------------------------------------------------------------
 
 
-def a_lonely_stage(facts: dict[str, Any] | None = None, nodes: int = 2, **pool: Any) -> Stage:
-    """Nodes of four GPUs, all full but the last, which has one pod; at second 10 a pod of the first node goes."""
-    four = {"cpu": 64.0, "nvidia.com/gpu": 4.0}
-    begin = 4 * (nodes - 1) + 1
+def a_wide_stage(begin: int, facts: dict[str, Any] | None = None, **pool: Any) -> Stage:
+    """Nodes of four GPUs, that go after five minutes."""
     removal = {"emptyNodeRemoval": "5m", "delayAfterAdd": "0s", **(facts or {})}
-    stage = a_stage(removal, begin=begin, node_resources=four, **pool)
+    return a_stage(removal, begin=begin, node_resources={"cpu": 64.0, "nvidia.com/gpu": 4.0}, **pool)
+
+
+def a_lonely_stage(facts: dict[str, Any] | None = None, nodes: int = 2, **pool: Any) -> Stage:
+    """All nodes are full but the last, which has one pod; at second 10 a pod of the first node goes."""
+    begin = 4 * (nodes - 1) + 1
+    stage = a_wide_stage(begin, facts, **pool)
     stage.scale(10.0, begin - 1, "chat-h100-1")
     return stage
 
@@ -302,9 +306,7 @@ def test_a_lonely_pod_stays_and_its_node_is_not_avoided_where_the_pool_keeps_as_
 
 
 def test_an_empty_node_goes_rather_than_one_with_a_pod_where_two_must_stay() -> None:
-    four = {"cpu": 64.0, "nvidia.com/gpu": 4.0}
-    facts = {"emptyNodeRemoval": "5m", "delayAfterAdd": "0s"}
-    stage = a_stage(facts, begin=9, node_resources=four, min_nodes=2, max_nodes=3)
+    stage = a_wide_stage(9, min_nodes=2, max_nodes=3)
     # One pod is left on the first node, two on the second, and none on the third.
     stage.scale(12.0, 3, *(f"chat-h100-{n}" for n in (3, 5, 6, 7, 8, 9)))
     told = stage.play(1000.0)

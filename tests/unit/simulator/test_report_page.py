@@ -155,8 +155,10 @@ def test_a_bound_that_is_none_is_marked_so() -> None:
 
 def test_the_excess_is_shown_for_the_runs_that_it_is_known_of() -> None:
     causes = {"sizing": 1.5, "rollout": 0.5}
-    found = replace(a_scenario_result(), excess_usd={1: causes})
+    found = replace(a_scenario_result(), excess_usd={1: causes, 9: {"sizing": 7.0}})
     (told,) = _embedded(page([found]), "material")["scenarios"]
+    # There is no bound of seed 9, and so nothing to start from.
+    assert found.as_data()["excess_usd"] == causes
     assert told["excess"] == [
         {
             "policy": "plimsoll",

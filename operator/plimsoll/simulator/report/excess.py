@@ -11,12 +11,11 @@ from plimsoll.simulator.result import ScenarioResult
 
 
 def excess(scenario: ScenarioResult) -> list[dict[str, Any]]:
-    """One for each seed; where there are several, before them the mean, of no seed."""
-    bound_usd, excess_usd = scenario.bound_usd, scenario.excess_usd
-    seeds = sorted(excess_usd)
-    found = [_drawn(seed, bound_usd[seed], excess_usd[seed]) for seed in seeds]
-    if len(seeds) > 1:
-        found.insert(0, _drawn(None, fmean(bound_usd[seed] for seed in seeds), scenario.mean_excess_usd))
+    """One for each seed that has a bound; where there are several, before them the mean, of no seed."""
+    bound_usd, by_seed = scenario.bound_usd, scenario.excess_over_bound_usd
+    found = [_drawn(seed, bound_usd[seed], by_cause) for seed, by_cause in by_seed.items()]
+    if len(found) > 1:
+        found.insert(0, _drawn(None, fmean(bound_usd[seed] for seed in by_seed), scenario.mean_excess_usd))
     return found
 
 
