@@ -114,12 +114,13 @@ def _minutes_of_most(run: RunResult) -> int:
 def _scenario(name: str, one: Outcome, attainment: float) -> str:
     bound = fmean(one.result.bound_usd.values())
     seeds, hours = len(one.result.bound_usd), one.result.runs[0].hours
+    several = len(one.result.runs[0].by_model) > 1
     rows = [
         f"### {name}\n",
         *([f"{PLAYED[name]}\n"] if name in PLAYED else []),
         f"{span(hours)}, {seeds} seed{'s' if seeds > 1 else ''}. Bound: {bound:.2f} USD.\n",
-        "| policy | USD | x bound | USD a million tokens | in SLO | dropped | moves |",
-        "|---|---|---|---|---|---|---|",
+        f"| policy | USD | x bound | USD a million tokens | in SLO |{' worst model |' * several} dropped | moves |",
+        f"|---|---|---|---|---|{'---|' * several}---|---|",
     ]
     shown = {PLIMSOLL: "", **{label: "" for label in one.best}}
     for default, best in one.best.items():
@@ -139,8 +140,10 @@ def _scenario(name: str, one: Outcome, attainment: float) -> str:
 
 def _row(label: str, runs: Sequence[RunResult], bound_usd: Mapping[int, float]) -> str:
     usd, against = [run.usd for run in runs], compared(runs, bound_usd)
+    several = len(runs[0].by_model) > 1
+    worst = f"| {share(fmean(run.worst_model_attainment for run in runs))} " if several else ""
     return (
         f"| {label} | {fmean(usd):.2f} ± {max(usd) - min(usd):.2f} | {f'{against.ratio:.2f}' if against else '-'} "
-        f"| {fmean(run.usd_per_million_tokens for run in runs):.4f} | {share(mean_attainment(runs))} "
+        f"| {fmean(run.usd_per_million_tokens for run in runs):.4f} | {share(mean_attainment(runs))} {worst}"
         f"| {fmean(run.dropped for run in runs):.0f} | {fmean(len(run.moves) for run in runs):.0f} |"
     )

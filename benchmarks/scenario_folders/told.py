@@ -33,6 +33,9 @@ that keep the SLO there the cheapest is played on all seeds, then the next, unti
 none keeps it on the first seed, the one that comes *nearest* is shown. "The cheapest baseline" is the cheapest of
 those in the table.
 
+Where a scenario has more than one model, *worst model* is the share of the one that has the lowest: goals are about
+the share of all requests, which hides what a model with few of them misses.
+
 Figures are means over seeds, and ± is from the lowest to the highest of them. Shares are cut off, not rounded: 99.99%
 is not all.
 """

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from integration.report_page import EXCESS, SCENARIOS, TIME_CHARTS, a_file, shown_in
 from plimsoll.cli import app
-from plimsoll.simulator.result import ScenarioResult, report_data
+from plimsoll.simulator.result import FIGURES, ScenarioResult, report_data
 from unit.simulator.folders import a_folder
 from unit.simulator.reports import a_scenario_result
 
@@ -45,7 +45,7 @@ def test_figures_on_the_page_are_those_of_the_json(browser: "Browser", tmp_path:
         shown.choose("scenario", name)
         for policy, figures in told["policies"].items():
             row = f'#figures-table tr[data-policy="{policy}"]'
-            for figure in ("usd", "usd_per_million_tokens", "slo_attainment", "requests", "dropped", "moves"):
+            for figure in FIGURES:
                 value = shown.page.get_attribute(f'{row} [data-figure="{figure}"]', "data-value")
                 assert float(value or "nan") == figures[figure]
             text = shown.text(f'{row} [data-figure="usd"]')

@@ -4,6 +4,7 @@ In: the results of a scenario, the goal. Out: the table. Shares are cut off as o
 must not look as if it kept it.
 """
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,9 @@ from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from plimsoll.simulator.report.against_bound import Compared
-    from plimsoll.simulator.result import ScenarioResult
+    from plimsoll.simulator.result import RunResult, ScenarioResult
 
 _NOTHING = "-"
-_TITLES = ("USD", "range", "x bound", "USD/M tokens", "in SLO", "dropped", "moves")
 
 
 def table(result: "ScenarioResult", goal: float) -> Table:
@@ -34,7 +34,11 @@ def table(result: "ScenarioResult", goal: float) -> Table:
     told = [f"* cheapest setting of its policy that keeps {plain_share(goal)} within the SLO"] if marked else []
     if bound_is_none(result, goal):
         told.append("the bound is none here: a run kept the goal for less")
-    columns = [Column(title, justify="right") for title in _TITLES]
+    # With one model it is the share of all.
+    several = any(len(run.by_model) > 1 for run in result.runs)
+    worst = ("worst model",) if several else ()
+    titles = ("USD", "range", "x bound", "USD/M tokens", "in SLO", *worst, "dropped", "moves")
+    columns = [Column(title, justify="right") for title in titles]
     made = Table(
         "policy",
         *columns,
@@ -55,10 +59,17 @@ def table(result: "ScenarioResult", goal: float) -> Table:
             _times(compared(runs, result.bound_usd)),
             f"{fmean(run.usd_per_million_tokens for run in runs):.4f}" if asked else _NOTHING,
             share(entry.attainment) if asked else _NOTHING,
+            *((_worst(runs) if asked else _NOTHING,) if several else ()),
             f"{fmean(run.dropped for run in runs):.0f}",
             f"{fmean(len(run.moves) for run in runs):.0f}",
         )
     return made
+
+
+def _worst(runs: "Sequence[RunResult]") -> str:
+    from plimsoll.simulator.report.wording import share
+
+    return share(fmean(run.worst_model_attainment for run in runs))
 
 
 def _times(found: "Compared | None") -> str:

@@ -120,11 +120,27 @@ def _at_most(objective: float) -> float:
 
 
 def solve_rows(
-    cost: Floats, upper: Floats, rows: tuple[Row, ...], start: Floats, gap_ratio: float, limits: SolveLimits
+    cost: Floats,
+    upper: Floats,
+    rows: tuple[Row, ...],
+    start: Floats | None,
+    gap_ratio: float,
+    limits: SolveLimits,
+    whole: tuple[bool, ...] | None = None,
 ) -> Solved:
-    """The cheapest whole numbers from 0 to `upper` that meet all rows, or as close to it as `gap_ratio`."""
+    """The cheapest numbers from 0 to `upper` that meet all rows, or as close to it as `gap_ratio`.
+
+    Args:
+        cost: of one unit of each column.
+        upper: the most of each column.
+        rows: constraints.
+        start: where to begin; None: nowhere.
+        gap_ratio: share of the cost by which the answer may exceed the proven bound.
+        limits: when to stop.
+        whole: which columns are whole numbers; None: all.
+    """
     options = _options(limits, gap_ratio)
-    return _run_model((True,) * len(cost), options, cost, upper, rows, start, limits)
+    return _run_model(whole or (True,) * len(cost), options, cost, upper, rows, start, limits)
 
 
 def _run(

@@ -20,7 +20,16 @@ from typing import Any
 from plimsoll.domain import LatencyMetric, ObjectKey, PriceKind, VariantKey
 from plimsoll.engine.arrays import Floats
 
-FIGURES = ("usd", "usd_per_million_tokens", "slo_attainment", "requests", "moves", "dropped", "paid_usd")
+FIGURES = (
+    "usd",
+    "usd_per_million_tokens",
+    "slo_attainment",
+    "worst_model_attainment",
+    "requests",
+    "moves",
+    "dropped",
+    "paid_usd",
+)
 """Names of the figures of a run that are averaged over seeds."""
 
 
@@ -121,6 +130,11 @@ class RunResult:
         return self.usd / self.tokens * 1e6 if self.tokens > 0 else math.inf
 
     @property
+    def worst_model_attainment(self) -> float:
+        """SLO attainment of the deployment that has the lowest, 0 to 1: the share of all hides what small ones miss."""
+        return min(self.by_model.values(), default=self.slo_attainment)
+
+    @property
     def minutes(self) -> int:
         return math.ceil(self.hours * 60.0 - 1e-9)
 
@@ -187,6 +201,9 @@ def _averaged(runs: Sequence[RunResult]) -> dict[str, Any]:
     return {
         **{name: _number(fmean(found)) for name, found in values.items()},
         "spread": {name: _number(_spread(found)) for name, found in values.items()},
+        "slo_attainment_by_model": {
+            str(key): _number(fmean(run.by_model[key] for run in runs)) for key in sorted(runs[0].by_model)
+        },
         "seeds": [run.seed for run in runs],
     }
 

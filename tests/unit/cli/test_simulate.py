@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,21 @@ def test_shares_are_cut_off_and_not_rounded(monkeypatch: pytest.MonkeyPatch, fol
     result = simulate(folder)
     assert "99.99%" in result.stdout
     assert "100.00%" not in result.stdout
+
+
+def test_the_worst_model_has_a_column_where_there_is_more_than_one(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    def two_models(job: Job) -> Done:
+        return Done(replace(a_run(job), by_model={CHAT: 0.999, ObjectKey("team-a", "tags"): 0.61237}))
+
+    played(monkeypatch, two_models)
+    told = simulate(folder, "--policies", "plimsoll", "--no-bound").output
+    assert "worst model" in told
+    assert "61.23%" in told
+
+    played(monkeypatch)
+    assert "worst model" not in simulate(folder, "--policies", "plimsoll", "--no-bound").output
 
 
 def test_where_nobody_asks_no_share_is_told(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from plimsoll.domain import ObjectKey
 from plimsoll.simulator.report import MOST_BYTES, Background, page
-from plimsoll.simulator.result import ScenarioResult, report_data
+from plimsoll.simulator.result import FIGURES, ScenarioResult, report_data
 from unit.simulator.reports import a_run, a_scenario_result
 
 MALICE = '</script><img src=x onerror="alert(1)">'
@@ -74,7 +74,7 @@ def test_every_figure_of_the_table_is_the_json_s() -> None:
     for row in rows:
         cells = dict(zip(names, row["cells"], strict=True))
         figures = told["policies"][row["policy"]]
-        for name in ("usd", "usd_per_million_tokens", "slo_attainment", "requests", "moves", "dropped", "paid_usd"):
+        for name in FIGURES:
             assert cells[name]["value"] == figures[name]
         assert cells["spread.usd"]["value"] == figures["spread"]["usd"]
         # The JSON has eight digits.

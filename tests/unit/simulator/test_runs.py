@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from plimsoll.domain import ObjectKey
 from plimsoll.errors import InvalidObject
 from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.bounded import is_quick
@@ -140,6 +141,18 @@ def test_the_json_holds_means_and_spreads_over_seeds() -> None:
     assert told["moves"] == 0.0
     assert told["spread"]["usd"] == 4.0
     assert told["seeds"] == [1, 2]
+
+
+def test_a_model_with_few_requests_is_not_hidden_by_the_share_of_all() -> None:
+    runs = [
+        a_result(seed=seed, by_model={ObjectKey("default", "chat"): 1.0, ObjectKey("default", "tags"): tags})
+        for seed, tags in ((1, 0.5), (2, 0.9))
+    ]
+    told = ScenarioResult("small", tuple(runs)).as_data()["policies"]["plimsoll"]
+    assert told["slo_attainment"] == 0.99
+    assert told["slo_attainment_by_model"] == {"default/chat": 1.0, "default/tags": 0.7}
+    assert told["worst_model_attainment"] == 0.7
+    assert told["spread"]["worst_model_attainment"] == 0.4
 
 
 def test_a_cost_without_tokens_is_no_number_in_json() -> None:

@@ -13,20 +13,20 @@ with n_d the requests of the minute, a_w the share of them that comes to a repli
 them that misses there, s_d those that nobody takes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import lil_matrix
 
 from plimsoll.domain import ObjectKey, Pool, Variant, VariantKey
 from plimsoll.engine.arrays import Floats
+from plimsoll.planning.programme import Row
+from plimsoll.planning.solver import SolveLimits, solve_rows
 from plimsoll.simulator.policies.one_variant import most_replicas, replicas_on_a_node
 
 GAP_RATIO = 0.003
 """Where a solve may end; the bound counts, so a gap makes it looser and never wrong."""
-MOST_BRANCHES = 300
+LIMITS = SolveLimits(max_branch_nodes=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +65,14 @@ def solve(asked: Sequence[Asked], pools: Mapping[str, Pool], usd_per_miss: float
     if not columns.variants:
         missed = sum(one.requests for one in asked)
         return Minute(0.0, missed, missed * usd_per_miss)
-    usd, missed_requests, upper, whole = columns.bounded(asked)
-    answer = milp(
-        usd + usd_per_miss * missed_requests,
-        integrality=whole,
-        bounds=Bounds(0.0, upper),
-        constraints=columns.constraints(asked),
-        options={"mip_rel_gap": GAP_RATIO, "node_limit": MOST_BRANCHES},
-    )
-    bound = max(float(answer.mip_dual_bound or 0.0), 0.0)
-    if answer.x is None:
+    usd, missed_requests, upper = columns.bounded(asked)
+    cost = usd + usd_per_miss * missed_requests
+    rows = tuple(columns.rows(asked))
+    answer = solve_rows(cost, upper, rows, None, GAP_RATIO, LIMITS, columns.whole)
+    bound = max(answer.bound, 0.0)
+    if answer.values is None:
         return Minute(bound, 0.0, bound)
-    return Minute(float(usd @ answer.x), float(missed_requests @ answer.x), bound)
+    return Minute(float(usd @ answer.values), float(missed_requests @ answer.values), bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +114,14 @@ class _Columns:
     def count(self) -> int:
         return self.first_untaken + self.deployments
 
-    def bounded(self, asked: Sequence[Asked]) -> tuple[Floats, Floats, Floats, Floats]:
-        """By column: USD, requests that miss, the most there may be, and whether it is whole."""
-        usd, missed, upper, whole = (np.zeros(self.count) for _ in range(4))
+    @property
+    def whole(self) -> tuple[bool, ...]:
+        """By column: replicas and nodes are."""
+        return tuple(place < self.first_way for place in range(self.count))
+
+    def bounded(self, asked: Sequence[Asked]) -> tuple[Floats, Floats, Floats]:
+        """By column: USD, requests that miss, and the most there may be."""
+        usd, missed, upper = (np.zeros(self.count) for _ in range(3))
         by_name = {pool.name: pool for pool in self.pools}
         for place, variant in enumerate(self.variants):
             upper[place] = most_replicas(variant, by_name[variant.pool])
@@ -132,37 +133,27 @@ class _Columns:
             upper[place] = upper[of]
         for place, one in enumerate(asked, start=self.first_untaken):
             missed[place], upper[place] = one.requests, 1.0
-        whole[: self.first_way] = 1.0
-        return usd, missed, upper, whole
+        return usd, missed, upper
 
-    def constraints(self, asked: Sequence[Asked]) -> LinearConstraint:
+    def rows(self, asked: Sequence[Asked]) -> Iterator[Row]:
         """All demand is taken or not, ways within replicas, replicas within nodes."""
-        resources = [
-            (place, pool, name)
-            for place, pool in enumerate(self.pools, start=self.first_pool)
-            for name in sorted({name for one in self.variants if one.pool == pool.name for name in one.per_replica})
-        ]
-        loaded, straddles = len(asked), len(asked) + len(self.variants)
-        fits = straddles + len(self.variants)
-        rows = lil_matrix((fits + len(resources), self.count))
-        for row in range(len(asked)):
-            rows[row, self.first_untaken + row] = 1.0
+        taken: list[dict[int, float]] = [{self.first_untaken + row: 1.0} for row in range(len(asked))]
+        loaded: list[dict[int, float]] = [{column: 1.0} for column in range(len(self.variants))]
         for place, (row, of, way) in enumerate(self.ways, start=self.first_way):
-            rows[row, place] = way.carried_share
-            rows[loaded + of, place] = -1.0
-        pool_columns = {pool.name: place for place, pool in enumerate(self.pools, start=self.first_pool)}
-        by_name = {pool.name: pool for pool in self.pools}
-        for place, variant in enumerate(self.variants):
-            rows[loaded + place, place] = 1.0
-            rows[straddles + place, place] = -1.0
-            room = replicas_on_a_node(variant.per_replica, by_name[variant.pool])
-            rows[straddles + place, pool_columns[variant.pool]] = room
-        for row, (column, pool, name) in enumerate(resources, start=fits):
-            scale = max(pool.node_resources.get(name, 0.0), 1e-9)
-            rows[row, column] = pool.node_resources.get(name, 0.0) / scale
-            for place, variant in enumerate(self.variants):
-                if variant.pool == pool.name:
-                    rows[row, place] = -variant.per_replica.get(name, 0.0) / scale
-        lower = np.zeros(fits + len(resources))
-        lower[: len(asked)] = 1.0
-        return LinearConstraint(rows.tocsr(), lower, np.inf)
+            taken[row][place] = way.carried_share
+            loaded[of][place] = -1.0
+        yield from (_at_least(1.0, terms) for terms in taken)
+        yield from (_at_least(0.0, terms) for terms in loaded)
+        for nodes, pool in enumerate(self.pools, start=self.first_pool):
+            users = [(column, one) for column, one in enumerate(self.variants) if one.pool == pool.name]
+            for column, variant in users:
+                yield _at_least(0.0, {column: -1.0, nodes: replicas_on_a_node(variant.per_replica, pool)})
+            for name in sorted({name for _, one in users for name in one.per_replica}):
+                # In shares of a node: bytes of memory and whole GPUs then weigh alike for the solver's tolerances.
+                scale = max(pool.node_resources.get(name, 0.0), 1e-9)
+                takes = {column: -one.per_replica.get(name, 0.0) / scale for column, one in users}
+                yield _at_least(0.0, {**takes, nodes: pool.node_resources.get(name, 0.0) / scale})
+
+
+def _at_least(least: float, terms: Mapping[int, float]) -> Row:
+    return Row(tuple(terms), tuple(terms.values()), least, np.inf)

@@ -55,6 +55,13 @@ COLUMNS: Final = (
         _each(wording.points),
         "Share within SLO with the best seed less that with the worst, in percentage points.",
     ),
+    Column(
+        "worst_model_attainment",
+        "Worst model",
+        _each(wording.share),
+        "Share of the model that has the lowest: the share of all requests hides what a model with few of them misses; "
+        "mean over seeds.",
+    ),
     Column("requests", "Requests", wording.counts, "Mean over seeds."),
     Column("dropped", "Dropped", wording.counts, "Requests that never got an answer; mean over seeds."),
     Column("moves", "Moves", wording.counts, "Changes of the wanted number of replicas; mean over seeds."),
