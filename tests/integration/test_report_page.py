@@ -41,11 +41,13 @@ def test_every_chart_is_there_without_a_word_on_the_console(browser: "Browser", 
 
 def test_figures_on_the_page_are_those_of_the_json(browser: "Browser", tmp_path: Path) -> None:
     shown = shown_in(browser, a_file(tmp_path))
+    # What is paid for already is the same under every policy, and said once.
+    shown_figures = [name for name in FIGURES if name != "paid_usd"]
     for name, told in report_data(SCENARIOS)["scenarios"].items():
         shown.choose("scenario", name)
         for policy, figures in told["policies"].items():
             row = f'#figures-table tr[data-policy="{policy}"]'
-            for figure in FIGURES:
+            for figure in shown_figures:
                 value = shown.page.get_attribute(f'{row} [data-figure="{figure}"]', "data-value")
                 assert float(value or "nan") == figures[figure]
             text = shown.text(f'{row} [data-figure="usd"]')

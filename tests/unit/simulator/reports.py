@@ -50,6 +50,7 @@ def a_run(
             PoolSeries(name, kind, price, np.full(minutes, 2.0) if kind is PriceKind.PAID else billed_m * scale)
             for name, kind, price in POOLS
         ),
+        by_model={key: attainment - 0.002 * place for place, key in enumerate(models)},
         models=tuple(a_model(key, wave_m * (2.0 - place / len(models))) for place, key in enumerate(models)),
     )
 
