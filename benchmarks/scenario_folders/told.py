@@ -72,9 +72,11 @@ WHY = {
     "mixed-fleet": (
         "Two models of 70B have variants on H100 alone: one such node of eight for all the time is nearly all that "
         "the cheapest baseline pays, and 30% under that is less than the node. What Plimsoll pays above it is a "
-        "second such node for an hour or two: places on a node that is there cost nothing more, so that it fills "
-        "with small replicas, and when they give way to fewer large ones, both have to stand side by side for a "
-        "while. It would take a price for free room on a node."
+        "second such node for an hour or two. These models are asked every few seconds, and some requests are a "
+        "hundred times as long as most: when demand grows tenfold within minutes, and with it come other lengths, "
+        "it is sized for those of the quiet time before, with all the headroom that so few requests cannot confirm. "
+        "The baseline does without the second node, and its worst model pays for it. It would take lengths that "
+        "are followed down as quickly as they are followed up."
     ),
     "homogeneous": (
         "How many replicas, and nothing else: what is left unused once the profile is confirmed, and the margin "
