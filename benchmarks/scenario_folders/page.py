@@ -81,7 +81,7 @@ def _missed(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verd
     """Why, of each goal that is missed."""
     missed = [goal for goal, verdict in verdicts if verdict is not None and not verdict.reached]
     rows = [
-        _wrapped(f"**{name}.** {WHY.get(name, '')} {_when(outcomes[name])}")
+        _wrapped(f"**{name}.** {WHY.get(name, '')} {_with_nobody_left_out(outcomes[name])} {_when(outcomes[name])}")
         for goal in missed
         for name in goal.scenarios
         if name in outcomes
@@ -91,6 +91,13 @@ def _missed(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verd
 
 def _wrapped(text: str) -> str:
     return textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
+def _with_nobody_left_out(one: Outcome) -> str:
+    """How much of the distance to the bound no policy can be spared that does not know whom to leave out."""
+    bound, chance = fmean(one.result.bound_usd.values()), one.result.mean_excess_usd.get("chance", 0.0)
+    times = 1.0 + chance / bound
+    return f"With nobody left out, the cheapest bill of minutes that are known in advance is {times:.2f} x bound."
 
 
 def _when(one: Outcome) -> str:

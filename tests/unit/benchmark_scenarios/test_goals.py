@@ -9,7 +9,7 @@ from plimsoll.simulator.result import RunResult, ScenarioResult
 from scenario_folders.goals import Goal, Verdict, breaks_even, cheaper, cheapest, never_rises, within_bound
 from scenario_folders.page import page, report
 from scenario_folders.runs import Outcome
-from unit.simulator.reports import CHAT, a_model
+from unit.simulator.reports import CHAT, CODE, a_model
 
 EXCESS_USD = dict.fromkeys(STEPS, 2.0)
 
@@ -117,7 +117,21 @@ def test_a_missed_goal_says_why_and_in_how_many_minutes_its_requests_were_missed
     assert "**burst.** Nearly all that is missed" in missed.replace("\n", " ")
     # 5 req/s of the second minute are missed, a tenth in the fourth, none where nothing came.
     assert "fall into 1 of 4 minutes" in missed.replace("\n", " ")
+    # 2 USD of chance over a bound of 10.
+    assert "known in advance is 1.20 x bound" in missed.replace("\n", " ")
     assert "Why goals are missed" not in page(found, [(goal, Verdict(True, "99.00%"))])
+
+
+def test_a_table_of_several_models_shows_the_worst() -> None:
+    one_model = a_result(10.0, plimsoll=(20.0, 0.99))["s"]
+    (ours,) = one_model.runs
+    by_model = {CHAT: 0.995, CODE: 0.61237}
+    several = replace(one_model, runs=(replace(ours, by_model=by_model),))
+    goal = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
+    text = page({"s": Outcome(several, {})}, [(goal, None)])
+    assert "| in SLO | worst model | dropped |" in text
+    assert "| 99.00% | 61.23% | 0 |" in text
+    assert "worst model |" not in page({"s": Outcome(one_model, {})}, [(goal, None)])
 
 
 def test_a_page_says_which_setting_came_nearest_and_which_baselines_are_of_an_earlier_state() -> None:
