@@ -26,6 +26,8 @@ PLIMSOLL, BOUND = "plimsoll", "bound"
 _NO_MATTER = ("cli", "explain", "simulator/report", "simulator/runs.py", "simulator/sweep.py")
 """What tells of runs, and makes none."""
 _ENGINES = ("engine", "observe", "simulator")
+_SOLVER = ("planning/solver.py", "planning/programme.py")
+"""Of the planner what bounds are solved with."""
 _NOT_OF_BASELINES = (
     "simulator/attribution.py",
     "simulator/bounded.py",
@@ -156,7 +158,7 @@ def modules(label: str) -> list[str]:
     if name == PLIMSOLL:
         return every
     if name == BOUND:
-        return [one for one in every if _within(one, (*_ENGINES, "sizing"))]
+        return [one for one in every if _within(one, (*_ENGINES, "sizing", *_SOLVER))]
     return [one for one in every if _within(one, _ENGINES) and not _within(one, _NOT_OF_BASELINES)]
 
 

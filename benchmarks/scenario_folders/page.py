@@ -9,18 +9,20 @@ from statistics import fmean
 
 import numpy as np
 
+from plimsoll.simulator.attribution import STEPS
 from plimsoll.simulator.report import Background
 from plimsoll.simulator.report import page as charts
-from plimsoll.simulator.report.against_bound import compared
+from plimsoll.simulator.report.against_bound import LEAST_USD, compared
 from plimsoll.simulator.report.wording import share, span
-from plimsoll.simulator.result import RunResult
-from plimsoll.simulator.sweep import keeps, mean_attainment
+from plimsoll.simulator.result import RunResult, ScenarioResult
+from plimsoll.simulator.sweep import keeps, mean_attainment, mean_worst_model
 from scenario_folders.goals import Goal, Verdict
 from scenario_folders.kept import PLIMSOLL
 from scenario_folders.runs import Outcome
 from scenario_folders.told import HEAD, PLAYED, WHY
 
 COLUMNS = 120
+CHANCE = STEPS[0]
 MOST_SHARE = 0.9
 """Of the missed requests."""
 
@@ -81,7 +83,7 @@ def _missed(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verd
     """Why, of each goal that is missed."""
     missed = [goal for goal, verdict in verdicts if verdict is not None and not verdict.reached]
     rows = [
-        _wrapped(f"**{name}.** {WHY.get(name, '')} {_with_nobody_left_out(outcomes[name])} {_when(outcomes[name])}")
+        _wrapped(f"**{name}.** {WHY.get(name, '')} {_unspared(goal, outcomes[name])} {_when(outcomes[name])}")
         for goal in missed
         for name in goal.scenarios
         if name in outcomes
@@ -93,11 +95,17 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
-def _with_nobody_left_out(one: Outcome) -> str:
-    """How much of the distance to the bound no policy can be spared that does not know whom to leave out."""
-    bound, chance = fmean(one.result.bound_usd.values()), one.result.mean_excess_usd.get("chance", 0.0)
-    times = 1.0 + chance / bound
-    return f"With nobody left out, the cheapest bill of minutes that are known in advance is {times:.2f} x bound."
+def _unspared(goal: Goal, one: Outcome) -> str:
+    """Where the goal is one of the bound: how far from it is a fleet that knows each minute and leaves nobody out."""
+    excess = one.result.excess_over_bound_usd
+    bound_usd = fmean(one.result.bound_usd[seed] for seed in excess) if excess else 0.0
+    if "bound" not in goal.must or bound_usd < LEAST_USD:
+        return ""
+    times = 1.0 + one.result.mean_excess_usd.get(CHANCE, 0.0) / bound_usd
+    return (
+        "A fleet that knew each minute's own demand and left nobody out, at true safe rates without bursts, would pay "
+        f"{times:.2f} x bound."
+    )
 
 
 def _when(one: Outcome) -> str:
@@ -121,7 +129,7 @@ def _minutes_of_most(run: RunResult) -> int:
 def _scenario(name: str, one: Outcome, attainment: float) -> str:
     bound = fmean(one.result.bound_usd.values())
     seeds, hours = len(one.result.bound_usd), one.result.runs[0].hours
-    several = len(one.result.runs[0].by_model) > 1
+    several = one.result.has_several_models
     rows = [
         f"### {name}\n",
         *([f"{PLAYED[name]}\n"] if name in PLAYED else []),
@@ -134,7 +142,7 @@ def _scenario(name: str, one: Outcome, attainment: float) -> str:
         if best != default:
             shown[best] = " (best)" if keeps(one.result.of_policy(best), attainment) else " (nearest)"
     labels = [label for label in one.result.policies if label in shown]
-    rows += [_row(label + shown[label], one.result.of_policy(label), one.result.bound_usd) for label in labels]
+    rows += [_row(label + shown[label], one.result.of_policy(label), one.result) for label in labels]
     if not one.best:
         rows.append("\nNo rivals were played here: the goal is Plimsoll's own.\n")
     excess = ", ".join(f"{step} {usd:+.2f}" for step, usd in one.result.mean_excess_usd.items())
@@ -145,10 +153,9 @@ def _scenario(name: str, one: Outcome, attainment: float) -> str:
     return "\n".join(rows)
 
 
-def _row(label: str, runs: Sequence[RunResult], bound_usd: Mapping[int, float]) -> str:
-    usd, against = [run.usd for run in runs], compared(runs, bound_usd)
-    several = len(runs[0].by_model) > 1
-    worst = f"| {share(fmean(run.worst_model_attainment for run in runs))} " if several else ""
+def _row(label: str, runs: Sequence[RunResult], among: ScenarioResult) -> str:
+    usd, against = [run.usd for run in runs], compared(runs, among.bound_usd)
+    worst = f"| {share(mean_worst_model(runs))} " if among.has_several_models else ""
     return (
         f"| {label} | {fmean(usd):.2f} ± {max(usd) - min(usd):.2f} | {f'{against.ratio:.2f}' if against else '-'} "
         f"| {fmean(run.usd_per_million_tokens for run in runs):.4f} | {share(mean_attainment(runs))} {worst}"

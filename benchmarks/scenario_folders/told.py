@@ -20,7 +20,7 @@ spent where it saves most. [The simulator's page](simulator.md#the-bound) says w
 kept the SLO for less than its bound all the same, its scenario here says so.
 
 What Plimsoll pays over the bound is told *by station*, minute by minute the cheapest bill with one thing more as
-Plimsoll had it: *chance* is the minute's own demand with nobody left out, which no fleet could have been spared;
+Plimsoll had it: *chance* is the minute's own demand with nobody left out, at true safe rates without bursts;
 *sizing* safe rates as the plan had them (profiles, corrections, bursts, headroom); *forecast* demand as it was
 forecast; *planning* the nodes that the plan wanted; *rollout* the nodes on the bill (start-ups, stabilisation, nodes
 that wait to be removed). A station may take something off: too little was forecast, or a move had not been made yet.
@@ -33,8 +33,8 @@ that keep the SLO there the cheapest is played on all seeds, then the next, unti
 none keeps it on the first seed, the one that comes *nearest* is shown. "The cheapest baseline" is the cheapest of
 those in the table.
 
-Where a scenario has more than one model, *worst model* is the share of the one that has the lowest: goals are about
-the share of all requests, which hides what a model with few of them misses.
+Where a scenario has more than one model, *worst model* is the share of that which has the lowest, taken in each seed:
+goals are about the share of all requests, which hides what a model with few of them misses.
 
 Figures are means over seeds, and ± is from the lowest to the highest of them. Shares are cut off, not rounded: 99.99%
 is not all.
@@ -72,11 +72,10 @@ WHY = {
     "mixed-fleet": (
         "Two models of 70B have variants on H100 alone: one such node of eight for all the time is nearly all that "
         "the cheapest baseline pays, and 30% under that is less than the node. What Plimsoll pays above it is a "
-        "second such node for an hour or two. These models are asked every few seconds, and some requests are a "
-        "hundred times as long as most: when demand grows tenfold within minutes, and with it come other lengths, "
-        "it is sized for those of the quiet time before, with all the headroom that so few requests cannot confirm. "
-        "The baseline does without the second node, and its worst model pays for it. It would take lengths that "
-        "are followed down as quickly as they are followed up."
+        "second such node for an hour or two, for minutes a third. These models are asked every few seconds, and some "
+        "requests are a hundred times as long as most: when demand grows tenfold within minutes, and with it come "
+        "other lengths, it is sized for those of the quiet time before, with all the headroom that so few requests "
+        "cannot confirm. It would take lengths that are followed down as quickly as they are followed up."
     ),
     "homogeneous": (
         "How many replicas, and nothing else: what is left unused once the profile is confirmed, and the margin "

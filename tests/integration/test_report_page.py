@@ -14,7 +14,7 @@ from integration.report_page import EXCESS, SCENARIOS, TIME_CHARTS, a_file, show
 from plimsoll.cli import app
 from plimsoll.simulator.result import FIGURES, ScenarioResult, report_data
 from unit.simulator.folders import a_folder
-from unit.simulator.reports import a_scenario_result
+from unit.simulator.reports import CHAT, a_scenario_result
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -55,6 +55,15 @@ def test_figures_on_the_page_are_those_of_the_json(browser: "Browser", tmp_path:
             shown.choose("policy", policy)
             assert shown.text('#tiles [data-figure="usd"] b') == f"{text} USD"
     assert shown.told == []
+
+
+def test_the_worst_model_has_a_column_only_where_there_are_several(browser: "Browser", tmp_path: Path) -> None:
+    alone = a_scenario_result(name="alone", models=(CHAT,))
+    shown = shown_in(browser, a_file(tmp_path, scenarios=(SCENARIOS[0], alone)))
+    columns = '#figures-table [data-figure="worst_model_attainment"]'
+    assert shown.number_of(columns) > 0
+    shown.choose("scenario", "alone")
+    assert shown.number_of(columns) == 0
 
 
 def test_whoever_misses_the_goal_has_a_hollow_mark(browser: "Browser", tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ In: the results of a scenario, the goal. Out: the table. Shares are cut off as o
 must not look as if it kept it.
 """
 
-from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from plimsoll.simulator.report.against_bound import Compared
-    from plimsoll.simulator.result import RunResult, ScenarioResult
+    from plimsoll.simulator.result import ScenarioResult
 
 _NOTHING = "-"
 
@@ -28,6 +27,7 @@ def table(result: "ScenarioResult", goal: float) -> Table:
     from plimsoll.simulator.report.standing import standing
     from plimsoll.simulator.report.verdict import bound_is_none
     from plimsoll.simulator.report.wording import plain_share, share
+    from plimsoll.simulator.sweep import mean_worst_model
 
     found = standing(result, goal)
     marked = {one.label for one in found.ranked if one.keeps} if len(found.ranked) < len(found.entries) else set()
@@ -35,8 +35,7 @@ def table(result: "ScenarioResult", goal: float) -> Table:
     if bound_is_none(result, goal):
         told.append("the bound is none here: a run kept the goal for less")
     # With one model it is the share of all.
-    several = any(len(run.by_model) > 1 for run in result.runs)
-    worst = ("worst model",) if several else ()
+    worst = ("worst model",) if result.has_several_models else ()
     titles = ("USD", "range", "x bound", "USD/M tokens", "in SLO", *worst, "dropped", "moves")
     columns = [Column(title, justify="right") for title in titles]
     made = Table(
@@ -59,17 +58,11 @@ def table(result: "ScenarioResult", goal: float) -> Table:
             _times(compared(runs, result.bound_usd)),
             f"{fmean(run.usd_per_million_tokens for run in runs):.4f}" if asked else _NOTHING,
             share(entry.attainment) if asked else _NOTHING,
-            *((_worst(runs) if asked else _NOTHING,) if several else ()),
+            *(share(mean_worst_model(runs)) if asked else _NOTHING for _ in worst),
             f"{fmean(run.dropped for run in runs):.0f}",
             f"{fmean(len(run.moves) for run in runs):.0f}",
         )
     return made
-
-
-def _worst(runs: "Sequence[RunResult]") -> str:
-    from plimsoll.simulator.report.wording import share
-
-    return share(fmean(run.worst_model_attainment for run in runs))
 
 
 def _times(found: "Compared | None") -> str:

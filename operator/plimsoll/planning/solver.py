@@ -1,7 +1,7 @@
 """Solving the programme with HiGHS: everything covered if that can be, else the highest priority first.
 
-In: a ``Programme``, a start and limits. Out: the values of all columns with the solver's own bound, or why there are
-none. The only place that knows highspy; it never raises. Design section 5.
+In: a ``Programme``, or rows of another, a start and limits. Out: the values of all columns with the solver's own bound,
+or why there are none. The only place that knows highspy; it never raises. Design section 5.
 """
 
 from collections.abc import Callable, Mapping
@@ -138,6 +138,9 @@ def solve_rows(
         gap_ratio: share of the cost by which the answer may exceed the proven bound.
         limits: when to stop.
         whole: which columns are whole numbers; None: all.
+
+    Returns:
+        Values, objective and bound in the unit of `cost`.
     """
     options = _options(limits, gap_ratio)
     return _run_model(whole or (True,) * len(cost), options, cost, upper, rows, start, limits)

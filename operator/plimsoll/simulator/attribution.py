@@ -4,7 +4,7 @@ In: an episode, played once more under Plimsoll with a note of every plan. Out: 
 minute is taken apart in steps, each the cheapest minute (`bound.programme`) with one thing more as Plimsoll had it:
 
     bound       least demand around the minute, true safe rates without bursts, misses left out
-    + chance    the minute's own demand, nobody left out: what no fleet could have been spared
+    + chance    the minute's own demand, nobody left out, at true safe rates without bursts
     + sizing    safe rates as the plan had them: profiles, corrections, bursts, headroom
     + forecast  demand as it was forecast
     + planning  the nodes that the plan wanted

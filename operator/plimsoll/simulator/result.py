@@ -163,6 +163,11 @@ class ScenarioResult:
         return tuple(dict.fromkeys(run.policy for run in self.runs))
 
     @property
+    def has_several_models(self) -> bool:
+        """Whether the share of all requests may hide one model's."""
+        return len(_models(self.runs)) > 1
+
+    @property
     def excess_over_bound_usd(self) -> dict[int, Mapping[str, float]]:
         """By seed, the excess of those that have a bound: without one there is nothing to start from."""
         return {seed: self.excess_usd[seed] for seed in sorted(self.excess_usd) if seed in self.bound_usd}
@@ -202,10 +207,14 @@ def _averaged(runs: Sequence[RunResult]) -> dict[str, Any]:
         **{name: _number(fmean(found)) for name, found in values.items()},
         "spread": {name: _number(_spread(found)) for name, found in values.items()},
         "slo_attainment_by_model": {
-            str(key): _number(fmean(run.by_model[key] for run in runs)) for key in sorted(runs[0].by_model)
+            str(key): _number(fmean(run.by_model[key] for run in runs if key in run.by_model)) for key in _models(runs)
         },
         "seeds": [run.seed for run in runs],
     }
+
+
+def _models(runs: Iterable[RunResult]) -> list[ObjectKey]:
+    return sorted({key for run in runs for key in run.by_model})
 
 
 def _spread(values: Sequence[float]) -> float:

@@ -30,6 +30,11 @@ def mean_attainment(runs: Sequence[RunResult]) -> float:
     return fmean(run.slo_attainment for run in runs)
 
 
+def mean_worst_model(runs: Sequence[RunResult]) -> float:
+    """Of the lowest share of any model, over seeds; 0 to 1."""
+    return fmean(run.worst_model_attainment for run in runs)
+
+
 def mean_usd(runs: Sequence[RunResult]) -> float:
     return fmean(run.usd for run in runs)
 

@@ -117,9 +117,22 @@ def test_a_missed_goal_says_why_and_in_how_many_minutes_its_requests_were_missed
     assert "**burst.** Nearly all that is missed" in missed.replace("\n", " ")
     # 5 req/s of the second minute are missed, a tenth in the fourth, none where nothing came.
     assert "fall into 1 of 4 minutes" in missed.replace("\n", " ")
-    # 2 USD of chance over a bound of 10.
-    assert "known in advance is 1.20 x bound" in missed.replace("\n", " ")
     assert "Why goals are missed" not in page(found, [(goal, Verdict(True, "99.00%"))])
+
+
+def test_a_goal_of_the_bound_says_how_far_from_it_a_fleet_is_that_leaves_nobody_out() -> None:
+    within = Goal(("s",), "<= 1.10 x bound", 0.99, within_bound("s", 1.10))
+    share = Goal(("s",), ">= 97% within the SLO", 0.97, within_bound("s", 1.10))
+
+    def told(goal: Goal, bound_usd: float) -> str:
+        found = {"s": Outcome(a_result(bound_usd, plimsoll=(20.0, 1.0))["s"], {})}
+        return page(found, [(goal, Verdict(False, "2.00 x bound"))]).replace("\n", " ")
+
+    # 2 USD of chance over a bound of 10.
+    assert "would pay 1.20 x bound." in told(within, 10.0)
+    assert "would pay" not in told(share, 10.0)
+    # Where everything is paid for already the bound is nothing, and has no multiples.
+    assert "would pay" not in told(within, 0.0)
 
 
 def test_a_table_of_several_models_shows_the_worst() -> None:

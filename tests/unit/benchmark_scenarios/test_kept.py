@@ -78,6 +78,7 @@ def test_a_baseline_stands_on_its_own_rule_and_the_simulator_plimsoll_on_everyth
     assert "simulator/policies/hpa.py" not in paths["wva-v1"]
     assert "simulator/world.py" in paths["wva-v1"] & paths[PLIMSOLL] & paths[BOUND]
     assert "simulator/bound/programme.py" in paths[BOUND] - paths["wva-v1"]
+    assert {"planning/solver.py", "planning/programme.py"} <= paths[BOUND]
 
 
 def test_a_policy_stands_on_those_it_is_made_of_and_on_no_other() -> None:

@@ -169,6 +169,9 @@ def test_the_worst_model_has_a_column_where_there_is_more_than_one(
     assert "worst model" in told
     assert "61.23%" in told
 
+    played(monkeypatch, lambda job: Done(replace(two_models(job).run, requests=0)))
+    assert "61.23%" not in simulate(folder, "--policies", "plimsoll", "--no-bound").output
+
     played(monkeypatch)
     assert "worst model" not in simulate(folder, "--policies", "plimsoll", "--no-bound").output
 

@@ -21,12 +21,13 @@ import numpy as np
 from plimsoll.domain import ObjectKey, Pool, Variant, VariantKey
 from plimsoll.engine.arrays import Floats
 from plimsoll.planning.programme import Row
-from plimsoll.planning.solver import SolveLimits, solve_rows
+from plimsoll.planning.solver import Outcome, SolveLimits, solve_rows
 from plimsoll.simulator.policies.one_variant import most_replicas, replicas_on_a_node
 
 GAP_RATIO = 0.003
 """Where a solve may end; the bound counts, so a gap makes it looser and never wrong."""
-LIMITS = SolveLimits(max_branch_nodes=300)
+_LIMITS = SolveLimits(max_branch_nodes=300)
+"""A guess: after so many branches hardly any bound rises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def solve(asked: Sequence[Asked], pools: Mapping[str, Pool], usd_per_miss: float
     usd, missed_requests, upper = columns.bounded(asked)
     cost = usd + usd_per_miss * missed_requests
     rows = tuple(columns.rows(asked))
-    answer = solve_rows(cost, upper, rows, None, GAP_RATIO, LIMITS, columns.whole)
+    answer = solve_rows(cost, upper, rows, None, GAP_RATIO, _LIMITS, columns.whole)
+    # Not even "nobody is taken" fits where a number is not finite: such a minute must not count as a free one.
+    assert answer.outcome is not Outcome.FAILED, answer.message
     bound = max(answer.bound, 0.0)
     if answer.values is None:
         return Minute(bound, 0.0, bound)

@@ -84,6 +84,7 @@ def _scenario(
         "span": wording.span(figures["hours"]),
         "bound_text": verdict.bound_text(scenario),
         "bound_is_none": verdict.bound_is_none(scenario, about.goal),
+        "several_models": scenario.has_several_models,
         "rows": rows(figures, found, scenario.bound_usd),
         "seeds": [
             {"policy": run.policy, "seed": run.seed, "usd": run.usd, "attainment": run.slo_attainment}

@@ -59,8 +59,8 @@ COLUMNS: Final = (
         "worst_model_attainment",
         "Worst model",
         _each(wording.share),
-        "Share of the model that has the lowest: the share of all requests hides what a model with few of them misses; "
-        "mean over seeds.",
+        "Of each seed the share of the model that has the lowest, mean over seeds: the share of all requests hides "
+        "what a model with few of them misses.",
     ),
     Column("requests", "Requests", wording.counts, "Mean over seeds."),
     Column("dropped", "Dropped", wording.counts, "Requests that never got an answer; mean over seeds."),

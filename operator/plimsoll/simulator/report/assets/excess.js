@@ -1,7 +1,7 @@
 // Where the money above the bound went, by the station that it comes from.
 
 const STATIONS = {
-  chance: "the minute's own demand, and nobody left out: what no fleet could have been spared",
+  chance: "the minute's own demand, and nobody left out, at true safe rates without bursts",
   sizing: "safe rates as the plan had them: profiles, corrections, bursts, headroom",
   forecast: "demand as it was forecast",
   planning: "the nodes that the plan wanted",

@@ -14,12 +14,11 @@ function sortedRows(scenario) {
 
 // Columns that tell nothing in this scenario, or the same of everybody, are left out.
 function usefulColumns(scenario) {
-  const all = COLUMNS.findIndex((column) => column.key === "slo_attainment");
   return COLUMNS.map((_, index) => index).filter((index) => {
     const values = scenario.rows.map((row) => row.cells[index].value);
     if (COLUMNS[index].key === "paid_usd") return new Set(values).size > 1;
     // With one model it is the share of all.
-    if (COLUMNS[index].key === "worst_model_attainment") return scenario.rows.some((row) => row.cells[index].value !== row.cells[all].value);
+    if (COLUMNS[index].key === "worst_model_attainment") return scenario.several_models;
     const optional = ["times_bound", "spread.usd", "spread.slo_attainment"].includes(COLUMNS[index].key);
     return !optional || values.some((value) => value !== null && value !== 0);
   });
