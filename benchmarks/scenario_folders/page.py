@@ -83,7 +83,7 @@ def _missed(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verd
     """Why, of each goal that is missed."""
     missed = [goal for goal, verdict in verdicts if verdict is not None and not verdict.reached]
     rows = [
-        _wrapped(f"**{name}.** {WHY.get(name, '')} {_unspared(goal, outcomes[name])} {_when(outcomes[name])}")
+        _wrapped(f"**{name}.**", WHY.get(name, ""), _unspared(goal, outcomes[name]), _when(outcomes[name]))
         for goal in missed
         for name in goal.scenarios
         if name in outcomes
@@ -91,8 +91,8 @@ def _missed(outcomes: Mapping[str, Outcome], verdicts: Sequence[tuple[Goal, Verd
     return ("## Why goals are missed\n", *rows) if rows else ()
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False) + "\n"
+def _wrapped(*texts: str) -> str:
+    return textwrap.fill(" ".join(filter(None, texts)), COLUMNS, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def _unspared(goal: Goal, one: Outcome) -> str:

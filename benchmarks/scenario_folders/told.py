@@ -63,7 +63,7 @@ WHY = {
         "and rollout are most of the excess). No policy keeps the SLO at any setting."
     ),
     "azure-week": (
-        "Every station takes its part. Chance cannot be spared; sizing is the headroom that stays once profiles "
+        "Every station takes its part. Chance is half of it; sizing is the headroom that stays once profiles "
         "are confirmed; forecast is the margin for what may come while a node boots; rollout is nodes that boot, "
         "and that wait to be given back. The cheapest baseline, at a setting found by hindsight, leaves so little "
         "above the bound that 15% under it is hardly possible. What remains: margins that follow what a miss "
