@@ -44,7 +44,7 @@ test-unit: setup ## The tests that need no cluster, and whether they take enough
 	$(BIN)/python -m plimsoll_testkit.branch_coverage
 
 test-integration: setup tools browser ## The tests on a real control plane, which mostly wait: WORKERS=3 side by side
-	$(BIN)/python -m pytest tests/integration -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest tests/integration -n $(WORKERS) --dist load --maxschedchunk 1
 
 demo: setup ## Three models on CPU and GPU pools of a real control plane (JSON=FILE writes the summary)
 	$(BIN)/python -m plimsoll_testkit.demo $(if $(JSON),--json $(JSON))

@@ -27,8 +27,6 @@ from plimsoll_testkit.processes import free_port
 
 NOBODY = 65532
 BUILT_WITHIN_S = 900
-pytestmark = pytest.mark.xdist_group("image")
-"""On one worker: to build it takes most of a minute, and every worker would build its own."""
 CONFINED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 """Root without any capability heeds the mode of files. Another user would not do: this Python may lie in a home folder
 that is closed to it."""
