@@ -147,7 +147,7 @@ def test_a_cost_is_told_in_no_multiple_of_nothing(monkeypatch: pytest.MonkeyPatc
 
 def test_a_large_scenario_says_that_its_bound_was_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     played(monkeypatch)
-    result = simulate(a_folder(tmp_path, hours=200.0, seeds=[1]))
+    result = simulate(a_folder(tmp_path, hours=500.0, seeds=[1]))
     assert "is large: the least that must be paid is not computed, --bound does it" in result.stderr
 
 

@@ -107,10 +107,9 @@ def test_each_seed_gets_one_bound_beside_plimsoll_where_it_runs(tmp_path: Path) 
     assert [job.may_miss for job in made] == [None, None]
 
 
-def test_a_day_of_one_model_is_bounded_unasked_and_half_a_day_of_a_fleet_is_not(tmp_path: Path) -> None:
-    # One variant.
-    assert is_quick(a_scenario(tmp_path, hours=24.0))
-    assert not is_quick(a_scenario(tmp_path, hours=168.0))
+def test_a_week_of_one_variant_is_bounded_unasked_and_three_weeks_are_not(tmp_path: Path) -> None:
+    assert is_quick(a_scenario(tmp_path, hours=168.0))
+    assert not is_quick(a_scenario(tmp_path, hours=500.0))
 
 
 def test_what_plimsoll_pays_over_the_bound_is_told_by_station(tmp_path: Path) -> None:
