@@ -89,7 +89,7 @@ class Deployment:
 
     def watch(self, duration_s: float, state: DemandState | None = None, within_s: float = 30.0) -> list[Demand]:
         """Looks twice a second for so long, and on until the last look is in this state."""
-        begin_s, seen = time.monotonic(), []
+        begin_s, seen = time.monotonic(), list[Demand]()
         while True:
             past_s = time.monotonic() - begin_s
             if past_s >= duration_s and (state is None or seen[-1].state is state):
