@@ -11,8 +11,17 @@ from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Standby, V
 from plimsoll.rollout.bridges import Bridge, Span
 from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.equal_shares import least_rps, slows_others_down
-from plimsoll.rollout.situation import Situation, current_counts
-from plimsoll.rollout.steps import allowed_up, is_safe, leaves_rps, limits_down, ready_gone, up_window_s
+from plimsoll.rollout.situation import PASSING_S, Situation, current_counts
+from plimsoll.rollout.steps import (
+    allowed_up,
+    is_safe,
+    leaves_rps,
+    limits_down,
+    ready_gone,
+    settled_up,
+    up_window_s,
+    with_replacements,
+)
 from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper
 
@@ -113,7 +122,7 @@ def _step(situation: Situation, variant: Variant, to: int) -> Told:
         return Reason.NODE_LEAVING, f"{change}: {gone}, what replaces them is started before"
     if to > present:
         leaving = any(situation.wanted[v.key] < v.replicas for v in others)
-        partly = "" if to == wanted else f" (of {wanted} wanted: as many as the policy allows at once)"
+        partly = "" if to == wanted else f" (of {wanted} wanted: {_why_no_more(situation, variant, to)})"
         each_rps = situation.options[variant.key].capacity.per_replica_rps
         need = f"{situation.forecast.required_rps:.1f} req/s are expected, each replica carries {each_rps:.1f}"
         return Reason.MOVE_IN if leaving else Reason.SCALE_UP, f"{change}{partly}: {need}"
@@ -126,6 +135,16 @@ def _step(situation: Situation, variant: Variant, to: int) -> Told:
     left_rps = situation.ready_rps({**current_counts(situation.deployment), variant.key: to})
     why = f"ready replicas carry {left_rps:.1f} req/s without the rest, {situation.need_rps:.1f} are needed"
     return Reason.MOVE_OUT if replaced else Reason.SCALE_DOWN, f"{change}: {why}"
+
+
+def _why_no_more(situation: Situation, variant: Variant, to: int) -> str:
+    if (
+        with_replacements(variant, settled_up(situation, variant))
+        <= to
+        < with_replacements(variant, allowed_up(situation, variant))
+    ):
+        return f"nodes are booted for as many as have been wanted for {PASSING_S:.0f} s"
+    return "as many as the policy allows at once"
 
 
 def _is_withdrawn(situation: Situation, variant: Variant, to: int) -> bool:
@@ -150,6 +169,11 @@ def _waits_up(situation: Situation, variant: Variant) -> Told:
         waits = f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
         cheaper = f", because they are only cheaper: what is asked for carries {situation.asked_rps:.1f} req/s"
         return Reason.WAITS_FOR_STABILISATION, waits + (cheaper if only_cheaper(situation) else "")
+    if settled_up(situation, variant) <= variant.replicas:
+        return Reason.WAITS_FOR_STABILISATION, (
+            f"waits: goes up to {wanted} replicas once they have been wanted for {PASSING_S:.0f} s, because a node of "
+            f"pool {variant.pool} has to be booted for them"
+        )
     limit = policy.max_scale_up_replicas_per_tick
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} more at once"
 

@@ -1,4 +1,5 @@
-"""Which changes of one deployment are safe right now? Up at once; down only what is not missed.
+"""Which changes of one deployment are safe right now? Up at once, or once a plan that boots nodes has stood; down only
+what is not missed.
 
 In: a deployment as it is, its forecast, options, wanted replicas and their history. Out: for every variant the count
 to write, and why it is not (yet) the wanted one. Computed afresh each tick from what is observed, so that a restart in
@@ -19,7 +20,7 @@ from plimsoll.rollout.bridges import NO_BRIDGE, Bridge, plan_bridge
 from plimsoll.rollout.deletion_order import takes_unready_first
 from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.equal_shares import least_rps, slows_others_down
-from plimsoll.rollout.situation import Situation, current_counts, movable, ready_after
+from plimsoll.rollout.situation import PASSING_S, Situation, current_counts, movable, ready_after
 from plimsoll.rollout.stabilization import highest, known_for_s, lowest
 from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper, settling_s
@@ -47,11 +48,13 @@ def next_counts(
     present = current_counts(situation.deployment)
     if situation.deployment.mode is Mode.PAUSED:
         return present, NO_BRIDGE
-    counts = _ups(situation, present)
+    planned = _ups(situation, present, allowed_up)
+    counts = _ups(situation, present, settled_up)
     if situation.forecast.basis is not ForecastBasis.KNOWN:
         return counts, NO_BRIDGE
     most = situation.deployment.policy.max_scale_up_replicas_per_tick
-    bridge = plan_bridge(situation, counts, room, most - sum(counts.values()) + sum(present.values()))
+    # What is asked for in a moment is as good as asked for: it ends the gap.
+    bridge = plan_bridge(situation, planned, room, most - sum(planned.values()) + sum(present.values()))
     counts = {key: count + (bridge.built[key].replicas if key in bridge.built else 0) for key, count in counts.items()}
     counts = _withdrawn(situation, counts)
     return _downs(situation, counts, disruption), bridge
@@ -79,6 +82,20 @@ def allowed_up(situation: Situation, variant: Variant) -> int:
     return max(variant.min_replicas, min(situation.wanted[variant.key], stable))
 
 
+def settled_up(situation: Situation, variant: Variant) -> int:
+    """The same without what nodes would be booted for on a plan that stands for a moment only.
+
+    A node is paid for until it has been empty for ten minutes, so that a plan of one look costs half an hour of it.
+    Where nothing serves every second counts.
+    """
+    to = allowed_up(situation, variant)
+    serves = situation.ready_replicas(current_counts(situation.deployment)) > 0
+    if not serves or variant.lead is None or not variant.lead.boots:
+        return to
+    stood = lowest(situation.histories[variant.key], situation.now_s, PASSING_S)
+    return max(variant.min_replicas, min(to, max(variant.replicas, stood)))
+
+
 def with_replacements(variant: Variant, wanted: int) -> int:
     """The count at which so many are left once the pods on nodes that are about to go are gone."""
     return min(wanted + variant.leaving_replicas, max(wanted, variant.max_replicas))
@@ -90,7 +107,9 @@ def up_window_s(situation: Situation, variant: Variant) -> float:
     return max(window_s, settling_s(situation, variant)) if only_cheaper(situation) else window_s
 
 
-def _ups(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey, int]:
+def _ups(
+    situation: Situation, counts: dict[VariantKey, int], allowed: Callable[[Situation, Variant], int]
+) -> dict[VariantKey, int]:
     left = situation.deployment.policy.max_scale_up_replicas_per_tick
     counts = dict(counts)
     for variant in sorted(movable(situation), key=lambda v: (v.lead_s, v.key)):
@@ -98,7 +117,7 @@ def _ups(situation: Situation, counts: dict[VariantKey, int]) -> dict[VariantKey
             continue
         if slows_others_down(situation, variant):
             continue
-        to = with_replacements(variant, allowed_up(situation, variant))
+        to = with_replacements(variant, allowed(situation, variant))
         more = min(left, max(0, to - variant.replicas))
         counts[variant.key] += more
         left -= more

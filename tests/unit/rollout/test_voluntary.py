@@ -62,7 +62,7 @@ def test_only_as_much_is_started_as_was_wanted_throughout() -> None:
 @pytest.mark.parametrize(("rps", "starts"), [(11.0, False), (13.0, True)])
 def test_what_is_needed_for_capacity_is_started_at_once(rps: float, starts: bool) -> None:
     chat = on_h100()
-    rollout = rolled_out(chat, {"xeon": 7}, rps=rps, memory=wished_for(chat, 0.0, xeon=7))
+    rollout = rolled_out(chat, {"xeon": 7}, rps=rps, pools=AT_ONCE, memory=wished_for(chat, 0.0, xeon=7))
     assert changes(rollout) == ({"xeon": (0, 7)} if starts else {})
 
 
