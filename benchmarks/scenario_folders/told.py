@@ -72,10 +72,12 @@ WHY = {
     "mixed-fleet": (
         "Two models of 70B have variants on H100 alone: one such node of eight for all the time is nearly all that "
         "the cheapest baseline pays, and 30% under that is less than the node. What Plimsoll pays above it is a "
-        "second such node for an hour or two, for minutes a third. These models are asked every few seconds, and some "
-        "requests are a hundred times as long as most: when demand grows tenfold within minutes, and with it come "
-        "other lengths, it is sized for those of the quiet time before, with all the headroom that so few requests "
-        "cannot confirm. It would take lengths that are followed down as quickly as they are followed up."
+        "second such node for an hour or two, for minutes a third. Half of that time the plan itself fits on one: a "
+        "model that moves to replicas of two GPUs, or grows while another shrinks, starts the new beside the old, and "
+        "the node that this takes stays until it has been empty for ten minutes. The rest is answers of fifteen "
+        "thousand tokens in the last half hour, which several such replicas are started for. Played and not cheaper "
+        "at the same attainment: lengths that are followed down as quickly as up, surplus replicas that leave early "
+        "for those that need their place, and lengths that count only when their requests have ended."
     ),
     "homogeneous": (
         "How many replicas, and nothing else: what is left unused once the profile is confirmed, and the margin "

@@ -7,7 +7,7 @@ steps to write now, targets to remember, what to tell about each variant. Never:
 The promise: no step of ours takes ready capacity below demand, unless a higher priority or the budget wants it
 (``yielding``); no step goes below `min_replicas` or above `max_replicas`; nothing goes down while demand is unknown, or
 before the stabilisation window has been watched in full. ``steps`` keeps it, with ``situation``, ``stabilization``,
-``voluntary``, ``equal_shares``, ``bridges``, ``standby``, ``timeline``, ``stock_outs``, ``disruption`` and
+``voluntary``, ``booting``, ``equal_shares``, ``bridges``, ``standby``, ``timeline``, ``stock_outs``, ``disruption`` and
 ``deletion_order``; ``reasons`` says it.
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Standby, Variant, VariantKey
+from plimsoll.rollout.booting import waits_for_boot
 from plimsoll.rollout.bridges import Bridge, Span
 from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.equal_shares import least_rps, slows_others_down
@@ -20,7 +21,6 @@ from plimsoll.rollout.steps import (
     ready_gone,
     settled_up,
     up_window_s,
-    with_replacements,
 )
 from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper
@@ -138,12 +138,8 @@ def _step(situation: Situation, variant: Variant, to: int) -> Told:
 
 
 def _why_no_more(situation: Situation, variant: Variant, to: int) -> str:
-    if (
-        with_replacements(variant, settled_up(situation, variant))
-        <= to
-        < with_replacements(variant, allowed_up(situation, variant))
-    ):
-        return f"nodes are booted for as many as have been wanted for {PASSING_S:.0f} s"
+    if settled_up(situation, variant) <= to < allowed_up(situation, variant):
+        return f"the rest boots nodes, and is asked for once it has been wanted for {PASSING_S:.0f} s"
     return "as many as the policy allows at once"
 
 
@@ -165,7 +161,7 @@ def _waits_up(situation: Situation, variant: Variant) -> Told:
             "be paid for (payBack.longestStandby says for how long at most)"
         )
     if allowed_up(situation, variant) <= variant.replicas:
-        window_s = up_window_s(situation, variant)
+        window_s = max(up_window_s(situation, variant), PASSING_S if waits_for_boot(situation, variant) else 0.0)
         waits = f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
         cheaper = f", because they are only cheaper: what is asked for carries {situation.asked_rps:.1f} req/s"
         return Reason.WAITS_FOR_STABILISATION, waits + (cheaper if only_cheaper(situation) else "")

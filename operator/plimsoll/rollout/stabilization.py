@@ -40,6 +40,17 @@ def lowest(history: History, now_s: float, window_s: float) -> int:
     return min(_standing(history, now_s, window_s))
 
 
+def moments(history: History, now_s: float, window_s: float) -> tuple[float, ...]:
+    """When the window began, and when another target came up within it."""
+    begins_s = now_s - window_s
+    return (begins_s, *(sample.at_s for sample in history if sample.at_s > begins_s))
+
+
+def standing_at(history: History, at_s: float) -> int:
+    """The target that stood then; of a time before the first sample what came first."""
+    return next((sample.replicas for sample in reversed(history) if sample.at_s <= at_s), history[0].replicas)
+
+
 def _standing(history: History, now_s: float, window_s: float) -> list[int]:
     begins_s = now_s - window_s
     before = [sample.replicas for sample in history if sample.at_s <= begins_s]

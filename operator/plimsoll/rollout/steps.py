@@ -1,5 +1,4 @@
-"""Which changes of one deployment are safe right now? Up at once, or once a plan that boots nodes has stood; down only
-what is not missed.
+"""Which changes of one deployment are safe right now? Up at once where no node is booted; down only what is not missed.
 
 In: a deployment as it is, its forecast, options, wanted replicas and their history. Out: for every variant the count
 to write, and why it is not (yet) the wanted one. Computed afresh each tick from what is observed, so that a restart in
@@ -16,11 +15,12 @@ from dataclasses import dataclass
 
 from plimsoll.domain import ForecastBasis, Mode, Variant, VariantKey
 from plimsoll.readiness import FreeRoom
+from plimsoll.rollout.booting import count_to_boot_for, waits_for_boot
 from plimsoll.rollout.bridges import NO_BRIDGE, Bridge, plan_bridge
 from plimsoll.rollout.deletion_order import takes_unready_first
 from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.equal_shares import least_rps, slows_others_down
-from plimsoll.rollout.situation import PASSING_S, Situation, current_counts, movable, ready_after
+from plimsoll.rollout.situation import Situation, current_counts, movable, ready_after
 from plimsoll.rollout.stabilization import highest, known_for_s, lowest
 from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper, settling_s
@@ -54,8 +54,13 @@ def next_counts(
         return counts, NO_BRIDGE
     most = situation.deployment.policy.max_scale_up_replicas_per_tick
     # What is asked for in a moment is as good as asked for: it ends the gap.
-    bridge = plan_bridge(situation, planned, room, most - sum(planned.values()) + sum(present.values()))
-    counts = {key: count + (bridge.built[key].replicas if key in bridge.built else 0) for key, count in counts.items()}
+    left = most - sum(counts.values()) + sum(present.values())
+    bridge = plan_bridge(situation, planned, room, left)
+    for key, span in bridge.built.items():
+        # What bridges comes on top of what is planned of the same variant, which then waits no longer.
+        more = min(left, planned[key] - counts[key] + span.replicas)
+        counts[key] += more
+        left -= more
     counts = _withdrawn(situation, counts)
     return _downs(situation, counts, disruption), bridge
 
@@ -83,17 +88,11 @@ def allowed_up(situation: Situation, variant: Variant) -> int:
 
 
 def settled_up(situation: Situation, variant: Variant) -> int:
-    """The same without what nodes would be booted for on a plan that stands for a moment only.
-
-    A node is paid for until it has been empty for ten minutes, so that a plan of one look costs half an hour of it.
-    Where nothing serves every second counts.
-    """
+    """The count that is gone up to now: what is allowed, without what would boot a node for a passing plan."""
     to = allowed_up(situation, variant)
-    serves = situation.ready_replicas(current_counts(situation.deployment)) > 0
-    if not serves or variant.lead is None or not variant.lead.boots:
+    if not waits_for_boot(situation, variant):
         return to
-    stood = lowest(situation.histories[variant.key], situation.now_s, PASSING_S)
-    return max(variant.min_replicas, min(to, max(variant.replicas, stood)))
+    return max(variant.min_replicas, count_to_boot_for(situation, variant, to))
 
 
 def with_replacements(variant: Variant, wanted: int) -> int:
