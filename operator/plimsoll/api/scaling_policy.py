@@ -28,7 +28,7 @@ class Stabilization(SpecModel):
     """How long a wish must last before it is acted on."""
 
     scale_up: Duration = _duration(_BUILT_IN.scale_up_stabilization_s)
-    """Scale up only to what was wanted throughout this time; 0s: at once; 20s at least where a node has to boot."""
+    """Scale up only to what was wanted throughout this time; 0s: at once, but up to 20s where a node has to boot."""
     scale_down: Duration = _duration(_BUILT_IN.scale_down_stabilization_s)
     """Scale down, or move out, only to the most that was wanted within this time."""
 

@@ -11,19 +11,27 @@ from plimsoll.rollout.situation import PASSING_S, ROUNDING, Situation, current_c
 from plimsoll.rollout.stabilization import lowest, moments, standing_at
 from plimsoll.rollout.stock_outs import stuck_pods
 
+WAIT_RATIO = 0.25
+"""Of the lead time, which is waited for at most: where nodes boot in seconds, seconds count. Guess."""
 
-def waits_for_boot(situation: Situation, variant: Variant) -> bool:
-    """True where more of the variant boot a node that is paid for, and nothing is in a hurry."""
+
+def boot_wait_s(situation: Situation, variant: Variant) -> float:
+    """For how long more of the variant must have been wanted before nodes are booted for them, in seconds.
+
+    0 where none is booted, or none that is paid for, and where something is in a hurry.
+    """
     pool = situation.pools.get(variant.pool)
     if variant.lead is None or not variant.lead.boots or pool is None:
-        return False
-    return pool.marginal_price_usd_per_hour > 0.0 and len(pool.nodes) < pool.max_nodes and not _is_urgent(situation)
+        return 0.0
+    buys = pool.marginal_price_usd_per_hour > 0.0 and len(pool.nodes) < pool.max_nodes
+    return min(PASSING_S, WAIT_RATIO * variant.lead_s) if buys and not _is_urgent(situation) else 0.0
 
 
 def count_to_boot_for(situation: Situation, variant: Variant, to: int) -> int:
     """How many of the `to` replicas that are wanted now were wanted all the time, or are needed for what was."""
-    asked, need_rps = current_counts(situation.deployment), _lowest_planned_rps(situation)
-    count = max(variant.replicas, lowest(situation.histories[variant.key], situation.now_s, PASSING_S))
+    wait_s, asked = boot_wait_s(situation, variant), current_counts(situation.deployment)
+    need_rps = _lowest_planned_rps(situation, wait_s)
+    count = max(variant.replicas, lowest(situation.histories[variant.key], situation.now_s, wait_s))
     while count < to and situation.carried_rps({**asked, variant.key: count}) < need_rps:
         count += 1
     return min(count, to)
@@ -39,9 +47,9 @@ def _is_urgent(situation: Situation) -> bool:
     )
 
 
-def _lowest_planned_rps(situation: Situation) -> float:
+def _lowest_planned_rps(situation: Situation, window_s: float) -> float:
     """What every plan of that time would carry, in whatever variants."""
-    times = {at_s for history in situation.histories.values() for at_s in moments(history, situation.now_s, PASSING_S)}
+    times = {at_s for history in situation.histories.values() for at_s in moments(history, situation.now_s, window_s)}
     planned_rps = (
         situation.carried_rps({key: standing_at(one, at_s) for key, one in situation.histories.items()})
         for at_s in times

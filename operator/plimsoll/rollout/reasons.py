@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from plimsoll.domain import Alternative, ForecastBasis, Mode, Reason, Standby, Variant, VariantKey
-from plimsoll.rollout.booting import waits_for_boot
+from plimsoll.rollout.booting import boot_wait_s
 from plimsoll.rollout.bridges import Bridge, Span
 from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.equal_shares import least_rps, slows_others_down
-from plimsoll.rollout.situation import PASSING_S, Situation, current_counts
+from plimsoll.rollout.situation import Situation, current_counts
 from plimsoll.rollout.steps import (
     allowed_up,
     is_safe,
@@ -139,7 +139,8 @@ def _step(situation: Situation, variant: Variant, to: int) -> Told:
 
 def _why_no_more(situation: Situation, variant: Variant, to: int) -> str:
     if settled_up(situation, variant) <= to < allowed_up(situation, variant):
-        return f"the rest boots nodes, and is asked for once it has been wanted for {PASSING_S:.0f} s"
+        wait_s = boot_wait_s(situation, variant)
+        return f"the rest boots nodes, and is asked for once it has been wanted for {wait_s:.0f} s"
     return "as many as the policy allows at once"
 
 
@@ -161,13 +162,14 @@ def _waits_up(situation: Situation, variant: Variant) -> Told:
             "be paid for (payBack.longestStandby says for how long at most)"
         )
     if allowed_up(situation, variant) <= variant.replicas:
-        window_s = max(up_window_s(situation, variant), PASSING_S if waits_for_boot(situation, variant) else 0.0)
+        window_s = max(up_window_s(situation, variant), boot_wait_s(situation, variant))
         waits = f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
         cheaper = f", because they are only cheaper: what is asked for carries {situation.asked_rps:.1f} req/s"
         return Reason.WAITS_FOR_STABILISATION, waits + (cheaper if only_cheaper(situation) else "")
     if settled_up(situation, variant) <= variant.replicas:
+        wait_s = boot_wait_s(situation, variant)
         return Reason.WAITS_FOR_STABILISATION, (
-            f"waits: goes up to {wanted} replicas once they have been wanted for {PASSING_S:.0f} s, because a node of "
+            f"waits: goes up to {wanted} replicas once they have been wanted for {wait_s:.0f} s, because a node of "
             f"pool {variant.pool} has to be booted for them"
         )
     limit = policy.max_scale_up_replicas_per_tick

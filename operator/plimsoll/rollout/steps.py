@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from plimsoll.domain import ForecastBasis, Mode, Variant, VariantKey
 from plimsoll.readiness import FreeRoom
-from plimsoll.rollout.booting import count_to_boot_for, waits_for_boot
+from plimsoll.rollout.booting import boot_wait_s, count_to_boot_for
 from plimsoll.rollout.bridges import NO_BRIDGE, Bridge, plan_bridge
 from plimsoll.rollout.deletion_order import takes_unready_first
 from plimsoll.rollout.disruption import Disruption
@@ -90,7 +90,7 @@ def allowed_up(situation: Situation, variant: Variant) -> int:
 def settled_up(situation: Situation, variant: Variant) -> int:
     """The count that is gone up to now: what is allowed, without what would boot a node for a passing plan."""
     to = allowed_up(situation, variant)
-    if not waits_for_boot(situation, variant):
+    if boot_wait_s(situation, variant) <= 0.0:
         return to
     return max(variant.min_replicas, count_to_boot_for(situation, variant, to))
 

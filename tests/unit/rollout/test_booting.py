@@ -47,6 +47,13 @@ def test_a_node_is_booted_once_the_plan_has_stood() -> None:
     assert steps(chat(), 6, wanted_for((6, 20.0))) == {"h100": (4, 6)}
 
 
+def test_where_nodes_boot_within_seconds_it_is_waited_for_a_quarter_of_that() -> None:
+    quick = (a_pool("gpu-h100", nodes=(a_node("full"),), provisioning_s=8.0), FULL[1])
+    booting = chat(h100={"startup_s": 8.0})
+    assert steps(booting, 6, wanted_for((6, 3.0)), quick) == {}
+    assert steps(booting, 6, wanted_for((6, 4.0)), quick) == {"h100": (4, 6)}
+
+
 def test_until_then_it_says_what_it_waits_for() -> None:
     rollout = rolled_out(chat(), {"h100": 6}, rps=36.0, memory=wanted_for((6, 10.0)), pools=FULL)
     assert reason(rollout, "h100") is Reason.WAITS_FOR_STABILISATION
