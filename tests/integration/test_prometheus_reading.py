@@ -94,7 +94,7 @@ class Deployment:
             past_s = time.monotonic() - begin_s
             if past_s >= duration_s and (state is None or seen[-1].state is state):
                 return seen
-            assert past_s < within_s, f"waited {within_s:g}s for {state}; last: {seen[-1]}"
+            assert past_s < duration_s + within_s, f"waited {past_s:.0f}s for {state}; last: {seen[-1]}"
             seen.append(self.look().demand)
             time.sleep(SCRAPE_S)
 
