@@ -232,6 +232,11 @@ class Variant:
         return self.lead.seconds
 
     @property
+    def boots(self) -> bool:
+        """Whether one more replica waits for a node to boot: its lead time counts that."""
+        return self.lead is not None and self.lead.boots
+
+    @property
     def name(self) -> str:
         return self.key.variant
 

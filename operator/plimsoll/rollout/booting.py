@@ -9,7 +9,6 @@ what takes the place of replicas that are lost or wait in vain. Design section 6
 from plimsoll.domain import Variant
 from plimsoll.rollout.situation import PASSING_S, ROUNDING, Situation, current_counts
 from plimsoll.rollout.stabilization import lowest, moments, standing_at
-from plimsoll.rollout.stock_outs import stuck_pods
 
 WAIT_RATIO = 0.25
 """Of the lead time, which is waited for at most: where nodes boot in seconds, seconds count. Guess."""
@@ -21,15 +20,20 @@ def boot_wait_s(situation: Situation, variant: Variant) -> float:
     0 where none is booted, or none that is paid for, and where something is in a hurry.
     """
     pool = situation.pools.get(variant.pool)
-    if variant.lead is None or not variant.lead.boots or pool is None:
+    if pool is None or not variant.boots:
         return 0.0
     buys = pool.marginal_price_usd_per_hour > 0.0 and len(pool.nodes) < pool.max_nodes
     return min(PASSING_S, WAIT_RATIO * variant.lead_s) if buys and not _is_urgent(situation) else 0.0
 
 
 def count_to_boot_for(situation: Situation, variant: Variant, to: int) -> int:
-    """How many of the `to` replicas that are wanted now were wanted all the time, or are needed for what was."""
+    """How many of the `to` replicas that are wanted now were wanted all the time, or are needed for what was.
+
+    All of them where nothing has to be waited for.
+    """
     wait_s, asked = boot_wait_s(situation, variant), current_counts(situation.deployment)
+    if wait_s <= 0.0:
+        return to
     need_rps = _lowest_planned_rps(situation, wait_s)
     count = max(variant.replicas, lowest(situation.histories[variant.key], situation.now_s, wait_s))
     while count < to and situation.carried_rps({**asked, variant.key: count}) < need_rps:
@@ -42,8 +46,7 @@ def _is_urgent(situation: Situation) -> bool:
     if situation.ready_replicas(current_counts(situation.deployment)) == 0:
         return True
     return any(
-        variant.leaving_replicas or (situation.is_sold_out(variant) and stuck_pods(variant))
-        for variant in situation.deployment.variants
+        variant.leaving_replicas or situation.waiting_in_vain(variant) for variant in situation.deployment.variants
     )
 
 

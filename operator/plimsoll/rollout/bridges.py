@@ -83,7 +83,7 @@ def plan_bridge(
             refused[variant.key] = best
             continue
         built[variant.key] = best
-        room().take(variant.pool, variant.per_replica, best.replicas, fresh=_boots(variant))
+        room().take(variant.pool, variant.per_replica, best.replicas, fresh=variant.boots)
         budget_usd_per_hour -= best.usd_per_hour
         gap = gap.without(best.rate_rps, best.ready_in_s)
     return Bridge(built, refused)
@@ -118,7 +118,8 @@ def _best(
     best: Span | None = None
     trial, opened = room.copy(variant.pool), 0
     for replicas in range(1, limit + 1):
-        seated, fresh = trial.take(variant.pool, variant.per_replica, 1, fresh=_boots(variant))
+        # Without a boot in its lead time only seats on present nodes are as quick as that.
+        seated, fresh = trial.take(variant.pool, variant.per_replica, 1, fresh=variant.boots)
         opened += fresh
         if not seated or (opened and situation.is_sold_out(variant)):
             break
@@ -167,11 +168,6 @@ def _rate_rps(situation: Situation, variant: Variant, present: int, replicas: in
         return max(0.0, more_rps)
     demand_rps = carried_rps + missing_rps
     return max(0.0, situation.kept_rps(with_bridge, demand_rps) - situation.kept_rps(without, demand_rps))
-
-
-def _boots(variant: Variant) -> bool:
-    """Whether its lead time counts a node's boot: else only seats on present nodes are as quick as that."""
-    return variant.lead is not None and variant.lead.boots
 
 
 def _left_of_budget(situation: Situation) -> float:

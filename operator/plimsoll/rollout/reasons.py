@@ -13,15 +13,7 @@ from plimsoll.rollout.bridges import Bridge, Span
 from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.equal_shares import least_rps, slows_others_down
 from plimsoll.rollout.situation import Situation, current_counts
-from plimsoll.rollout.steps import (
-    allowed_up,
-    is_safe,
-    leaves_rps,
-    limits_down,
-    ready_gone,
-    settled_up,
-    up_window_s,
-)
+from plimsoll.rollout.steps import allowed_up, is_safe, leaves_rps, limits_down, ready_gone, settled_up, up_window_s
 from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper
 
@@ -161,19 +153,21 @@ def _waits_up(situation: Situation, variant: Variant) -> Told:
             f"waits: {_counted(wanted)} wanted, but more than enough is ready and kept for the next rise; both would "
             "be paid for (payBack.longestStandby says for how long at most)"
         )
-    if allowed_up(situation, variant) <= variant.replicas:
+    if settled_up(situation, variant) <= variant.replicas:
         window_s = max(up_window_s(situation, variant), boot_wait_s(situation, variant))
         waits = f"waits: goes up to {wanted} replicas once they have been wanted for {window_s:.0f} s"
-        cheaper = f", because they are only cheaper: what is asked for carries {situation.asked_rps:.1f} req/s"
-        return Reason.WAITS_FOR_STABILISATION, waits + (cheaper if only_cheaper(situation) else "")
-    if settled_up(situation, variant) <= variant.replicas:
-        wait_s = boot_wait_s(situation, variant)
-        return Reason.WAITS_FOR_STABILISATION, (
-            f"waits: goes up to {wanted} replicas once they have been wanted for {wait_s:.0f} s, because a node of "
-            f"pool {variant.pool} has to be booted for them"
-        )
+        return Reason.WAITS_FOR_STABILISATION, waits + _because(situation, variant)
     limit = policy.max_scale_up_replicas_per_tick
     return Reason.WAITS_FOR_STEP_LIMIT, f"waits: {wanted} replicas are wanted, the policy allows {limit} more at once"
+
+
+def _because(situation: Situation, variant: Variant) -> str:
+    """Why it must be wanted for so long, where that is not the policy's word."""
+    if only_cheaper(situation):
+        return f", because they are only cheaper: what is asked for carries {situation.asked_rps:.1f} req/s"
+    if allowed_up(situation, variant) > variant.replicas:
+        return f", because a node of pool {variant.pool} has to be booted for them"
+    return ""
 
 
 def _waits_down(

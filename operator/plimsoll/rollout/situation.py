@@ -12,6 +12,7 @@ from plimsoll.domain import (
     Deployment,
     Forecast,
     Option,
+    Pod,
     Pool,
     Standby,
     StockOut,
@@ -124,7 +125,7 @@ class Situation:
 
     def _counted(self, variant: Variant) -> int:
         """Replicas without those that wait in vain, and without a bridge: that is to be replaced, not leant on."""
-        waiting = len(stuck_pods(variant)) if self.is_sold_out(variant) else 0
+        waiting = len(self.waiting_in_vain(variant))
         return min(variant.replicas - variant.leaving_replicas - waiting, self.planned_lately(variant))
 
     def planned_lately(self, variant: Variant) -> int:
@@ -137,6 +138,10 @@ class Situation:
     def is_sold_out(self, variant: Variant) -> bool:
         mark = self.stock_outs.get(variant.pool)
         return mark is not None and mark.until_s > self.now_s
+
+    def waiting_in_vain(self, variant: Variant) -> tuple[Pod, ...]:
+        """Its pods that the scheduler finds no place for in a pool that is sold out."""
+        return stuck_pods(variant) if self.is_sold_out(variant) else ()
 
 
 def ready_after(variant: Variant, replicas: int) -> int:

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 
 from plimsoll.domain import ForecastBasis, Mode, Variant, VariantKey
 from plimsoll.readiness import FreeRoom
-from plimsoll.rollout.booting import boot_wait_s, count_to_boot_for
+from plimsoll.rollout.booting import count_to_boot_for
 from plimsoll.rollout.bridges import NO_BRIDGE, Bridge, plan_bridge
 from plimsoll.rollout.deletion_order import takes_unready_first
 from plimsoll.rollout.disruption import Disruption
 from plimsoll.rollout.equal_shares import least_rps, slows_others_down
 from plimsoll.rollout.situation import Situation, current_counts, movable, ready_after
 from plimsoll.rollout.stabilization import highest, known_for_s, lowest
-from plimsoll.rollout.stock_outs import stuck_pods
 from plimsoll.rollout.voluntary import only_cheaper, settling_s
 
 
@@ -48,12 +47,11 @@ def next_counts(
     present = current_counts(situation.deployment)
     if situation.deployment.mode is Mode.PAUSED:
         return present, NO_BRIDGE
-    planned = _ups(situation, present, allowed_up)
     counts = _ups(situation, present, settled_up)
     if situation.forecast.basis is not ForecastBasis.KNOWN:
         return counts, NO_BRIDGE
-    most = situation.deployment.policy.max_scale_up_replicas_per_tick
     # What is asked for in a moment is as good as asked for: it ends the gap.
+    planned, most = _ups(situation, present, allowed_up), situation.deployment.policy.max_scale_up_replicas_per_tick
     left = most - sum(counts.values()) + sum(present.values())
     bridge = plan_bridge(situation, planned, room, left)
     for key, span in bridge.built.items():
@@ -89,10 +87,7 @@ def allowed_up(situation: Situation, variant: Variant) -> int:
 
 def settled_up(situation: Situation, variant: Variant) -> int:
     """The count that is gone up to now: what is allowed, without what would boot a node for a passing plan."""
-    to = allowed_up(situation, variant)
-    if boot_wait_s(situation, variant) <= 0.0:
-        return to
-    return max(variant.min_replicas, count_to_boot_for(situation, variant, to))
+    return max(variant.min_replicas, count_to_boot_for(situation, variant, allowed_up(situation, variant)))
 
 
 def with_replacements(variant: Variant, wanted: int) -> int:
@@ -132,7 +127,7 @@ def _withdrawn(situation: Situation, counts: dict[VariantKey, int]) -> dict[Vari
         return counts
     counts = dict(counts)
     for variant in movable(situation):
-        stuck = len(stuck_pods(variant)) if situation.is_sold_out(variant) else 0
+        stuck = len(situation.waiting_in_vain(variant))
         to = max(situation.wanted[variant.key], variant.min_replicas, variant.replicas - stuck)
         if to < variant.replicas and ready_after(variant, to) == ready_after(variant, variant.replicas):
             counts[variant.key] = to

@@ -11,7 +11,6 @@ from math import ceil
 
 from plimsoll.domain import Variant, VariantKey
 from plimsoll.rollout.situation import ROUNDING, Situation
-from plimsoll.rollout.stock_outs import stuck_pods
 
 LATE_RATIO = 0.25
 """A pod that is later than its variant's lead time is expected within this share of it from now on. Guess."""
@@ -88,7 +87,7 @@ def gap_until_ready(situation: Situation, counts: Mapping[VariantKey, int]) -> G
 
 def _arrivals(situation: Situation, variant: Variant, count: int) -> Iterable[float]:
     """When each replica beyond the ready ones is ready, in seconds from now."""
-    stuck = {pod.name for pod in stuck_pods(variant)} if situation.is_sold_out(variant) else set()
+    stuck = {pod.name for pod in situation.waiting_in_vain(variant)}
     stays = count - variant.leaving_replicas - variant.staying_ready_replicas
     coming = [pod for pod in variant.pods if not pod.ready and not pod.terminating and not pod.leaving]
     for pod in coming[: max(0, stays)]:
