@@ -310,6 +310,8 @@ def _controller_manager_flags(plane: ControlPlane) -> dict[str, object]:
         "root-ca-file": plane.directory / "ca.crt",
         # How soon a new node loses its not-ready taint; 5 s by default.
         "node-monitor-period": "500ms",
+        # Nodes have neither a heartbeat nor a lease here, and none of them ever fails unseen.
+        "node-monitor-grace-period": "24h",
         "horizontal-pod-autoscaler-sync-period": "5s",
         "kube-api-qps": 500,
         "kube-api-burst": 1000,
@@ -348,7 +350,8 @@ def _kwok_flags(plane: ControlPlane) -> dict[str, object]:
         "server-address": f"127.0.0.1:{plane.ports['kwok']}",
         "node-ip": "127.0.0.1",
         "cidr": "10.64.0.0/12",
-        "node-lease-duration-seconds": 40,
+        # No leases: KWOK v0.8.0 passes over a pod for ever that is bound before it has seen its lease of a new node.
+        "node-lease-duration-seconds": 0,
     }
 
 

@@ -33,6 +33,8 @@ SLO = (LatencyTarget(LatencyMetric.TTFT, 0.95, 800.0), LatencyTarget(LatencyMetr
 RATE_RPS = 5.0
 NEAR = 0.15
 """Scrapes half a second apart make a rate over four seconds wrong by up to a tenth; the rest is for a busy machine."""
+ONE_LOST = 0.25
+"""A window that lacks one of its eight scrapes counts: at its edge that takes up to 19% off. The rest as above."""
 
 
 @pytest.fixture(scope="module")
@@ -111,15 +113,15 @@ class Deployment:
         return self.wait_for(lambda demand: is_near(demand, rate_rps), f"{rate_rps} req/s")
 
 
-def is_near(demand: Demand, rate_rps: float) -> bool:
+def is_near(demand: Demand, rate_rps: float, within: float = NEAR) -> bool:
     rate = demand.arrival_rate_rps
-    return demand.state is DemandState.KNOWN and rate is not None and abs(rate - rate_rps) <= NEAR * rate_rps
+    return demand.state is DemandState.KNOWN and rate is not None and abs(rate - rate_rps) <= within * rate_rps
 
 
 def far_from(rate_rps: float, seen: Iterable[Demand]) -> list[float | None]:
     """The rates that are known and not near: of a failure they tell which way it went."""
     known = (demand for demand in seen if demand.state is DemandState.KNOWN)
-    return [demand.arrival_rate_rps for demand in known if not is_near(demand, rate_rps)]
+    return [demand.arrival_rate_rps for demand in known if not is_near(demand, rate_rps, ONE_LOST)]
 
 
 def serve(page: Page, rate_rps: float) -> None:
@@ -204,7 +206,7 @@ def test_a_counter_reset_is_neither_spike_nor_dip(deployment: Deployment) -> Non
     page = deployment.add_pod("chat-h100-a")
     deployment.settle(RATE_RPS)
     page.restart()
-    assert all(is_near(demand, RATE_RPS) for demand in deployment.watch(WINDOW_S))
+    assert all(is_near(demand, RATE_RPS, ONE_LOST) for demand in deployment.watch(WINDOW_S))
 
 
 def test_demand_stays_whole_while_one_pod_hands_over_to_another(deployment: Deployment) -> None:
@@ -213,7 +215,7 @@ def test_demand_stays_whole_while_one_pod_hands_over_to_another(deployment: Depl
     deployment.settle(2.0 * RATE_RPS)
     deployment.remove_pod("chat-h100-a")
     serve(successor, 2.0 * RATE_RPS)
-    assert all(is_near(demand, 2.0 * RATE_RPS) for demand in deployment.watch(WINDOW_S))
+    assert all(is_near(demand, 2.0 * RATE_RPS, ONE_LOST) for demand in deployment.watch(WINDOW_S))
 
 
 def test_nothing_scraped_is_absent_not_zero(deployment: Deployment, exporter: Exporter) -> None:

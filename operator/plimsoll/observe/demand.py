@@ -100,8 +100,11 @@ def _look(asked: Asked, found: Attributed, reading: MetricsReading, last: LastKn
 def _accepted(
     look: Look, asked: Asked, found: Attributed, window_s: float, last: LastKnown | None, now_s: float
 ) -> Look:
-    """A window that stays thin for as long as it is wide has no gap: the scrape interval has become longer."""
-    if not look.thin or last is None or last.thin_since_s is None or now_s - last.thin_since_s <= window_s:
+    """A window that stays thin for twice its width has no gap: the scrape interval has become longer.
+
+    The first width fills it after the gap; a scrape that is lost meanwhile leaves it within the second.
+    """
+    if not look.thin or last is None or last.thin_since_s is None or now_s - last.thin_since_s <= 2.0 * window_s:
         return look
     return look_at_pods(asked, found.pods, window_s, now_s, usual_scrapes=None)
 

@@ -108,16 +108,27 @@ def test_one_late_scrape_is_no_pause() -> None:
     assert demand.arrival_rate_rps == pytest.approx(5.0)
 
 
-def test_a_longer_scrape_interval_is_accepted_once_a_whole_window_shows_it() -> None:
+def test_a_longer_scrape_interval_is_accepted_once_two_whole_windows_show_it() -> None:
     thin, asked = a_reading(pod_samples(scrapes=2.0)), an_asked()
     memory = known_before(at_s=LONG_AGO_S)
-    for later_s in (0.0, 30.0, 60.0):
+    for later_s in (0.0, 60.0, 120.0):
         demand, memory = demand_of(asked, thin, memory, NOW_S + later_s)
         assert demand.state is DemandState.STALE
-    demand, memory = demand_of(asked, thin, memory, NOW_S + 61.0)
+    demand, memory = demand_of(asked, thin, memory, NOW_S + 121.0)
     assert demand.arrival_rate_rps == pytest.approx(5.0)
-    demand, _ = demand_of(asked, thin, memory, NOW_S + 71.0)
+    demand, _ = demand_of(asked, thin, memory, NOW_S + 131.0)
     assert demand.state is DemandState.KNOWN
+
+
+def test_a_scrape_lost_while_the_window_fills_after_a_pause_is_waited_for() -> None:
+    # At its edge the lost one takes a quarter off the rate, until it has left the window.
+    asked, dented = an_asked(), a_reading(pod_samples(request_rate=3.8, scrapes=3.0))
+    _, memory = demand_of(asked, a_reading(pod_samples(scrapes=2.0)), known_before(at_s=LONG_AGO_S))
+    for later_s in (45.0, 70.0, 100.0):
+        demand, memory = demand_of(asked, dented, memory, NOW_S + later_s)
+        assert demand.state is DemandState.STALE
+    demand, _ = demand_of(asked, a_reading(pod_samples(scrapes=4.0)), memory, NOW_S + 110.0)
+    assert demand.arrival_rate_rps == pytest.approx(5.0)
 
 
 def test_after_a_restart_of_ours_a_thin_window_is_taken_as_it_is() -> None:
