@@ -125,12 +125,19 @@ class Process:
 
 def wait_until(
     condition: Callable[[], bool],
-    what: str,
+    what: str | Callable[[], str],
     timeout_s: float,
     processes: Iterable[Process] = (),
     poll_s: float = POLL_S,
 ) -> None:
     """Returns as soon as ``condition`` holds.
+
+    Args:
+        condition: asked again and again.
+        what: is waited for; a function tells it as it stands when waiting has failed.
+        timeout_s: how long.
+        processes: without which there is nothing to wait for.
+        poll_s: between two questions.
 
     Raises:
         ProcessFailed: a process died meanwhile, or the time is over.
@@ -141,11 +148,15 @@ def wait_until(
         for process in watched:
             if process.exit_code is not None:
                 ended = f"{process.name} ended with code {process.exit_code}"
-                raise ProcessFailed(f"{ended} while waiting for {what}. {process.last_words()}")
+                raise ProcessFailed(f"{ended} while waiting for {_told(what)}. {process.last_words()}")
         if time.monotonic() > deadline_s:
             logs = "".join(f"\n{process.last_words()}" for process in watched)
-            raise ProcessFailed(f"waited {timeout_s:.0f} s in vain for {what}.{logs}")
+            raise ProcessFailed(f"waited {timeout_s:.0f} s in vain for {_told(what)}.{logs}")
         time.sleep(poll_s)
+
+
+def _told(what: str | Callable[[], str]) -> str:
+    return what if isinstance(what, str) else what()
 
 
 def stop_all(processes: Sequence[Process], grace_s: float = STOP_GRACE_S) -> None:

@@ -104,7 +104,9 @@ def put_up(seconds: float, say: Any) -> Iterator[Stage]:
         paid = [pool for pool in autoscaled_pools() if pool.min_nodes]
         for pool in paid:
             wait_until(lambda pool=pool: _nodes(api, pool.name) >= pool.min_nodes, f"nodes of {pool.name}", 30.0)  # type: ignore[misc]
-        wait_until(lambda: _all_ready(api), "the replicas that ran before Plimsoll", 60.0)
+        wait_until(
+            lambda: not _short(api), lambda: f"replicas that run before Plimsoll: {', '.join(_short(api))}", 60.0
+        )
         directory = control_plane.directory
         engines = _engines(control_plane, seconds, engines_port)
         stack.enter_context(prometheus)
@@ -168,10 +170,13 @@ def _nodes(api: ApiClient, pool: str) -> int:
     return len(items(api, "/api/v1/nodes", {"labelSelector": f"demo/pool={pool}"}))
 
 
-def _all_ready(api: ApiClient) -> bool:
-    """Every replica that the workloads begin with is ready."""
+def _short(api: ApiClient) -> list[str]:
+    """The workloads of which not every replica is ready that they begin with."""
     workloads = items(api, f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")
-    return all(one.get("status", {}).get("readyReplicas", 0) == one["spec"]["replicas"] for one in workloads)
+    counts = [(one, one.get("status", {}).get("readyReplicas", 0), one["spec"]["replicas"]) for one in workloads]
+    return [
+        f"{one['metadata']['name']} has {ready} of {wanted} ready" for one, ready, wanted in counts if ready != wanted
+    ]
 
 
 def _get(url: str) -> str:

@@ -25,6 +25,17 @@ def test_dead_process_ends_the_wait_at_once_with_its_last_words(tmp_path: Path) 
         wait_until(lambda: False, "it to answer", timeout_s=60, processes=[process])
 
 
+def test_wait_in_vain_tells_how_things_stand_at_its_end() -> None:
+    looks: list[str] = []
+
+    def nothing_yet() -> bool:
+        looks.append("none")
+        return False
+
+    with pytest.raises(ProcessFailed, match=r"in vain for two replicas, ready: none"):
+        wait_until(nothing_yet, lambda: f"two replicas, ready: {looks[-1]}", timeout_s=0.0)
+
+
 def test_wait_in_vain_shows_the_logs_of_those_who_still_run(tmp_path: Path) -> None:
     process = a_process(tmp_path, f"print('thinking', flush=True); {SLEEPS}")
     process.start()
