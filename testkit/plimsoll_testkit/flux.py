@@ -127,7 +127,7 @@ class Flux:
         return next((one for one in conditions if one["type"] == "Ready"), {})
 
     def _wait(self, condition: Any, what: str) -> None:
-        wait_until(condition, f"{what}; Flux says {self.ready()}", APPLIED_WITHIN_S, [self._process])
+        wait_until(condition, lambda: f"{what}; Flux says {self.ready()}", APPLIED_WITHIN_S, [self._process])
 
     def _status(self) -> Mapping[str, Any]:
         status: Mapping[str, Any] = request(self._api, "GET", self._path(_KUSTOMIZATION)).get("status") or {}

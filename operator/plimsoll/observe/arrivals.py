@@ -13,18 +13,16 @@ be like them; below that nothing is known.
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from plimsoll.domain import DemandState
 from plimsoll.observe.attribution import Asked, PodSamples
 from plimsoll.observe.dialects import Counts, Dialect, dialects_of
 from plimsoll.observe.queries import Signal
+from plimsoll.observe.window_fill import WindowFill, seen_anew
 
 MIN_WHOLE_RATIO = 0.5
 """Below this share of whole pods the rest is not extrapolated. A guess."""
-_FULL_WINDOW_RATIO = 0.85
-"""A window with fewer of its usual scrapes has a gap: its rate is too low by the missing share. A guess that leaves
-room for a scrape that is late or lost. Once a gap is known, the window counts again when it is as full as it was."""
 _GRACE_S = 15.0
 """A new pod is first scraped up to one scrape interval after it became ready; 15 s is a common one."""
 
@@ -49,12 +47,10 @@ class Look:
     by_variant_rps: Mapping[str, float] = field(default_factory=dict)
     running: float = 0.0
     waiting: float = 0.0
-    scrapes: float | None = None
-    """Of a whole pod in the window; what the next look compares with."""
     partial: bool = False
     """Some pods were extrapolated: the rate may be too low, so it must not be the reason for a scale-down."""
-    thin: bool = False
-    """Not known because the window has a gap that fills with time."""
+    windows: Mapping[str, WindowFill] = field(default_factory=dict)
+    """By variant, of those whose pods were seen."""
 
 
 def look_at_pods(
@@ -62,9 +58,7 @@ def look_at_pods(
     found: Sequence[PodSamples],
     window_s: float,
     now_s: float,
-    *,
-    usual_scrapes: float | None,
-    after_gap: bool = False,
+    windows: Mapping[str, WindowFill],
 ) -> Look:
     """The arrivals at all pods of a deployment.
 
@@ -73,8 +67,7 @@ def look_at_pods(
         found: the samples of its pods, of the model that it serves.
         window_s: over which rates are taken.
         now_s: the tick's moment, on the clock of the pods' times.
-        usual_scrapes: in the window of a whole pod so far; None when nothing is remembered.
-        after_gap: the last looks found a window with a gap.
+        windows: of the last look, by variant; those that nothing is remembered of are missing.
     """
     blind = blind_variant(asked)
     if blind is not None:
@@ -89,15 +82,26 @@ def look_at_pods(
         if pod.ready and not pod.terminating and _age_s(pod.ready_since_s, now_s) > window_s + _GRACE_S
     }
     fresh = [one for one in found if _is_fresh(one, asked.stale_after_s)]
-    full = [one for one in fresh if _fills_window(one, usual_scrapes, after_gap)]
-    whole = {one.samples.pod for one in full if _is_rated(one)} & expected
     if not any(_is_rated(one) for one in fresh):
         return _seen_once(window_s) if fresh else _nothing_fresh(asked, found)
+    rated = [one for one in fresh if _is_rated(one) and one.samples.pod in expected]
+    windows = _windows(rated, windows, window_s, now_s)
+    whole = {one.samples.pod for one in rated if windows[one.server.variant].is_full(_scrapes(one))}
     if len(whole) < MIN_WHOLE_RATIO * len(expected):
-        thin = len({one.samples.pod for one in fresh if _is_rated(one)} & expected) >= MIN_WHOLE_RATIO * len(expected)
-        return _too_few(len(whole), len(expected), window_s, thin)
+        thin = len({one.samples.pod for one in rated}) >= MIN_WHOLE_RATIO * len(expected)
+        return replace(_too_few(len(whole), len(expected), window_s, thin), windows=windows)
     counted = [one for one in found if one.samples.pod in whole or one.samples.pod not in expected]
-    return _sum_up(asked, counted, whole, expected, window_s)
+    return replace(_sum_up(asked, counted, whole, expected, window_s), windows=windows)
+
+
+def _windows(
+    rated: Sequence[PodSamples], before: Mapping[str, WindowFill], window_s: float, now_s: float
+) -> dict[str, WindowFill]:
+    by_variant: dict[str, list[float]] = defaultdict(list)
+    for one in rated:
+        by_variant[one.server.variant].append(_scrapes(one))
+    unseen = {name: window.interrupted(now_s) for name, window in before.items()}
+    return unseen | {name: seen_anew(before.get(name), each, window_s, now_s) for name, each in by_variant.items()}
 
 
 def _sum_up(asked: Asked, counted: Sequence[PodSamples], whole: set[str], expected: set[str], window_s: float) -> Look:
@@ -113,7 +117,6 @@ def _sum_up(asked: Asked, counted: Sequence[PodSamples], whole: set[str], expect
             in_flight[signal] += one.samples.values.get(signal, 0.0) if is_fresh else 0.0
     missing = len(expected) - len(whole)
     extrapolated_rps = of_whole_rps / len(whole) * missing if missing else 0.0
-    scrapes = [one.samples.values[Signal.SCRAPES] for one in counted if one.samples.pod in whole]
     pods = len({one.samples.pod for one in counted})
     message = f"read from {pods} pod{'s' if pods != 1 else ''} over {window_s:g}s"
     if missing:
@@ -125,7 +128,6 @@ def _sum_up(asked: Asked, counted: Sequence[PodSamples], whole: set[str], expect
         by_variant_rps={name: max(0.0, rate_rps) for name, rate_rps in by_variant.items()},
         running=in_flight[Signal.RUNNING],
         waiting=in_flight[Signal.WAITING],
-        scrapes=max(scrapes, default=None),
         partial=missing > 0,
     )
 
@@ -165,16 +167,8 @@ def _is_rated(one: PodSamples) -> bool:
     return Signal.REQUEST_RATE in values or Signal.REQUESTS not in values
 
 
-def _fills_window(one: PodSamples, usual_scrapes: float | None, after_gap: bool) -> bool:
-    if usual_scrapes is None:
-        return True
-    enough = usual_scrapes if after_gap else enough_scrapes(usual_scrapes)
-    return one.samples.values.get(Signal.SCRAPES, 0.0) >= enough
-
-
-def enough_scrapes(usual: float) -> float:
-    """Of a window without a gap."""
-    return min(usual - 1.0, usual * _FULL_WINDOW_RATIO)
+def _scrapes(one: PodSamples) -> float:
+    return one.samples.values.get(Signal.SCRAPES, 0.0)
 
 
 def _age_s(since_s: float | None, now_s: float) -> float:
@@ -237,8 +231,9 @@ def _nothing_fresh(asked: Asked, found: Sequence[PodSamples]) -> Look:
 def _too_few(whole: int, expected: int, window_s: float, thin: bool) -> Look:
     if thin:
         message = (
-            f"scraping paused a while ago, so rates over {window_s:g}s are too low: waiting until the window is full"
+            f"fewer scrapes than usual within {window_s:g}s: scraping paused, and rates are too low until the window "
+            "is full; where the scrape interval has become longer, they count after twice this time"
         )
     else:
         message = f"only {whole} of {expected} ready pods show fresh samples: too few to tell what arrives"
-    return Look(DemandState.STALE, message, thin=thin)
+    return Look(DemandState.STALE, message)

@@ -19,18 +19,18 @@ from plimsoll.observe.gateway_demand import look_at_custom, look_at_gateway
 from plimsoll.observe.queries import Signal
 from plimsoll.observe.reading import MetricsReading
 from plimsoll.observe.token_mix import token_mix, weighted_mean
+from plimsoll.observe.window_fill import WindowFill
 
 
 @dataclass(frozen=True, slots=True)
 class LastKnown:
-    """The last look at one deployment that was good, and the gap that may follow it."""
+    """The last look at one deployment that was good, and how full its windows are."""
 
     at_s: float
     arrival_rate_rps: float
     tokens: TokenMix | None
-    scrapes: float | None
-    thin_since_s: float | None = None
-    """Since when the window has been filling up again."""
+    windows: Mapping[str, WindowFill]
+    """By variant, as of the last look, good or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def observe_demand(
     for one in asked:
         last = memory.last.get(one.key)
         found = attributed[one.key]
-        look = _accepted(_look(one, found, reading, last, now_s), one, found, reading.window_s, last, now_s)
+        look = _look(one, found, reading, last, now_s)
         demand, kept = _judged(one, look, _tokens(one, found, reading), last, now_s)
         observed[one.key] = Observed(
             demand=replace(demand, window_s=reading.window_s),
@@ -87,26 +87,7 @@ def _look(asked: Asked, found: Attributed, reading: MetricsReading, last: LastKn
             DemandState.ABSENT,
             f"its pods report the models {names}, none of them {asked.model}: set spec.demand.modelName to one of them",
         )
-    return look_at_pods(
-        asked,
-        found.pods,
-        reading.window_s,
-        now_s,
-        usual_scrapes=last.scrapes if last else None,
-        after_gap=last is not None and last.thin_since_s is not None,
-    )
-
-
-def _accepted(
-    look: Look, asked: Asked, found: Attributed, window_s: float, last: LastKnown | None, now_s: float
-) -> Look:
-    """A window that stays thin for twice its width has no gap: the scrape interval has become longer.
-
-    The first width fills it after the gap; a scrape that is lost meanwhile leaves it within the second.
-    """
-    if not look.thin or last is None or last.thin_since_s is None or now_s - last.thin_since_s <= 2.0 * window_s:
-        return look
-    return look_at_pods(asked, found.pods, window_s, now_s, usual_scrapes=None)
+    return look_at_pods(asked, found.pods, reading.window_s, now_s, last.windows if last else {})
 
 
 def _failure(asked: Asked, reading: MetricsReading) -> str | None:
@@ -131,12 +112,11 @@ def _judged(
             # A guess for missing pods may raise demand, never lower it.
             rate_rps, message = last.arrival_rate_rps, f"{message}; not taken below the last full reading"
         known = Demand(DemandState.KNOWN, message, sees_zero, rate_rps, mix, look.running, look.waiting)
-        scrapes = look.scrapes if look.scrapes is not None else (last.scrapes if last else None)
-        return known, LastKnown(now_s, rate_rps, mix, scrapes)
+        return known, LastKnown(now_s, rate_rps, mix, look.windows)
     kept = last
     if last is not None:
-        thin_since_s = (last.thin_since_s if last.thin_since_s is not None else now_s) if look.thin else None
-        kept = replace(last, thin_since_s=thin_since_s)
+        interrupted = {name: window.interrupted(now_s) for name, window in last.windows.items()}
+        kept = replace(last, windows=look.windows or interrupted)
         age_s = now_s - last.at_s
         if look.state is not DemandState.INVALID and age_s <= asked.stale_after_s:
             message = f"{look.message}; what was read {age_s:.0f}s ago still counts"

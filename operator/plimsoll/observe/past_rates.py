@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from plimsoll.api import Engine
 from plimsoll.domain import ObjectKey, PastLooks
-from plimsoll.observe.arrivals import blind_variant, enough_scrapes
+from plimsoll.observe.arrivals import blind_variant
 from plimsoll.observe.attribution import Asked, attribute
 from plimsoll.observe.dialects import Counts, Dialect, dialects_of
 from plimsoll.observe.history_queries import WORKLOAD_LABEL
 from plimsoll.observe.prometheus import Range, Stretch
 from plimsoll.observe.queries import SIGNAL_LABEL, Labels, Signal
 from plimsoll.observe.reading import EngineReading, MetricsReading, Samples
+from plimsoll.observe.window_fill import enough_scrapes
 
 Floats = NDArray[np.float64]
 _Whose = tuple[str, str, str | None]

@@ -92,6 +92,7 @@ def test_after_a_pause_in_scraping_the_window_must_fill_before_rates_count() -> 
     demand, _ = demand_of(an_asked(), thin, known_before(at_s=LONG_AGO_S))
     assert demand.state is DemandState.STALE
     assert "scraping paused" in demand.message
+    assert "scrape interval has become longer" in demand.message
 
 
 def test_after_a_pause_almost_full_is_not_full() -> None:
@@ -108,6 +109,18 @@ def test_one_late_scrape_is_no_pause() -> None:
     assert demand.arrival_rate_rps == pytest.approx(5.0)
 
 
+def test_scraping_that_fades_look_by_look_is_a_pause() -> None:
+    # Each look has only one scrape less than the one before, as where samples age without anyone saying so.
+    memory, asked = known_before(), an_asked(stale_after_s=20.0)
+    states = []
+    for later_s, scrapes in ((0.0, 4.0), (15.0, 3.0), (30.0, 2.0), (45.0, 2.0)):
+        shown = pod_samples(scrapes=scrapes, request_rate=scrapes / 4.0 * 5.0)
+        demand, memory = demand_of(asked, a_reading(shown), memory, NOW_S + later_s)
+        states.append(demand.state)
+    assert states == [DemandState.KNOWN, DemandState.KNOWN, DemandState.KNOWN, DemandState.STALE]
+    assert "fewer scrapes than usual" in demand.message
+
+
 def test_a_longer_scrape_interval_is_accepted_once_two_whole_windows_show_it() -> None:
     thin, asked = a_reading(pod_samples(scrapes=2.0)), an_asked()
     memory = known_before(at_s=LONG_AGO_S)
@@ -120,9 +133,39 @@ def test_a_longer_scrape_interval_is_accepted_once_two_whole_windows_show_it() -
     assert demand.state is DemandState.KNOWN
 
 
+@pytest.mark.parametrize("unseen", [a_reading(failure="no route"), a_reading(pod_samples(gone=True))])
+def test_a_pause_within_a_pause_is_no_longer_scrape_interval(unseen: MetricsReading) -> None:
+    thin, memory = a_reading(pod_samples(scrapes=2.0)), known_before(at_s=LONG_AGO_S)
+    for later_s, reading in ((0.0, thin), (100.0, unseen), (200.0, thin)):
+        demand, memory = demand_of(an_asked(), reading, memory, NOW_S + later_s)
+        assert demand.state is not DemandState.KNOWN
+    demand, _ = demand_of(an_asked(), thin, memory, NOW_S + 221.0)
+    assert demand.state is DemandState.KNOWN
+
+
+def test_variants_may_be_scraped_at_intervals_of_their_own() -> None:
+    quick, slow = ["chat-h100-a", "chat-h100-b"], ["chat-l4-a", "chat-l4-b", "chat-l4-c"]
+    asked = an_asked(a_server(*old_pods(*quick)), a_server(*old_pods(*slow), variant="l4"))
+    pods = [pod_samples(name) for name in quick] + [pod_samples(name, scrapes=2.0) for name in slow]
+    memory = DemandMemory()
+    for later_s in (0.0, 30.0, 60.0, 90.0):
+        demand, memory = demand_of(asked, a_reading(*pods), memory, NOW_S + later_s)
+        assert (demand.state, demand.message) == (DemandState.KNOWN, "read from 5 pods over 60s")
+
+
+def test_one_variants_pause_is_judged_by_its_own_windows() -> None:
+    asked = an_asked(a_server(*old_pods("chat-h100-a")), a_server(*old_pods("chat-l4-a"), variant="l4"))
+    full = [pod_samples("chat-h100-a"), pod_samples("chat-l4-a", scrapes=12.0)]
+    _, memory = demand_of(asked, a_reading(*full))
+    thin = [pod_samples("chat-h100-a"), pod_samples("chat-l4-a", scrapes=6.0, request_rate=2.5)]
+    demand, _ = demand_of(asked, a_reading(*thin), memory, NOW_S + 30.0)
+    assert demand.arrival_rate_rps == pytest.approx(10.0)
+    assert "1 of 2 ready pods show no whole window" in demand.message
+
+
 def test_a_scrape_lost_while_the_window_fills_after_a_pause_is_waited_for() -> None:
-    # At its edge the lost one takes a quarter off the rate, until it has left the window.
-    asked, dented = an_asked(), a_reading(pod_samples(request_rate=3.8, scrapes=3.0))
+    # At its edge a lost one of four takes more than a third off the rate, until it has left the window.
+    asked, dented = an_asked(), a_reading(pod_samples(request_rate=3.2, scrapes=3.0))
     _, memory = demand_of(asked, a_reading(pod_samples(scrapes=2.0)), known_before(at_s=LONG_AGO_S))
     for later_s in (45.0, 70.0, 100.0):
         demand, memory = demand_of(asked, dented, memory, NOW_S + later_s)
