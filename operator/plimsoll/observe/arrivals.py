@@ -50,7 +50,7 @@ class Look:
     partial: bool = False
     """Some pods were extrapolated: the rate may be too low, so it must not be the reason for a scale-down."""
     windows: Mapping[str, WindowFill] = field(default_factory=dict)
-    """By variant, of those whose pods were seen."""
+    """By variant, as to be remembered; nothing where nobody was seen."""
 
 
 def look_at_pods(
@@ -67,7 +67,7 @@ def look_at_pods(
         found: the samples of its pods, of the model that it serves.
         window_s: over which rates are taken.
         now_s: the tick's moment, on the clock of the pods' times.
-        windows: of the last look, by variant; those that nothing is remembered of are missing.
+        windows: of the last look at each variant; those that nothing is remembered of are missing.
     """
     blind = blind_variant(asked)
     if blind is not None:
@@ -100,8 +100,7 @@ def _windows(
     by_variant: dict[str, list[float]] = defaultdict(list)
     for one in rated:
         by_variant[one.server.variant].append(_scrapes(one))
-    unseen = {name: window.interrupted(now_s) for name, window in before.items()}
-    return unseen | {name: seen_anew(before.get(name), each, window_s, now_s) for name, each in by_variant.items()}
+    return {**before, **{name: seen_anew(before.get(name), each, window_s, now_s) for name, each in by_variant.items()}}
 
 
 def _sum_up(asked: Asked, counted: Sequence[PodSamples], whole: set[str], expected: set[str], window_s: float) -> Look:

@@ -30,7 +30,7 @@ class LastKnown:
     arrival_rate_rps: float
     tokens: TokenMix | None
     windows: Mapping[str, WindowFill]
-    """By variant, as of the last look, good or not."""
+    """By variant, as last seen, at a good look or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,7 @@ def _judged(
         return known, LastKnown(now_s, rate_rps, mix, look.windows)
     kept = last
     if last is not None:
-        interrupted = {name: window.interrupted(now_s) for name, window in last.windows.items()}
-        kept = replace(last, windows=look.windows or interrupted)
+        kept = replace(last, windows=look.windows or last.windows)
         age_s = now_s - last.at_s
         if look.state is not DemandState.INVALID and age_s <= asked.stale_after_s:
             message = f"{look.message}; what was read {age_s:.0f}s ago still counts"

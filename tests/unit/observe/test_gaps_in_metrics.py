@@ -124,23 +124,41 @@ def test_scraping_that_fades_look_by_look_is_a_pause() -> None:
 def test_a_longer_scrape_interval_is_accepted_once_two_whole_windows_show_it() -> None:
     thin, asked = a_reading(pod_samples(scrapes=2.0)), an_asked()
     memory = known_before(at_s=LONG_AGO_S)
-    for later_s in (0.0, 60.0, 120.0):
+    for later_s in range(0, 130, 10):
         demand, memory = demand_of(asked, thin, memory, NOW_S + later_s)
         assert demand.state is DemandState.STALE
-    demand, memory = demand_of(asked, thin, memory, NOW_S + 121.0)
+    demand, memory = demand_of(asked, thin, memory, NOW_S + 130.0)
     assert demand.arrival_rate_rps == pytest.approx(5.0)
-    demand, _ = demand_of(asked, thin, memory, NOW_S + 131.0)
+    demand, _ = demand_of(asked, thin, memory, NOW_S + 140.0)
     assert demand.state is DemandState.KNOWN
 
 
 @pytest.mark.parametrize("unseen", [a_reading(failure="no route"), a_reading(pod_samples(gone=True))])
 def test_a_pause_within_a_pause_is_no_longer_scrape_interval(unseen: MetricsReading) -> None:
     thin, memory = a_reading(pod_samples(scrapes=2.0)), known_before(at_s=LONG_AGO_S)
-    for later_s, reading in ((0.0, thin), (100.0, unseen), (200.0, thin)):
+    for later_s in range(0, 240, 10):
+        reading = unseen if 90 <= later_s < 130 else thin
         demand, memory = demand_of(an_asked(), reading, memory, NOW_S + later_s)
         assert demand.state is not DemandState.KNOWN
-    demand, _ = demand_of(an_asked(), thin, memory, NOW_S + 221.0)
+
+
+def test_a_query_that_fails_keeps_no_longer_scrape_interval_from_being_accepted() -> None:
+    thin, memory = a_reading(pod_samples(scrapes=2.0)), known_before(at_s=LONG_AGO_S)
+    for later_s in range(0, 140, 10):
+        reading = a_reading(failure="timeout") if later_s == 60 else thin
+        demand, memory = demand_of(an_asked(), reading, memory, NOW_S + later_s)
     assert demand.state is DemandState.KNOWN
+
+
+def test_pods_that_are_filling_while_others_are_full_never_lower_demand() -> None:
+    names = ["chat-h100-a", "chat-h100-b"]
+    asked, memory = an_asked(a_server(*old_pods(*names))), known_before(10.0, at_s=LONG_AGO_S, pods=names)
+    thin = a_reading(*(pod_samples(name, scrapes=2.0) for name in names))
+    _, memory = demand_of(asked, thin, memory)
+    filling = a_reading(pod_samples(names[0]), pod_samples(names[1], scrapes=3.0, request_rate=3.2))
+    demand, _ = demand_of(asked, filling, memory, NOW_S + 20.0)
+    assert demand.arrival_rate_rps == pytest.approx(10.0)
+    assert "1 of 2 ready pods show no whole window" in demand.message
 
 
 def test_variants_may_be_scraped_at_intervals_of_their_own() -> None:
@@ -151,6 +169,24 @@ def test_variants_may_be_scraped_at_intervals_of_their_own() -> None:
     for later_s in (0.0, 30.0, 60.0, 90.0):
         demand, memory = demand_of(asked, a_reading(*pods), memory, NOW_S + later_s)
         assert (demand.state, demand.message) == (DemandState.KNOWN, "read from 5 pods over 60s")
+
+
+def test_a_variant_that_was_away_is_judged_by_what_was_usual_of_it() -> None:
+    both = an_asked(a_server(*old_pods("chat-h100-a")), a_server(*old_pods("chat-l4-a"), variant="l4"))
+    alone = an_asked(a_server(*old_pods("chat-h100-a")), a_server(variant="l4"))
+    _, memory = demand_of(both, a_reading(pod_samples("chat-h100-a"), pod_samples("chat-l4-a", scrapes=12.0)))
+    _, memory = demand_of(alone, a_reading(pod_samples("chat-h100-a")), memory, NOW_S + 10.0)
+    back = a_reading(pod_samples("chat-h100-a"), pod_samples("chat-l4-a", scrapes=6.0))
+    demand, _ = demand_of(both, back, memory, NOW_S + 20.0)
+    assert "1 of 2 ready pods show no whole window" in demand.message
+
+
+def test_young_pods_do_not_tell_how_full_windows_are() -> None:
+    young = [a_pod(name, ready_since_s=NOW_S - 20.0) for name in ("chat-h100-b", "chat-h100-c")]
+    asked = an_asked(a_server(*old_pods("chat-h100-a"), *young))
+    shown = [pod_samples("chat-h100-a"), *(pod_samples(pod.name, scrapes=1.0) for pod in young)]
+    _, memory = demand_of(asked, a_reading(*shown), known_before())
+    assert memory.last[KEY].windows["h100"].thin is None
 
 
 def test_one_variants_pause_is_judged_by_its_own_windows() -> None:
@@ -167,7 +203,7 @@ def test_a_scrape_lost_while_the_window_fills_after_a_pause_is_waited_for() -> N
     # At its edge a lost one of four takes more than a third off the rate, until it has left the window.
     asked, dented = an_asked(), a_reading(pod_samples(request_rate=3.2, scrapes=3.0))
     _, memory = demand_of(asked, a_reading(pod_samples(scrapes=2.0)), known_before(at_s=LONG_AGO_S))
-    for later_s in (45.0, 70.0, 100.0):
+    for later_s in range(10, 110, 10):
         demand, memory = demand_of(asked, dented, memory, NOW_S + later_s)
         assert demand.state is DemandState.STALE
     demand, _ = demand_of(asked, a_reading(pod_samples(scrapes=4.0)), memory, NOW_S + 110.0)
