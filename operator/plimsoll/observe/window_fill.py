@@ -3,12 +3,12 @@
 In: how many scrapes the pods of a variant show. Out: its `WindowFill`, handed from look to look. A window with fewer
 scrapes than usual has a gap, and its rate is too low: by the missing share, and by half as much again at an edge of the
 window, where rate() goes on for half a scrape interval only. Where the interval does not divide the window, counts
-alternate, and single scrapes get lost: so usual is what was there for a whole window, one scrape less is no gap, and
-only windows that stay thin for long mean a longer interval. Pure.
+alternate, and single scrapes get lost: so once usual is known it rises only with what is there for a whole window, one
+scrape less is no gap, and only windows that stay thin for long mean a longer interval. Pure.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median_high
 
 _FULL_WINDOW_RATIO = 0.85
@@ -33,6 +33,8 @@ class WindowFill:
     """How full the windows of one variant's pods are."""
 
     usual_scrapes: float
+    since_s: float
+    """Since when that is being learned: for a window it is the most that is seen."""
     seen_s: float
     more: Spell | None = None
     thin: Spell | None = None
@@ -54,24 +56,26 @@ def seen_anew(before: WindowFill | None, scrapes: Sequence[float], window_s: flo
     """
     half_have = median_high(scrapes)
     if before is None:
-        return WindowFill(half_have, now_s)
+        return WindowFill(half_have, since_s=now_s, seen_s=now_s)
     if before.thin is None and before.is_full(half_have):
         return _full(before, half_have, window_s, now_s)
     if before.thin is not None and before.is_full(min(scrapes)):
-        return WindowFill(before.usual_scrapes, now_s)
+        return replace(before, seen_s=now_s, thin=None)
     thin = _thin(before, half_have, window_s, now_s)
     if now_s - thin.since_s > _ACCEPTED_AFTER_WINDOWS * window_s:
-        return WindowFill(half_have, now_s)
-    return WindowFill(before.usual_scrapes, now_s, thin=thin)
+        return WindowFill(half_have, since_s=now_s, seen_s=now_s)
+    return replace(before, seen_s=now_s, more=None, thin=thin)
 
 
 def _full(before: WindowFill, scrapes: float, window_s: float, now_s: float) -> WindowFill:
     if scrapes <= before.usual_scrapes:
-        return WindowFill(before.usual_scrapes, now_s)
+        return replace(before, seen_s=now_s, more=None)
+    if now_s - before.since_s <= window_s:
+        return replace(before, usual_scrapes=scrapes, seen_s=now_s)
     more = Spell(before.more.since_s, min(before.more.scrapes, scrapes)) if before.more else Spell(now_s, scrapes)
     if now_s - more.since_s >= window_s:
-        return WindowFill(more.scrapes, now_s)
-    return WindowFill(before.usual_scrapes, now_s, more=more)
+        return replace(before, usual_scrapes=more.scrapes, seen_s=now_s, more=None)
+    return replace(before, seen_s=now_s, more=more)
 
 
 def _thin(before: WindowFill, scrapes: float, window_s: float, now_s: float) -> Spell:

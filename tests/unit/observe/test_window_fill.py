@@ -22,7 +22,7 @@ def after(
 
 
 def usually(scrapes: float) -> WindowFill:
-    return WindowFill(scrapes, seen_s=-LOOK_S)
+    return WindowFill(scrapes, since_s=-3600.0, seen_s=-LOOK_S)
 
 
 @pytest.mark.parametrize(("usual", "enough", "too_few"), [(4.0, 3.0, 2.0), (8.0, 7.0, 6.0), (60.0, 51.0, 50.0)])
@@ -58,7 +58,7 @@ def test_of_many_scrapes_one_may_lack_after_a_gap_too() -> None:
 def test_a_longer_interval_is_usual_after_two_windows() -> None:
     thin = [[2.0]] * 13
     assert after(thin, usually(4.0)).thin is not None
-    assert after([*thin, [2.0]], usually(4.0)) == WindowFill(2.0, seen_s=130.0)
+    assert after([*thin, [2.0]], usually(4.0)) == WindowFill(2.0, since_s=130.0, seen_s=130.0)
 
 
 def test_counts_that_alternate_make_no_new_spell() -> None:
@@ -83,7 +83,7 @@ def test_a_query_that_fails_now_and_then_begins_none() -> None:
     fill = usually(4.0)
     for now_s in looks:
         fill = seen_anew(fill, [2.0], WINDOW_S, now_s)
-    assert fill == WindowFill(2.0, seen_s=121.0)
+    assert fill == WindowFill(2.0, since_s=121.0, seen_s=121.0)
 
 
 def test_a_window_unseen_for_long_may_have_a_second_gap() -> None:
@@ -91,6 +91,11 @@ def test_a_window_unseen_for_long_may_have_a_second_gap() -> None:
     fill = seen_anew(fill, [2.0], WINDOW_S, 200.0)
     assert fill.thin is not None
     assert fill.thin.since_s == 200.0
+
+
+def test_what_is_seen_first_is_still_filling_for_a_window() -> None:
+    assert after([[2.0], [3.0], [4.0]]).usual_scrapes == 4.0
+    assert after([[2.0], [3.0], [4.0], [3.0], [3.0], [3.0], [3.0], [5.0]]).usual_scrapes == 4.0
 
 
 def test_a_shorter_interval_is_usual_once_a_whole_window_had_it() -> None:
