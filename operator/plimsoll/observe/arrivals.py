@@ -6,8 +6,8 @@ is not known. Pure. Design section 4.
 Over the window: arrivals = requests done + growth of the requests running and waiting. The sum runs over all pods that
 were there at any time in the window, so that pods may come and go: what a pod that left has done still counts, and what
 it had in flight at the window's beginning is taken off. A pod is whole when its heartbeat is fresh and fills the window
-as it used to; ready pods older than the window ought to be whole. Where at least half of them are, the rest is taken to
-be like them; below that nothing is known.
+as those of its variant used to; ready pods older than the window ought to be whole. Where at least half of them are,
+the rest is taken to be like them; below that nothing is known.
 """
 
 import math
@@ -39,7 +39,7 @@ _JUDGED = (
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the samples of one deployment say by themselves, without anything remembered."""
+    """What the samples of one deployment say, given how full the windows of its pods used to be."""
 
     state: DemandState
     message: str

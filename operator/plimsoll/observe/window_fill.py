@@ -41,7 +41,7 @@ class WindowFill:
     """From when half of the pods have too few until all are full again."""
 
     def is_full(self, scrapes: float) -> bool:
-        """Whether a window with so many scrapes has no gap; after one it must be full, and may not lack a scrape."""
+        """Whether a window with so many scrapes has no gap; after one, of six scrapes and less none may lack."""
         return scrapes >= (enough_scrapes(self.usual_scrapes) if self.thin is None else _refilled(self.usual_scrapes))
 
 

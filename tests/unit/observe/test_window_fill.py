@@ -10,13 +10,11 @@ WINDOW_S = 60.0
 LOOK_S = 10.0
 
 
-def after(
-    looks: Iterable[Sequence[float]], before: WindowFill | None = None, begin_s: float = 0.0, every_s: float = LOOK_S
-) -> WindowFill:
+def after(looks: Iterable[Sequence[float]], before: WindowFill | None = None, begin_s: float = 0.0) -> WindowFill:
     """What is remembered after these looks, each at the scrapes of every pod."""
     fill = before
     for place, scrapes in enumerate(looks):
-        fill = seen_anew(fill, scrapes, WINDOW_S, begin_s + place * every_s)
+        fill = seen_anew(fill, scrapes, WINDOW_S, begin_s + place * LOOK_S)
     assert fill is not None
     return fill
 
